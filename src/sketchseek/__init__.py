@@ -1,0 +1,31 @@
+"""Find photos from drawings.
+
+The names below are the public face. They load on first use, so that ``import sketchseek`` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sketchseek.errors import SketchseekError as SketchseekError
+    from sketchseek.model import Model as Model
+    from sketchseek.model import load_model as load_model
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Model": "sketchseek.model",
+    "SketchseekError": "sketchseek.errors",
+    "load_model": "sketchseek.model",
+}
+__all__ = ["Model", "SketchseekError", "__version__", "load_model"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sketchseek' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

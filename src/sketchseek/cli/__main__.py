@@ -1,0 +1,3 @@
+from sketchseek.cli import main
+
+main()

@@ -1,0 +1,38 @@
+"""What searching and evaluating need of a model, whatever it is made of, and the one call that loads one."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from sketchseek.pictures import Sketch
+
+
+class Model(Protocol):
+    """Photos, sketches and words -> vectors of one space.
+
+    Every ``encode_*`` returns float32 of shape (n, ``size``) with rows of length 1; a row never depends on the other rows.
+    """
+
+    @property
+    def name(self) -> str:
+        """What people call it: ``openai/clip-vit-base-patch32``, the name of a run folder."""
+
+    @property
+    def identity(self) -> str:
+        """A hash over weights, method and preprocessing: vectors of two identities never mix."""
+
+    @property
+    def size(self) -> int:
+        """Width of a vector."""
+
+    def encode_photos(self, photos: "Sequence[NDArray[np.uint8]]") -> "NDArray[np.float32]":
+        """Upright RGB arrays (height, width, 3), as ``pictures.load_photo`` gives them."""
+
+    def encode_sketches(self, sketches: "Sequence[Sketch]") -> "NDArray[np.float32]":
+        """Sketches as ``pictures.load_sketch`` gives them."""
+
+    def encode_texts(self, texts: Sequence[str]) -> "NDArray[np.float32]":
+        """Words or short phrases, as they are: no template is added."""
