@@ -1,0 +1,145 @@
+"""``sketchseek doctor``: what is installed, which models there are, and whether the pieces work here."""
+
+import os
+import platform
+import sys
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import click
+
+from sketchseek import __version__
+from sketchseek.cli.output import print_json
+
+CORE = ("numpy", "pillow", "onnxruntime", "faiss-cpu", "tokenizers", "huggingface-hub", "resvg-py", "fastapi", "uvicorn")
+EXTRAS = {
+    "train": ("torch", "transformers", "safetensors", "matplotlib"),
+    "heif": ("pi-heif",),
+    "raw": ("rawpy",),
+    "watch": ("watchfiles",),
+    "milvus": ("pymilvus",),
+    "ray": ("ray",),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was tried: ``detail`` says what was found, or what to do when it does not work."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def installed(distribution: str) -> str | None:
+    """The installed version, read from its metadata: nothing is imported."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def usable_cores() -> int:
+    """Cores this process may use; in a container fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_pictures() -> Check:
+    """Draw strokes, bring them to model size: numpy, Pillow and our own code together."""
+    try:
+        from sketchseek.pictures import SKETCH_RECORD, fit, sketch_from_strokes
+
+        drawn = fit(sketch_from_strokes([[[0, 100], [0, 100]]]), SKETCH_RECORD)
+    except (ImportError, OSError) as error:
+        return Check("pictures", False, f"{error}; install sketchseek again")
+    inked = float((drawn < 128).mean())
+    return Check("pictures", 0 < inked < 0.5, f"a drawn line covers {inked:.1%} of its picture")
+
+
+def check_inference() -> Check:
+    """Import onnxruntime and name its execution providers, best first."""
+    try:
+        import onnxruntime
+    except (ImportError, OSError) as error:
+        return Check("onnxruntime", False, f"{error}; install it again: pip install --force-reinstall onnxruntime")
+    names = [name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()]
+    return Check("onnxruntime", "CPU" in names, "providers " + ", ".join(names))
+
+
+def check_index() -> Check:
+    """Ask a tiny FAISS index for a neighbour we know."""
+    try:
+        import faiss
+        import numpy as np
+
+        index = faiss.IndexFlatIP(4)
+        index.add(np.eye(4, dtype=np.float32))
+        _, nearest = index.search(np.eye(4, dtype=np.float32)[2:3], 1)
+    except (ImportError, OSError) as error:
+        return Check("faiss", False, f"{error}; install it again: pip install --force-reinstall faiss-cpu")
+    return Check("faiss", int(nearest[0, 0]) == 2, f"finds the nearest of 4 vectors, {faiss.omp_get_max_threads()} threads")
+
+
+def report() -> dict[str, Any]:
+    """Everything ``doctor`` says, as plain data."""
+    from sketchseek.clip.catalog import list_backbones
+    from sketchseek.pictures import supported_formats
+
+    packages = {name: installed(name) for name in CORE}
+    missing = [name for name, found in packages.items() if found is None]
+    checks = [
+        Check("packages", not missing, f"missing: {', '.join(missing)}; run: pip install sketchseek" if missing else "all here"),
+        check_pictures(),
+        check_inference(),
+        check_index(),
+    ]
+    return {
+        "ok": all(check.ok for check in checks),
+        "sketchseek": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "executable": sys.executable,
+        "threads": usable_cores(),
+        "packages": packages,
+        "extras": {extra: {name: installed(name) for name in names} for extra, names in EXTRAS.items()},
+        "formats": supported_formats(),
+        "models": [backbone.name for backbone in list_backbones() if backbone.here],
+        "offline": os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"},
+        "checks": [asdict(check) for check in checks],
+    }
+
+
+def describe(found: dict[str, Any]) -> None:
+    """The report for people, a line a fact."""
+    click.echo(f"sketchseek {found['sketchseek']}, Python {found['python']}, {found['platform']}, {found['threads']} threads")
+    for check in found["checks"]:
+        mark = click.style("ok  ", fg="green") if check["ok"] else click.style("FAIL", fg="red")
+        click.echo(f"{mark}  {check['name']}: {check['detail']}")
+    for extra, packages in found["extras"].items():
+        absent = [name for name, there in packages.items() if there is None]
+        state = f"not installed ({', '.join(absent)}): pip install 'sketchseek[{extra}]'" if absent else "installed"
+        click.echo(f"      extra {extra}: {state}")
+    closed = [name for name, opens in found["formats"].items() if not opens]
+    click.echo(f"      opens {', '.join(name for name, opens in found['formats'].items() if opens)}")
+    if closed:
+        click.echo(f"      cannot open {', '.join(closed)}")
+    click.echo(f"      models here: {', '.join(found['models']) or 'none; see sketchseek models'}")
+    if found["offline"]:
+        click.echo("      HF_HUB_OFFLINE is set: nothing will be downloaded")
+
+
+@click.command(short_help="Say what is installed and whether it works.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> None:
+    """Say what is installed, which models there are, and whether the pieces work here.
+
+    Ends with exit code 1 when something the search needs does not work.
+    """
+    found = report()
+    if as_json:
+        print_json(found)
+    else:
+        describe(found)
+    context.exit(0 if found["ok"] else 1)

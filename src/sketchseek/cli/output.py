@@ -1,0 +1,38 @@
+"""How commands print: data on stdout, talk on stderr."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+
+def print_json(data: Any) -> None:
+    """One JSON document on stdout, readable by people and programs alike."""
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def print_table(rows: Sequence[Sequence[str]], header: Sequence[str] | None = None) -> None:
+    """Aligned columns on stdout, without frames, so that grep and awk read them too; numbers are set to the right."""
+    lines = [list(header), *map(list, rows)] if header else [list(row) for row in rows]
+    if not lines:
+        return
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    numeric = [all(_is_number(row[column]) for row in rows) and bool(rows) for column in range(len(widths))]
+    for line in lines:
+        cells = [cell.rjust(w) if right else cell.ljust(w) for cell, w, right in zip(line, widths, numeric, strict=True)]
+        click.echo("  ".join(cells).rstrip())
+
+
+def human_size(size: int) -> str:
+    """Bytes in the largest unit that keeps the number readable."""
+    amount = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000 or unit == "GB":
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+        amount /= 1000
+    raise AssertionError("unreachable")
+
+
+def _is_number(cell: str) -> bool:
+    return cell.strip().removesuffix("%").replace(",", "").replace(".", "", 1).lstrip("-+").isdigit()
