@@ -28,6 +28,10 @@ class Model(Protocol):
     def size(self) -> int:
         """Width of a vector."""
 
+    @property
+    def photo_side(self) -> int:
+        """Shortest side in px that a photo needs: pass it as ``load_photo(..., target=model.photo_side)`` to decode no finer."""
+
     def encode_photos(self, photos: "Sequence[NDArray[np.uint8]]") -> "NDArray[np.float32]":
         """Upright RGB arrays (height, width, 3), as ``pictures.load_photo`` gives them."""
 
