@@ -12,7 +12,17 @@ import click
 from sketchseek import __version__
 from sketchseek.cli.output import print_json
 
-CORE = ("numpy", "pillow", "onnxruntime", "faiss-cpu", "tokenizers", "huggingface-hub", "resvg-py", "fastapi", "uvicorn")
+CORE = (
+    "numpy",
+    "pillow",
+    "onnxruntime",
+    "faiss-cpu",
+    "tokenizers",
+    "huggingface-hub",
+    "resvg-py",
+    "fastapi",
+    "uvicorn",
+)
 EXTRAS = {
     "train": ("torch", "transformers", "safetensors", "matplotlib"),
     "heif": ("pi-heif",),
@@ -78,7 +88,9 @@ def check_index() -> Check:
         _, nearest = index.search(np.eye(4, dtype=np.float32)[2:3], 1)
     except (ImportError, OSError) as error:
         return Check("faiss", False, f"{error}; install it again: pip install --force-reinstall faiss-cpu")
-    return Check("faiss", int(nearest[0, 0]) == 2, f"finds the nearest of 4 vectors, {faiss.omp_get_max_threads()} threads")
+    return Check(
+        "faiss", int(nearest[0, 0]) == 2, f"finds the nearest of 4 vectors, {faiss.omp_get_max_threads()} threads"
+    )
 
 
 def report() -> dict[str, Any]:
@@ -89,7 +101,11 @@ def report() -> dict[str, Any]:
     packages = {name: installed(name) for name in CORE}
     missing = [name for name, found in packages.items() if found is None]
     checks = [
-        Check("packages", not missing, f"missing: {', '.join(missing)}; run: pip install sketchseek" if missing else "all here"),
+        Check(
+            "packages",
+            not missing,
+            f"missing: {', '.join(missing)}; run: pip install sketchseek" if missing else "all here",
+        ),
         check_pictures(),
         check_inference(),
         check_index(),
@@ -112,7 +128,9 @@ def report() -> dict[str, Any]:
 
 def describe(found: dict[str, Any]) -> None:
     """The report for people, a line a fact."""
-    click.echo(f"sketchseek {found['sketchseek']}, Python {found['python']}, {found['platform']}, {found['threads']} threads")
+    click.echo(
+        f"sketchseek {found['sketchseek']}, Python {found['python']}, {found['platform']}, {found['threads']} threads"
+    )
     for check in found["checks"]:
         mark = click.style("ok  ", fg="green") if check["ok"] else click.style("FAIL", fg="red")
         click.echo(f"{mark}  {check['name']}: {check['detail']}")

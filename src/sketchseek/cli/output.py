@@ -20,7 +20,9 @@ def print_table(rows: Sequence[Sequence[str]], header: Sequence[str] | None = No
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     numeric = [all(_is_number(row[column]) for row in rows) and bool(rows) for column in range(len(widths))]
     for line in lines:
-        cells = [cell.rjust(w) if right else cell.ljust(w) for cell, w, right in zip(line, widths, numeric, strict=True)]
+        cells = [
+            cell.rjust(w) if right else cell.ljust(w) for cell, w, right in zip(line, widths, numeric, strict=True)
+        ]
         click.echo("  ".join(cells).rstrip())
 
 

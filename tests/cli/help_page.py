@@ -1,0 +1,35 @@
+"""Print docs/cli.md: the ``--help`` of every command, as the docs show it (``make docs``)."""
+
+from collections.abc import Iterator
+
+import click
+
+from sketchseek.cli import cli
+
+HEAD = """# The command line
+
+Written by `make docs` from the commands themselves; a test fails when this page and the commands differ.
+Exit codes: 0 done, 1 a mistake the message names, 2 wrong usage, 130 interrupted. stdout is data, stderr is talk."""
+
+
+def commands(command: click.Command, context: click.Context) -> Iterator[tuple[click.Command, click.Context]]:
+    yield command, context
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None
+            # As click makes the context when the command is really called: the settings of help are inherited.
+            with click.Context(child, info_name=name, parent=context, **child.context_settings) as inner:
+                yield from commands(child, inner)
+
+
+def page() -> str:
+    parts = [HEAD]
+    with click.Context(cli, info_name="sketchseek", **{**cli.context_settings, "terminal_width": 100}) as context:
+        for command, inner in commands(cli, context):
+            parts.append(f"## {inner.command_path}\n\n```text\n{command.get_help(inner)}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    print(page(), end="")
