@@ -13,7 +13,8 @@ Result = TypeVar("Result")
 def ahead(function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, depth: int) -> Iterator[Result]:
     """Yield ``function(item)`` in the items' order while at most ``depth`` results are under way or waiting.
 
-    An exception of ``function`` is raised at its item's turn. When the consumer leaves early, what has not begun is dropped.
+    An exception of ``function`` is raised at its item's turn. When the consumer leaves early, what has not begun
+    is dropped.
     """
     source = iter(items)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="ahead")
