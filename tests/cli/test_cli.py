@@ -35,7 +35,8 @@ def imported_by(code: str) -> set[str]:
 
 
 def calling(*arguments: str) -> str:
-    return f"from sketchseek.cli import main\ntry: main({list(arguments)!r})\nexcept SystemExit as end: assert not end.code, end"
+    call = f"main({list(arguments)!r})"
+    return f"from sketchseek.cli import main\ntry: {call}\nexcept SystemExit as end: assert not end.code, end"
 
 
 def test_version_is_the_package_version() -> None:

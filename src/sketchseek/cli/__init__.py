@@ -12,7 +12,7 @@ import click
 from sketchseek import __version__
 from sketchseek.errors import SketchseekError
 
-# verb -> (module that holds it as `command`, its line in `sketchseek --help`); the line is here so that help imports none
+# verb -> (module that holds it as `command`, its line in --help); the line is here so that help imports no verb
 VERBS = {
     "doctor": ("sketchseek.cli.doctor", "Say what is installed and whether it works."),
     "models": ("sketchseek.cli.models", "List the shipped and the downloaded backbones."),
