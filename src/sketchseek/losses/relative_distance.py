@@ -1,0 +1,46 @@
+"""CLIP-AT's L_delta: triplets of all categories spread their relative distances alike (fine-grained)."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from sketchseek.losses.distances import cosine_distance
+from sketchseek.losses.precision import at_least_float32
+
+
+def relative_distances(sketch: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+    """delta(s, p+, p-) = d(s, p+) - d(s, p-), d = 1 - cos. Three tensors (n, size) -> (n,)."""
+    return cosine_distance(sketch, positive) - cosine_distance(sketch, negative)
+
+
+def by_category(deltas: Tensor, categories: Tensor) -> Tensor:
+    """Rows of deltas, one row a category, in batch order. (n,) and (n,) -> (N_c, m).
+
+    m is the smallest category's number of triplets: of the others the first m count, since a divergence compares
+    position k of one category with position k of another.
+    """
+    counts: Tensor = torch.unique(categories, return_counts=True)[1]
+    shortest = int(counts.min())
+    starts = counts.cumsum(0) - counts
+    picked = starts.unsqueeze(1) + torch.arange(shortest, device=categories.device)
+    return deltas[categories.argsort(stable=True)[picked]]
+
+
+def relative_distance_loss(deltas: Tensor, categories: Tensor, ordered: bool = True) -> Tensor:
+    """L_delta = 1 / (N_c (N_c - 1)) * sum over i != j of KL(D_i || D_j), D_c = softmax over category c's deltas.
+
+    ``deltas``: see ``relative_distances``, shape (n,). ``categories``: one integer a triplet, shape (n,); as many
+    triplets of each category as possible (PK batches). ``ordered``: sort the deltas inside a category first, so that
+    the loss does not hang on the order in the batch; False takes the batch order.
+    Returns a scalar; 0 for fewer than two categories, or if one of them has a single triplet (its D_c is constant).
+    """
+    if len(torch.unique(categories)) < 2:
+        return deltas.sum() * 0
+    rows = by_category(deltas, categories)
+    if ordered:
+        rows = rows.sort(dim=1).values
+    log_d = functional.log_softmax(at_least_float32(rows), dim=1)
+    # Pair by pair: one matrix product would subtract big sums and lose the small divergences.
+    divergences = (log_d.exp().unsqueeze(1) * (log_d.unsqueeze(1) - log_d.unsqueeze(0))).sum(dim=2)
+    number = len(rows)
+    return divergences.sum() / (number * (number - 1))
