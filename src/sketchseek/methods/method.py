@@ -112,7 +112,7 @@ class Method(nn.Module, ABC):
         return changed | own
 
     def load_adapter(self, tensors: dict[str, Tensor]) -> None:
-        """Put back what ``adapter`` gave; a missing, unknown or ill-shaped name raises ``KeyError`` or ``ValueError``."""
+        """Put back what ``adapter`` gave; a wrong set of names or a wrong shape raises an error."""
         here = self.adapter()
         if here.keys() != tensors.keys():
             raise KeyError(", ".join(sorted(here.keys() ^ tensors.keys())))
