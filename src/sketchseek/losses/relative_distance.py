@@ -5,7 +5,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from sketchseek.losses.distances import cosine_distance
-from sketchseek.losses.precision import at_least_float32
 
 
 def relative_distances(sketch: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
@@ -39,7 +38,7 @@ def relative_distance_loss(deltas: Tensor, categories: Tensor, ordered: bool = T
     rows = by_category(deltas, categories)
     if ordered:
         rows = rows.sort(dim=1).values
-    log_d = functional.log_softmax(at_least_float32(rows), dim=1)
+    log_d = functional.log_softmax(rows, dim=1)
     # Pair by pair: one matrix product would subtract big sums and lose the small divergences.
     divergences = (log_d.exp().unsqueeze(1) * (log_d.unsqueeze(1) - log_d.unsqueeze(0))).sum(dim=2)
     number = len(rows)
