@@ -1,0 +1,50 @@
+"""Datasets on disk: read any layout, choose classes, build queries, galleries and pairs. Without torch.
+
+dataset = open_dataset("Sketchy")
+classes = select_classes(dataset, "unseen")
+queries(dataset, classes), gallery(dataset, classes, "dedup"), fine_grained(dataset, classes)
+"""
+
+from sketchseek.datasets.galleries import FineGrained, Variant, fine_grained, gallery, queries
+from sketchseek.datasets.items import Dataset, DatasetError, Drawing, Kind, Photo, Problem
+from sketchseek.datasets.names import canonical, display
+from sketchseek.datasets.reader import open_dataset
+from sketchseek.datasets.splits import (
+    KnownDataset,
+    KnownSplit,
+    Split,
+    cross_dataset_classes,
+    known_datasets,
+    known_splits,
+    published_split,
+    select_classes,
+    split_of,
+    validation_classes,
+)
+
+__all__ = [
+    "Dataset",
+    "DatasetError",
+    "Drawing",
+    "FineGrained",
+    "Kind",
+    "KnownDataset",
+    "KnownSplit",
+    "Photo",
+    "Problem",
+    "Split",
+    "Variant",
+    "canonical",
+    "cross_dataset_classes",
+    "display",
+    "fine_grained",
+    "gallery",
+    "known_datasets",
+    "known_splits",
+    "open_dataset",
+    "published_split",
+    "queries",
+    "select_classes",
+    "split_of",
+    "validation_classes",
+]

@@ -1,0 +1,152 @@
+"""What a dataset is once it has been read: photos, drawings, classes, and every problem met on the way."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from sketchseek.errors import SketchseekError
+
+EXAMPLES = 5  # a problem names this many of its files, and counts the rest
+
+
+class DatasetError(SketchseekError):
+    """A dataset that cannot be used as asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One photo file of a dataset."""
+
+    path: str  # relative to the dataset's root, with "/"
+    label: str  # canonical class name
+    instance: str  # "label/stem": one for all files of one photo, unique in the dataset
+    extended: bool = False  # of the extension: never part of a fine-grained gallery
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One sketch file of a dataset."""
+
+    path: str  # relative to the dataset's root, with "/"
+    label: str  # canonical class name
+    instance: str | None = None  # the photo it draws, which is then in the dataset; None where no pair is known
+    drawer: str = ""  # from pairs.csv, as are the next two
+    flag: str = ""  # the database's remark: ambiguous, error, ...
+    split: str = ""  # group of an instance-level split
+
+
+class Kind(StrEnum):
+    """What can be wrong with a dataset; the values are the keys of ``check --json``."""
+
+    JUNK = "junk"
+    NOT_A_PICTURE = "not-a-picture"
+    STRAY_FILE = "stray-file"
+    NESTED_FOLDER = "nested-folder"
+    UNREAD_FOLDER = "unread-folder"
+    EMPTY_FILE = "empty-file"
+    UNREADABLE = "unreadable"
+    BROKEN = "broken"
+    UNKNOWN_CLASS = "unknown-class"
+    MISSING_CLASS = "missing-class"
+    MERGED_CLASS = "merged-class"
+    NAMELESS_CLASS = "nameless-class"
+    NO_SKETCHES = "class-without-sketches"
+    NO_PHOTOS = "class-without-photos"
+    ORPHAN = "sketch-without-photo"
+    SAME_NAME = "same-name-photo"
+    LIST_BAD_ROW = "list-bad-row"
+    LIST_MISSING_FILE = "list-missing-file"
+    LIST_DUPLICATE = "list-duplicate-row"
+    LIST_CLASS = "list-wrong-class"
+    UNLISTED = "unlisted-file"
+    PAIR_MISSING_FILE = "pair-missing-file"
+    PAIR_DUPLICATE = "pair-duplicate-row"
+    PAIR_CLASS = "pair-wrong-class"
+    PAIR_UNLISTED = "pair-unlisted-sketch"
+    SPLIT_UNKNOWN_CLASS = "split-unknown-class"
+    SPLIT_LEFT_OUT = "split-left-out-class"
+
+
+MEANING = {
+    Kind.JUNK: "hidden and system files, skipped",
+    Kind.NOT_A_PICTURE: "files that are no pictures by their suffix, skipped",
+    Kind.STRAY_FILE: "files beside the class folders instead of inside one, skipped",
+    Kind.NESTED_FOLDER: "folders inside a class folder, not read",
+    Kind.UNREAD_FOLDER: "folders this layout has no use for, not read",
+    Kind.EMPTY_FILE: "files of 0 bytes, skipped",
+    Kind.UNREADABLE: "files and folders that cannot be read, skipped",
+    Kind.BROKEN: "pictures that cannot be opened; evaluating and training stop at them",
+    Kind.UNKNOWN_CLASS: "classes the published dataset does not have, kept",
+    Kind.MISSING_CLASS: "classes of the published dataset that are not here",
+    Kind.MERGED_CLASS: "folders whose names mean a class that has another folder, read as one class",
+    Kind.NAMELESS_CLASS: "class folders without a letter or digit in their name, skipped",
+    Kind.NO_SKETCHES: "classes without a sketch",
+    Kind.NO_PHOTOS: "classes without a photo",
+    Kind.ORPHAN: "sketches whose photo is missing, kept for category-level use",
+    Kind.SAME_NAME: "photos with the name of another photo of their class, read as the same photo",
+    Kind.LIST_BAD_ROW: "rows of list files that name no file inside this dataset, skipped",
+    Kind.LIST_MISSING_FILE: "files that a list names and that are missing",
+    Kind.LIST_DUPLICATE: "rows that repeat a row of the same list, read once",
+    Kind.LIST_CLASS: "rows whose number means another class than their folder, read as their folder says",
+    Kind.UNLISTED: "files of listed classes that no list names, skipped",
+    Kind.PAIR_MISSING_FILE: "rows of pairs.csv whose sketch or photo is missing",
+    Kind.PAIR_DUPLICATE: "rows of pairs.csv that name a sketch again, skipped",
+    Kind.PAIR_CLASS: "rows of pairs.csv that name another class than the sketch's folder, or pair two classes",
+    Kind.PAIR_UNLISTED: "sketches that pairs.csv does not name, paired by their file names",
+    Kind.SPLIT_UNKNOWN_CLASS: "classes that splits.json names and that are not here",
+    Kind.SPLIT_LEFT_OUT: "classes that splits.json does not name, in none of its groups",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One kind of trouble: how often, and the first few names in sorted order."""
+
+    kind: Kind
+    count: int
+    examples: tuple[str, ...]
+
+    def __str__(self) -> str:
+        more = ", ..." if self.count > len(self.examples) else ""
+        return f"{self.count} {MEANING[self.kind]}: {', '.join(self.examples)}{more}"
+
+
+class ProblemLog:
+    """Collects problems while a dataset is read; the result does not depend on the order they were met in."""
+
+    def __init__(self) -> None:
+        self._names: dict[Kind, Counter[str]] = {}
+
+    def add(self, kind: Kind, name: str) -> None:
+        self._names.setdefault(kind, Counter())[name] += 1
+
+    def extend(self, kind: Kind, names: Iterable[str]) -> None:
+        for name in names:
+            self.add(kind, name)
+
+    def problems(self) -> tuple[Problem, ...]:
+        return tuple(
+            Problem(kind, self._names[kind].total(), tuple(sorted(self._names[kind])[:EXAMPLES]))
+            for kind in Kind
+            if kind in self._names
+        )
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Photos and drawings of named classes below one folder, in an order that no file system has a say in."""
+
+    name: str  # sketchy, tuberlin, quickdraw or custom
+    layout: str
+    root: Path
+    classes: Mapping[str, str]  # canonical name -> words for prompts, sorted
+    photos: tuple[Photo, ...]  # sorted by path
+    sketches: tuple[Drawing, ...]  # sorted by path
+    problems: tuple[Problem, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of its own splits.json: train, val, unseen
+
+    def file(self, item: Photo | Drawing) -> Path:
+        """Where an item lies on this machine."""
+        return self.root / item.path

@@ -1,0 +1,68 @@
+"""The list files of SAKE and ZSE-SBIR (``zeroshot*/*.txt``): which files of a tree belong to the dataset."""
+
+from pathlib import Path, PurePosixPath
+
+from sketchseek.datasets.items import DatasetError, Kind, ProblemLog
+from sketchseek.datasets.layouts import Source
+from sketchseek.datasets.names import canonical
+
+Listed = dict[str, dict[str, set[str]]]  # a source's folder -> canonical class -> paths relative to the root
+
+
+def read_lists(root: Path, sources: tuple[Source, ...], log: ProblemLog) -> Listed:
+    """All rows of all lists of the tree: several lists name the same files, once for each split."""
+    listed: Listed = {source.folder: {} for source in sources}
+    for folder in sorted(path for path in root.glob("zeroshot*") if path.is_dir()):
+        for file in sorted(folder.glob("*.txt")):
+            if not file.stem.startswith("cname_cid"):
+                _read_list(root, file, sources, listed, log)
+    return listed
+
+
+def _read_list(root: Path, file: Path, sources: tuple[Source, ...], listed: Listed, log: ProblemLog) -> None:
+    # Unseen classes are numbered on their own, from 0.
+    suffix = "_zero" if file.stem.endswith("_zero") else ""
+    names = _class_numbers(file.with_name(f"cname_cid{suffix}.txt"))
+    where = file.relative_to(root).as_posix()
+    seen: set[str] = set()
+    for number, row in enumerate(_lines(file), start=1):
+        path, _, label = row.strip().rpartition(" ")  # class and file names have spaces too
+        source = _source_of(path, sources)
+        if source is None or not label.isdecimal():
+            log.add(Kind.LIST_BAD_ROW, f"{where}:{number}")
+            continue
+        inner = path.replace("\\", "/")[len(source.folder) + 1 :]
+        path = f"{source.folder}/{inner}"
+        key = canonical(inner.split("/")[0])
+        if path in seen:
+            log.add(Kind.LIST_DUPLICATE, f"{where}: {path}")
+        elif names and names.get(int(label)) != key:
+            log.add(Kind.LIST_CLASS, f"{where}: {path}")
+        seen.add(path)
+        listed[source.folder].setdefault(key, set()).add(path)
+
+
+def _source_of(path: str, sources: tuple[Source, ...]) -> Source | None:
+    """The source that a row's file lies in; None for a row that leads elsewhere."""
+    parts = PurePosixPath(path.replace("\\", "/")).parts
+    for source in sources:
+        prefix = tuple(source.folder.casefold().split("/"))
+        inside = tuple(part.casefold() for part in parts[: len(prefix)]) == prefix
+        if inside and len(parts) == len(prefix) + 2 and ".." not in parts:
+            return source
+    return None
+
+
+def _class_numbers(file: Path) -> dict[int, str]:
+    """Number -> canonical class of a ``cname_cid`` file; empty where there is none: folders name the classes too."""
+    if not file.is_file():
+        return {}
+    rows = (line.strip().rpartition(" ") for line in _lines(file))
+    return {int(number): canonical(name) for name, _, number in rows if number.isdecimal()}
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"the list {file} cannot be read as text ({error}): restore it or take it away") from error

@@ -1,0 +1,80 @@
+"""Which photo a sketch draws: by its file name, or by a ``pairs.csv`` at the root of the dataset."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from sketchseek.datasets.items import DatasetError, Drawing, Kind, Photo, ProblemLog
+from sketchseek.datasets.names import canonical
+from sketchseek.datasets.scan import Found
+
+Row = dict[str, str]
+
+
+def instance_of(label: str, photo: str) -> str:
+    """Name of the photo in a file: all files of one class with one stem are one photo."""
+    return f"{label}/{PurePosixPath(photo).stem}"
+
+
+def drawn_instance(label: str, sketch: str) -> str | None:
+    """The photo that a sketch's name means, cut at the last ``-``: ``n02691156_58-1.png`` draws ``n02691156_58``."""
+    stem, dash, _ = PurePosixPath(sketch).stem.rpartition("-")
+    return f"{label}/{stem}" if dash and stem else None
+
+
+def make_drawings(
+    sketches: Iterable[Found], photos: Iterable[Photo], rows: dict[str, Row] | None, log: ProblemLog
+) -> tuple[Drawing, ...]:
+    """Sketches with their photos; an instance is only set where its photo is there."""
+    by_path = {photo.path: photo for photo in photos}
+    instances = {photo.instance for photo in by_path.values()}
+    drawings = []
+    for sketch in sketches:
+        row = rows.get(sketch.path) if rows is not None else None
+        if row is None:
+            if rows is not None:
+                log.add(Kind.PAIR_UNLISTED, sketch.path)
+            instance = drawn_instance(sketch.label, sketch.path)
+            drawings.append(Drawing(sketch.path, sketch.label, instance if instance in instances else None))
+        else:
+            drawings.append(_from_row(sketch, row, by_path, log))
+    missing = (rows or {}).keys() - {drawing.path for drawing in drawings}
+    log.extend(Kind.PAIR_MISSING_FILE, missing)
+    return tuple(drawings)
+
+
+def _from_row(sketch: Found, row: Row, photos: dict[str, Photo], log: ProblemLog) -> Drawing:
+    photo = photos.get(row["photo"])
+    if photo is None:
+        log.add(Kind.PAIR_MISSING_FILE, row["photo"])
+    classes = {canonical(row["class"])} if row.get("class") else set()
+    classes |= {photo.label} if photo else set()
+    if classes - {sketch.label}:
+        log.add(Kind.PAIR_CLASS, sketch.path)
+    instance = photo.instance if photo and photo.label == sketch.label else None
+    about = [row.get(column, "") for column in ("drawer", "flag", "split")]
+    return Drawing(sketch.path, sketch.label, instance, *about)
+
+
+def read_pairs(root: Path, log: ProblemLog) -> dict[str, Row] | None:
+    """Rows of ``pairs.csv`` by sketch; None where there is no such file.
+
+    Columns: sketch, photo (paths below the root); class, drawer, flag, split where known.
+    """
+    file = root / "pairs.csv"
+    if not file.is_file():
+        return None
+    rows: dict[str, Row] = {}
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, restval="", restkey="more")
+            if not {"sketch", "photo"} <= set(reader.fieldnames or ()):
+                raise DatasetError(f"{file} needs a first line with the columns sketch and photo")
+            for row in reader:
+                row = {column: row[column].strip() for column in row if column != "more"}
+                if row["sketch"] in rows:
+                    log.add(Kind.PAIR_DUPLICATE, row["sketch"])
+                rows.setdefault(row["sketch"], row)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{file} cannot be read as a CSV table ({error}): mend it or take it away") from error
+    return rows

@@ -1,0 +1,144 @@
+"""Open a dataset: recognise its layout, read its files, name its classes, pair its sketches, report all that is odd."""
+
+import json
+import os
+from collections import Counter
+from pathlib import Path
+
+from sketchseek.datasets.items import Dataset, DatasetError, Drawing, Kind, Photo, ProblemLog
+from sketchseek.datasets.layouts import Layout, recognise
+from sketchseek.datasets.lists import read_lists
+from sketchseek.datasets.names import canonical, display
+from sketchseek.datasets.pairs import instance_of, make_drawings, read_pairs
+from sketchseek.datasets.scan import Scan, scan, unread_folders
+from sketchseek.datasets.splits import known_datasets
+
+
+def open_dataset(root: str | Path, as_name: str | None = None) -> Dataset:
+    """Read the dataset below ``root``; ``as_name`` says which one it is: sketchy, tuberlin, quickdraw or custom.
+
+    Without ``as_name`` its folders and classes tell. Only names and sizes of files are looked at; ``check`` opens them.
+    """
+    root = Path(root)
+    if as_name is not None and as_name not in (names := (*known_datasets(), "custom")):
+        raise DatasetError(f"there is no dataset called {as_name!r}: choose {', '.join(names)}")
+    layout = recognise(root)
+    log = ProblemLog()
+    unread_folders(root, layout, log)
+    scans = [scan(root, layout, source, log) for source in layout.sources]
+    scans = _keep_listed(root, layout, scans, log)
+    photos = _photos(scans, log)
+    rows = read_pairs(root, log)
+    found = sorted((f for s in scans if s.source.role == "sketch" for f in s.files), key=lambda file: file.path)
+    sketches = make_drawings(found, photos, rows, log)
+    for what, items in (("sketch", sketches), ("photo", photos)):
+        if not items:
+            raise DatasetError(f"{root} was read as {layout.name} and has no {what} in it: check that it is complete")
+    spelling = {key: scan.spelling[key] for scan in reversed(scans) for key in scan.spelling}
+    name = as_name or layout.dataset or _guess(set(spelling))
+    _report_pairs(name, sketches, rows is not None, log)
+    classes = _classes(name, spelling, photos, sketches, log)
+    groups = _read_groups(root, classes, log) or _folder_groups(layout, scans)
+    return Dataset(name, layout.name, root, classes, photos, sketches, log.problems(), groups)
+
+
+def _keep_listed(root: Path, layout: Layout, scans: list[Scan], log: ProblemLog) -> list[Scan]:
+    """Where lists name files of a class, those are the class; a class that no list names is what its folder holds."""
+    listed = read_lists(root, layout.sources, log)
+    kept = []
+    for found in scans:
+        named = listed[found.source.folder]
+        files = []
+        for file in found.files:
+            if file.label not in named or file.path in named[file.label]:
+                files.append(file)
+            else:
+                log.add(Kind.UNLISTED, file.path)
+        lost = {path for paths in named.values() for path in paths} - {file.path for file in found.files}
+        # a file that lies there but could not be used has its own problem already
+        log.extend(Kind.LIST_MISSING_FILE, (path for path in lost if not os.path.lexists(root / path)))
+        kept.append(Scan(found.source, tuple(files), found.spelling))
+    return kept
+
+
+def _photos(scans: list[Scan], log: ProblemLog) -> tuple[Photo, ...]:
+    photos: list[Photo] = []
+    for found in scans:
+        if found.source.role == "sketch":
+            continue
+        extended = found.source.role == "extended"
+        names: Counter[str] = Counter()
+        for file in found.files:
+            photo = Photo(file.path, file.label, instance_of(file.label, file.path), extended)
+            names[photo.instance] += 1
+            if names[photo.instance] > 1:
+                log.add(Kind.SAME_NAME, photo.path)
+            photos.append(photo)
+    return tuple(sorted(photos, key=lambda photo: photo.path))
+
+
+def _report_pairs(name: str, sketches: tuple[Drawing, ...], has_table: bool, log: ProblemLog) -> None:
+    paired = has_table or name == "sketchy" or any(drawing.instance for drawing in sketches)
+    if paired:
+        log.extend(Kind.ORPHAN, (drawing.path for drawing in sketches if drawing.instance is None))
+
+
+def _guess(classes: set[str]) -> str:
+    """The published dataset whose classes these are: nearly all known to it, and at least half of its own here."""
+    best, overlap = "custom", 0.0
+    for known in known_datasets().values():
+        common = len(classes & known.spelling().keys())
+        share = common / len(known.classes)
+        if common >= 0.9 * len(classes) and share >= 0.5 and share > overlap:
+            best, overlap = known.name, share
+    return best
+
+
+def _classes(
+    name: str, spelling: dict[str, str], photos: tuple[Photo, ...], sketches: tuple[Drawing, ...], log: ProblemLog
+) -> dict[str, str]:
+    """Canonical name -> words; the published spelling makes prompts the same whatever the folders are called."""
+    drawn = {drawing.label for drawing in sketches}
+    pictured = {photo.label for photo in photos}
+    published = known_datasets()[name].spelling() if name in known_datasets() else {}
+    log.extend(Kind.NO_SKETCHES, (spelling[key] for key in spelling.keys() - drawn))
+    log.extend(Kind.NO_PHOTOS, (spelling[key] for key in spelling.keys() - pictured))
+    if published:
+        log.extend(Kind.UNKNOWN_CLASS, (spelling[key] for key in spelling.keys() - published.keys()))
+        log.extend(Kind.MISSING_CLASS, (published[key] for key in published.keys() - (drawn | pictured)))
+    return {key: display(published.get(key, spelling[key])) for key in sorted(drawn | pictured)}
+
+
+def _read_groups(root: Path, classes: dict[str, str], log: ProblemLog) -> dict[str, tuple[str, ...]]:
+    """Classes of the groups of ``splits.json`` ({"train": [...], "val": [...], "unseen": [...]}) that are here."""
+    file = root / "splits.json"
+    if not file.is_file():
+        return {}
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{file} cannot be read as JSON ({error}): mend it or take it away") from error
+    allowed = ("train", "val", "unseen")
+    if not isinstance(data, dict) or not data.keys() <= set(allowed):
+        raise DatasetError(f"{file} must be an object with no other keys than {', '.join(allowed)}")
+    group_of: dict[str, str] = {}
+    for group, names in data.items():
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise DatasetError(f"{group!r} in {file} must be a list of class names")
+        for name in names:
+            if group_of.setdefault(canonical(name), group) != group:
+                raise DatasetError(f"{file} has {name!r} in two groups: a class is either trained on or not")
+            if canonical(name) not in classes:
+                log.add(Kind.SPLIT_UNKNOWN_CLASS, name)
+    log.extend(Kind.SPLIT_LEFT_OUT, (classes[key] for key in classes.keys() - group_of.keys()))
+    return {group: tuple(sorted(k for k in classes if group_of.get(k) == group)) for group in allowed if group in data}
+
+
+def _folder_groups(layout: Layout, scans: list[Scan]) -> dict[str, tuple[str, ...]]:
+    """The groups of a layout that keeps seen and unseen classes in two folders; none where a class is in both."""
+    members: dict[str, set[str]] = {source.group: set() for source in layout.sources if source.group}
+    for found in scans:
+        if found.source.group:
+            members[found.source.group] |= {file.label for file in found.files}
+    disjoint = len(set().union(*members.values())) == sum(map(len, members.values()))
+    return {group: tuple(sorted(keys)) for group, keys in members.items()} if members and disjoint else {}
