@@ -1,0 +1,172 @@
+"""``sketchseek score``: measure anybody's vectors."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sketchseek.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from sketchseek.evaluation.ranking import Ranks
+    from sketchseek.evaluation.relevance import By
+    from sketchseek.evaluation.vectors import VectorSet
+
+DEFAULT_KS = {"label": (100, 200), "instance": (1, 5, 10)}
+
+
+class Cutoffs(click.ParamType[tuple[int, ...]]):
+    """Whole numbers with commas between them: ``100,200``."""
+
+    name = "K,K,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip() for part in value.split(",")]
+        if not all(part.isascii() and part.isdigit() and 0 < int(part) < 10**9 for part in parts):
+            self.fail(f"{value!r} is not a list of whole numbers of at least 1, such as 100,200", param, ctx)
+        return tuple(sorted({int(part) for part in parts}))
+
+
+@click.command(short_help="Measure anybody's vectors with every metric.")
+@click.option("--queries", required=True, type=click.Path(path_type=Path), help="The sketches' vectors, an .npz file.")
+@click.option("--gallery", required=True, type=click.Path(path_type=Path), help="The photos' vectors, an .npz file.")
+@click.option("--k", "ks", type=Cutoffs(), help="Cut-offs.  [default: 100,200; by instance 1,5,10]")
+@click.option(
+    "--by",
+    type=click.Choice(["label", "instance"]),
+    default="label",
+    show_default=True,
+    help="What is right: any photo of the sketch's class, or only the photo it was drawn from.",
+)
+@click.option("--within-class", is_flag=True, help="With --by instance: rank only the photos of the sketch's class.")
+@click.option("--per-class", is_flag=True, help="Also the means of each class.")
+@click.option(
+    "--bootstrap", type=click.IntRange(0, 100_000), default=0, metavar="N", help="95% intervals from N resamples."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which resamples are drawn.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(
+    queries: Path,
+    gallery: Path,
+    ks: tuple[int, ...] | None,
+    by: "By",
+    within_class: bool,
+    per_class: bool,
+    bootstrap: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Measure anybody's vectors with every metric, each under the name of its definition.
+
+    Both files hold the arrays `vectors` (rows, size) and `labels` (rows); with --by instance also `instances` (rows):
+    the photo a sketch was drawn from, and the photo itself. `names` (rows) is optional, for messages. Photos are
+    ranked by cosine; of equal scores the wrong photo comes first.
+    """
+    if within_class and by == "label":
+        raise click.UsageError("--within-class needs --by instance: by label, every photo of the class is right")
+    from sketchseek.evaluation.vectors import check_pair, load_vectors
+
+    sketches, photos = load_vectors(queries), load_vectors(gallery)
+    check_pair(sketches, photos, instances=by == "instance")
+    found = result(sketches, photos, ks or DEFAULT_KS[by], by, within_class, per_class, bootstrap, seed)
+    if as_json:
+        print_json(found)
+    else:
+        describe(found)
+
+
+def result(
+    queries: "VectorSet",
+    gallery: "VectorSet",
+    ks: tuple[int, ...],
+    by: "By",
+    within_class: bool,
+    per_class: bool,
+    bootstrap: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Everything ``score`` says, as plain data."""
+    import numpy as np
+
+    from sketchseek.evaluation.bootstrap import LEVEL
+    from sketchseek.evaluation.ranking import TIES, rank_relevant
+    from sketchseek.evaluation.relevance import by_instance, by_label
+    from sketchseek.evaluation.scoring import score
+
+    start = time.perf_counter()
+    if by == "instance":
+        assert queries.instances is not None and gallery.instances is not None
+        relevance = by_instance(
+            queries.labels, gallery.labels, queries.instances, gallery.instances, within_class=within_class
+        )
+    else:
+        relevance = by_label(queries.labels, gallery.labels)
+    scores = score(_watched(rank_relevant(queries.vectors, gallery.vectors, relevance), len(queries)), ks)
+    found: dict[str, Any] = {
+        "metrics": scores.means(),
+        "queries": len(scores.rows),
+        "queries_without_relevant": len(queries) - len(scores.rows),
+        "gallery": len(gallery),
+        "classes": len(np.unique(queries.labels[scores.rows])),
+        "by": by,
+        "within_class": within_class,
+        "ties": TIES,
+    }
+    if bootstrap:
+        unit = "photo" if by == "instance" else "query"
+        clusters = relevance.query_keys if by == "instance" else None
+        found["intervals"] = scores.intervals(resamples=bootstrap, seed=seed, clusters=clusters)
+        found["bootstrap"] = {"resamples": bootstrap, "seed": seed, "level": LEVEL, "unit": unit}
+    if per_class:
+        found["per_class"] = scores.per_class(queries.labels)
+    return found | {"seconds": round(time.perf_counter() - start, 3)}
+
+
+def describe(found: dict[str, Any]) -> None:
+    """The result for people."""
+    scope = "photos of its class" if found["within_class"] else "photos"
+    right = "the paired photo" if found["by"] == "instance" else "photos of its class"
+    click.echo(
+        f"{found['queries']} queries of {found['classes']} classes against {found['gallery']} {scope};"
+        f" right: {right}; ties {found['ties']}; {found['seconds']} s"
+    )
+    if found["queries_without_relevant"]:
+        click.echo(f"left out: {found['queries_without_relevant']} queries without a right photo in the gallery")
+    intervals = found.get("intervals")
+    header = ["metric", "mean", *(["95% from", "to"] if intervals else [])]
+    rows = [
+        [name, *(f"{number:.4f}" for number in (mean, *(intervals[name] if intervals else ())))]
+        for name, mean in found["metrics"].items()
+    ]
+    click.echo()
+    print_table(rows, header)
+    if "per_class" in found:
+        chosen = ("acc@", "mean_rank") if found["by"] == "instance" else ("map@all", "map@", "p@")
+        shown = [
+            n for n in found["metrics"] if n.startswith(chosen) and not n.endswith((":interpolated", ":k", ":min"))
+        ]
+        click.echo()
+        print_table(
+            [
+                [label, str(means["queries"]), *(f"{means[n]:.4f}" for n in shown)]
+                for label, means in found["per_class"].items()
+            ],
+            ["class", "queries", *shown],
+        )
+
+
+def _watched(ranks: "Iterable[Ranks]", queries: int) -> "Iterator[Ranks]":
+    """Pass ``ranks`` on, with a bar on stderr where somebody is looking."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("ranking", total=queries)
+        for part in ranks:
+            yield part
+            progress.advance(task, len(part.queries))

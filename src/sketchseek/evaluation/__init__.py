@@ -1,0 +1,1 @@
+"""Measuring retrieval: metrics with one definition per name, exact and independent of order."""

@@ -1,0 +1,114 @@
+"""Retrieving: the ranks of every query's relevant photos. Scoring is elsewhere (``metrics``, ``scoring``).
+
+Every metric follows from these ranks, so no list is ever sorted by index and the whole matrix never exists: a score
+and the photo's relevance become one whole number, the numbers are sorted (several times faster than sorting indices),
+and the places of the relevant ones are read off.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketchseek.evaluation.relevance import Codes, Relevance
+from sketchseek.evaluation.similarity import unit_rows
+
+#: Of photos with equal scores, those that are not relevant come first, for every metric.
+TIES = "counted against"
+
+#: Scores are equal if they are the same number of steps of 2^-24 (6e-8), the resolution of float32 just below 1.
+SCORE_BITS = 24
+
+_CHUNK_SCORES = 1 << 24  # scores alive at a time (128 MB)
+_CHUNK_ROWS = 4096
+_SLAB_SCORES = 1 << 19  # scores one thread sorts at a time: stays near the processor's cache
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Ranks for queries with the same number R of relevant photos."""
+
+    queries: Codes  # (n,) rows of the query matrix
+    ranks: NDArray[np.int64]  # (n, R) ascending, 1 is the best
+
+
+def rank_relevant(
+    queries: NDArray[np.generic], gallery: NDArray[np.generic], relevance: Relevance, *, chunk: int | None = None
+) -> Iterator[Ranks]:
+    """Rank ``gallery`` (m, d) by cosine for each of ``queries`` (n, d), and yield the ranks of the relevant photos.
+
+    Queries come in an order of this function's choosing, each once; those without a relevant photo do not come.
+    ``chunk`` is how many queries are compared at a time, and never changes a result.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for query_rows, gallery_rows in _groups(relevance):
+            yield from _rank_group(queries, gallery, relevance, query_rows, gallery_rows, chunk, pool)
+
+
+def _groups(relevance: Relevance) -> Iterator[tuple[Codes, Codes]]:
+    """The rows of the queries and of the photos that meet each other."""
+    if relevance.query_groups is None or relevance.gallery_groups is None:
+        yield np.arange(len(relevance.query_keys)), np.arange(len(relevance.gallery_keys))
+        return
+    for group in np.intersect1d(relevance.query_groups, relevance.gallery_groups):
+        yield np.flatnonzero(relevance.query_groups == group), np.flatnonzero(relevance.gallery_groups == group)
+
+
+def _rank_group(
+    queries: NDArray[np.generic],
+    gallery: NDArray[np.generic],
+    relevance: Relevance,
+    query_rows: Codes,
+    gallery_rows: Codes,
+    chunk: int | None,
+    pool: ThreadPoolExecutor,
+) -> Iterator[Ranks]:
+    # Photos in the order of their keys: the relevant ones of a query are the columns from first to last.
+    gallery_rows = gallery_rows[np.argsort(relevance.gallery_keys[gallery_rows], kind="stable")]
+    gallery_keys = relevance.gallery_keys[gallery_rows]
+    keys = relevance.query_keys[query_rows]
+    first, last = np.searchsorted(gallery_keys, keys, "left"), np.searchsorted(gallery_keys, keys, "right")
+    # Queries in the order of how many photos are relevant: neighbours make rectangular arrays.
+    order = np.argsort(last - first, kind="stable")
+    order = order[(last - first)[order] > 0]
+    photos = unit_rows(gallery, gallery_rows).T
+    width = len(gallery_rows)
+    rows = chunk or min(_CHUNK_ROWS, max(1, _CHUNK_SCORES // width))
+    step = max(1, _SLAB_SCORES // width)
+    scores = np.empty((min(rows, len(order)), width))
+    for start in range(0, len(order), rows):
+        part = order[start : start + rows]
+        # Negated, so that the best come first; a power of two changes no digit.
+        sketches = np.ldexp(-unit_rows(queries, query_rows[part]), SCORE_BITS)
+        np.matmul(sketches, photos, out=scores[: len(part)])
+        slabs = [slice(low, min(low + step, len(part))) for low in range(0, len(part), step)]
+        flat_ranks = pool.map(
+            lambda slab, part=part: _ranks_of(scores[slab], first[part[slab]], last[part[slab]]), slabs
+        )
+        for slab, flat in zip(slabs, flat_ranks, strict=True):
+            yield from _rectangles(query_rows[part[slab]], (last - first)[part[slab]], flat)
+
+
+def _ranks_of(scores: NDArray[np.float64], first: Codes, last: Codes) -> NDArray[np.int64]:
+    """Ranks of the columns ``first[i]:last[i]`` of each row i, row after row; the smallest score is the best."""
+    keys = np.rint(scores, out=scores).astype(np.int32)
+    keys <<= 1
+    # The last bit says relevant: of two equal scores the relevant one sorts behind. This is the whole tie rule.
+    for row, low, high in zip(keys, first, last, strict=True):
+        row[low:high] |= 1
+    keys.sort(axis=1)
+    keys &= 1
+    places: NDArray[np.int64] = np.flatnonzero(keys) % keys.shape[1] + 1
+    return places
+
+
+def _rectangles(queries: Codes, counts: Codes, flat: NDArray[np.int64]) -> Iterator[Ranks]:
+    """Cut the ranks of rows whose ``counts`` ascend into arrays of equal width."""
+    edges = np.concatenate([[0], np.flatnonzero(np.diff(counts)) + 1, [len(counts)]])
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    for low, high in pairwise(edges):
+        yield Ranks(queries[low:high], flat[offsets[low] : offsets[high]].reshape(high - low, -1))
