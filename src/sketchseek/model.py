@@ -1,7 +1,7 @@
 """What searching and evaluating need of a model, whatever it is made of, and the one call that loads one."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeGuard
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 class Model(Protocol):
     """Photos, sketches and words -> vectors of one space.
 
-    Every ``encode_*`` returns float32 of shape (n, ``size``) with rows of length 1; a row never depends on the other rows.
+    Every ``encode_*`` returns float32 of shape (n, ``size``) with rows of length 1; a row never depends on the other
+    rows.
     """
 
     @property
@@ -30,7 +31,7 @@ class Model(Protocol):
 
     @property
     def photo_side(self) -> int:
-        """Shortest side in px that a photo needs: pass it as ``load_photo(..., target=model.photo_side)`` to decode no finer."""
+        """Shortest side in px that a photo needs: ``load_photo(..., target=model.photo_side)`` decodes no finer."""
 
     def encode_photos(self, photos: "Sequence[NDArray[np.uint8]]") -> "NDArray[np.float32]":
         """Upright RGB arrays (height, width, 3), as ``pictures.load_photo`` gives them."""
@@ -40,3 +41,18 @@ class Model(Protocol):
 
     def encode_texts(self, texts: Sequence[str]) -> "NDArray[np.float32]":
         """Words or short phrases, as they are: no template is added."""
+
+
+class CategoryModel(Model, Protocol):
+    """A model that can be adapted to one category from its name and a few pictures of it."""
+
+    def for_category(self, name: str, sketches: "Sequence[Sketch]", photos: "Sequence[NDArray[np.uint8]]") -> Model:
+        """The model for one category: ``name`` in words, support pictures as ``encode_*`` takes them.
+
+        Its ``identity`` covers the category and the support pictures, because its vectors depend on them.
+        """
+
+
+def is_category_model(model: Model) -> TypeGuard[CategoryModel]:
+    """Whether the model offers ``for_category``."""
+    return callable(getattr(model, "for_category", None))
