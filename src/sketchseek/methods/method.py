@@ -3,9 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from sketchseek.clip.backbone import Backbone
 
 Modality = Literal["sketch", "photo"]
 Setting = Literal["category", "fine-grained"]
@@ -64,14 +67,20 @@ class Group:
 
 
 class Method(nn.Module, ABC):
-    """Base of every method: everything is frozen until a method names what it trains (``groups``)."""
+    """Base of every method: everything is frozen until a method names what it trains (``groups``).
+
+    Every method is built by the same call, ``SomeMethod(backbone, classes, setting, options)``, with random values drawn
+    from torch's global generator. What a training step changes is a parameter of ``groups`` or a buffer that is in
+    ``state_dict``: nothing else survives an interruption. Random numbers of a step come from torch's global generator.
+    """
 
     name: ClassVar[str]
     settings: ClassVar[tuple[Setting, ...]]
     options_type: ClassVar[type]  # a frozen dataclass: every free choice of the paper is a field of it
 
-    def __init__(self, classes: Sequence[str], setting: Setting, options: Any) -> None:
+    def __init__(self, backbone: "Backbone", classes: Sequence[str], setting: Setting, options: Any) -> None:
         super().__init__()
+        self.backbone = backbone.requires_grad_(False)
         self.classes = tuple(classes)  # seen classes in the words of a prompt; labels of a batch are their rows
         self.setting = setting
         self.options = options
