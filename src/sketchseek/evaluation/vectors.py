@@ -14,6 +14,9 @@ from sketchseek.evaluation.similarity import BLOCK_NUMBERS
 #: Bytes one array may unpack to: a small file can claim to hold any amount.
 MAX_BYTES = 4 << 30
 
+# What zipfile, zlib and numpy raise on a broken or encrypted member, ValueError aside.
+DAMAGES = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, MemoryError, OverflowError, TypeError)
+
 
 @dataclass(frozen=True)
 class VectorSet:
@@ -93,34 +96,28 @@ def _read(path: Path, wanted: tuple[str, ...]) -> dict[str, NDArray[np.generic]]
     try:
         with zipfile.ZipFile(path) as archive:
             sizes = {member.filename: member.file_size for member in archive.infolist()}
-        # zipfile never yields more than the size it announces, so checking that size bounds what is unpacked.
-        for name in wanted:
-            if sizes.get(f"{name}.npy", 0) > MAX_BYTES:
-                size = sizes[f"{name}.npy"] / 1e9
-                raise SketchseekError(
-                    f"{name!r} in {path} unpacks to {size:.1f} GB, more than the {MAX_BYTES / 1e9:.1f} GB this reads;"
-                    " split the file or use float32"
-                )
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        raise SketchseekError(f"{path} is not an .npz file; write it with numpy.savez") from error
+    except OSError as error:
+        raise _damaged(path) from error
+    # zipfile never yields more than the size it announces, so checking that size bounds what is unpacked.
+    for name in wanted:
+        size = sizes.get(f"{name}.npy", 0)
+        if size > MAX_BYTES:
+            raise SketchseekError(
+                f"{name!r} in {path} unpacks to {size / 1e9:.1f} GB, more than the {MAX_BYTES / 1e9:.1f} GB this reads;"
+                " split the file or use float32"
+            )
+    try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in wanted if f"{name}.npy" in sizes}
-    except zipfile.BadZipFile as error:
-        raise SketchseekError(f"{path} is not an .npz file; write it with numpy.savez") from error
     except ValueError as error:
         if "allow_pickle" in str(error):
             raise SketchseekError(
                 f"{path} holds an array of Python objects, which is never opened; convert words with astype(str)"
             ) from error
         raise _damaged(path) from error
-    except (
-        OSError,
-        EOFError,
-        zlib.error,
-        NotImplementedError,
-        RuntimeError,
-        MemoryError,
-        OverflowError,
-        SyntaxError,
-    ) as error:
+    except DAMAGES as error:
         raise _damaged(path) from error
 
 
@@ -145,12 +142,17 @@ def _column(path: Path, name: str, array: NDArray[np.generic], rows: int, *, wor
         return array.astype(np.int64)
     try:
         words = np.char.decode(array.astype(np.bytes_), "utf-8") if array.dtype.kind == "S" else array.astype(np.str_)
-        np.char.encode(words, "utf-8")  # a file can hold characters that do not exist, and nothing could print them
-    except ValueError as error:
-        raise SketchseekError(
-            f"{name!r} in {path} holds words that are not UTF-8; write them with astype(str)"
-        ) from error
+    except UnicodeDecodeError:
+        words = None
+    if words is None or not _printable(words):
+        raise SketchseekError(f"{name!r} in {path} holds words that are not UTF-8; write them with astype(str)")
     return words
+
+
+def _printable(words: NDArray[np.str_]) -> bool:
+    """Whether all characters exist: an array on disk can hold any number as a character, and nothing could print it."""
+    points = np.frombuffer(words.tobytes(), np.uint32)
+    return not ((points > 0x10FFFF) | ((points >= 0xD800) & (points < 0xE000))).any()
 
 
 def _check_same_kind(
