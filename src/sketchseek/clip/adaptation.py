@@ -1,0 +1,83 @@
+"""What a method attaches to a tower for one forward pass: prompts, LayerNorms, branches. The tower stays as it is."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor, nn
+
+from sketchseek.clip.layers import Branch
+
+if TYPE_CHECKING:
+    from sketchseek.clip.towers import Tower
+
+__all__ = ["Adaptation", "Norms", "Place", "Prompted"]
+
+Place = Literal["after_first", "end"]
+
+
+class Norms(nn.Module):
+    """A second set of one tower's LayerNorms: starts as a copy, is trained on its own, shares every other weight.
+
+    A method keeps one set per modality and names it in ``Adaptation.norms``.
+    """
+
+    def __init__(self, tower: "Tower") -> None:
+        super().__init__()
+        self.pre = deepcopy(tower.pre_norm)
+        self.first = nn.ModuleList(deepcopy(layer.layer_norm1) for layer in tower.stack)
+        self.second = nn.ModuleList(deepcopy(layer.layer_norm2) for layer in tower.stack)
+        self.post = deepcopy(tower.post_norm)
+        self.requires_grad_(True)
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """How one forward pass departs from plain CLIP; the default departs in nothing.
+
+    ``prompts``: layer -> (n, width), or (batch, n, width), tokens that stand in the prompts' place from the input of
+    that layer on. Those that stood there before are dropped, so a layer without an entry carries on what the last one
+    left; an entry with n = 0 takes the prompts away. Prompts get no position embedding.
+    ``place``: right after the first token (CLS, SOS), or at the end (images only: EOS would not see what follows it).
+    ``before_pre_norm``: whether the prompts of layer 0 join before or after the image tower's ``pre_norm``.
+    ``norms``: LayerNorms in place of the tower's own.
+    ``branches``: layer -> what runs beside it.
+    """
+
+    prompts: Mapping[int, Tensor] = field(default_factory=dict)
+    place: Place = "after_first"
+    before_pre_norm: bool = True
+    norms: Norms | None = None
+    branches: Mapping[int, Branch] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """A token sequence (batch, n, width) and how many of its tokens are prompts."""
+
+    tokens: Tensor
+    count: int
+    place: Place
+
+    def with_prompts(self, prompts: Tensor) -> "Prompted":
+        """The same tokens with these prompts, (m, width) or (batch, m, width), in the place of the present ones."""
+        batch, _, width = self.tokens.shape
+        if prompts.ndim not in (2, 3) or prompts.shape[-1] != width or (prompts.ndim == 3 and len(prompts) != batch):
+            raise ValueError(
+                f"prompts of shape {tuple(prompts.shape)} do not fit: (n, {width}) or ({batch}, n, {width}) is needed"
+            )
+        prompts = prompts.expand(batch, -1, -1).to(self.tokens.dtype)
+        plain = self.plain
+        parts = (plain[:, :1], prompts, plain[:, 1:]) if self.place == "after_first" else (plain, prompts)
+        return Prompted(torch.cat(parts, dim=1), prompts.shape[1], self.place)
+
+    @property
+    def plain(self) -> Tensor:
+        """The tokens without the prompts."""
+        if self.count == 0:
+            return self.tokens
+        if self.place == "end":
+            return self.tokens[:, : -self.count]
+        return torch.cat((self.tokens[:, :1], self.tokens[:, 1 + self.count :]), dim=1)

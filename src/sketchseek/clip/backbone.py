@@ -1,0 +1,89 @@
+"""A backbone: image tower, text tower, temperature, the words it reads and how its pictures are prepared.
+
+Methods see this class and its towers, nothing below. What differs between backbones is put in from outside: the stem,
+the number and width of layers, the vocabulary. A small backbone of our own is this class with another stem.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import CLIPConfig
+from transformers.models.clip.modeling_clip import CLIPTextEmbeddings, CLIPVisionEmbeddings
+
+from sketchseek.clip.layers import Layer
+from sketchseek.clip.towers import ImageTower, TextTower
+from sketchseek.clip.words import Texts, Words
+from sketchseek.pictures.preprocessing import Preprocessing
+
+__all__ = ["Backbone", "build_clip"]
+
+
+class Backbone(nn.Module):
+    """Photos, drawings and words -> one space of ``size`` dimensions.
+
+    ``logit_scale``: the logarithm of 1/temperature, as CLIP keeps it.
+    ``photos``, ``sketches``: how pictures become the image tower's pixels. ``words``: how texts become token numbers.
+    """
+
+    def __init__(
+        self, image: ImageTower, text: TextTower, words: Words, *, photos: Preprocessing, sketches: Preprocessing
+    ) -> None:
+        super().__init__()
+        if image.size != text.size:
+            raise ValueError(f"the towers' embeddings differ in size: {image.size} and {text.size}")
+        self.image = image
+        self.text = text
+        self.logit_scale = nn.Parameter(torch.tensor(2.6592))
+        self.words = words
+        self.photos = photos
+        self.sketches = sketches
+        self.size = image.size
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.logit_scale.device
+
+    @property
+    def temperature(self) -> Tensor:
+        """tau: cosines are divided by it to become logits (0.01 for OpenAI's CLIPs)."""
+        return torch.exp(-self.logit_scale)
+
+    def tokens(self, texts: Sequence[str]) -> Texts:
+        """Texts, as they are -> token numbers beside the weights."""
+        return self._here(self.words(texts))
+
+    def class_tokens(self, names: Sequence[str], template: str = "a photo of a {}") -> Texts:
+        """Class names in a template -> token numbers beside the weights."""
+        return self._here(self.words.of_classes(names, template))
+
+    def _here(self, texts: Texts) -> Texts:
+        return Texts(texts.ids.to(self.device), texts.ends.to(self.device))
+
+
+def build_clip(config: CLIPConfig) -> tuple[ImageTower, TextTower]:
+    """Towers of transformers' parts with fresh weights, shaped as a CLIP's ``config.json`` says."""
+    vision: Any = config.vision_config
+    text: Any = config.text_config
+    size: Any = config.projection_dim
+    stem = CLIPVisionEmbeddings(vision)
+    embeddings = CLIPTextEmbeddings(text)
+    image_tower = ImageTower(
+        stem=stem,
+        grid=vision.image_size // vision.patch_size,
+        side=vision.image_size,
+        pre_norm=nn.LayerNorm(vision.hidden_size, eps=vision.layer_norm_eps),
+        layers=[Layer(vision) for _ in range(vision.num_hidden_layers)],
+        post_norm=nn.LayerNorm(vision.hidden_size, eps=vision.layer_norm_eps),
+        projection=nn.Linear(vision.hidden_size, size, bias=False),
+    )
+    text_tower = TextTower(
+        words=embeddings.token_embedding,
+        positions=embeddings.position_embedding,
+        layers=[Layer(text) for _ in range(text.num_hidden_layers)],
+        post_norm=nn.LayerNorm(text.hidden_size, eps=text.layer_norm_eps),
+        projection=nn.Linear(text.hidden_size, size, bias=False),
+    )
+    return image_tower, text_tower

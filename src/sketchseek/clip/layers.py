@@ -1,0 +1,71 @@
+"""One transformer layer of CLIP, run by our own forward so that side-way branches and other LayerNorms can join it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import CLIPVisionConfig
+from transformers.models.clip.modeling_clip import CLIPEncoderLayer as Layer
+
+__all__ = ["Branch", "Layer", "new_layer", "run_layer"]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """What runs beside one layer, whose own weights stay as they are.
+
+    ``qkv``: normalised tokens (batch, n, width) -> (batch, n, 3 * width), added to queries, keys and values.
+    ``mlp``: tokens after attention, before the second LayerNorm (batch, n, width) -> the same shape, added to what the
+    MLP gives.
+    """
+
+    qkv: Callable[[Tensor], Tensor] | None = None
+    mlp: Callable[[Tensor], Tensor] | None = None
+
+
+def new_layer(width: int, heads: int, *, mlp_width: int | None = None, activation: str = "quick_gelu") -> Layer:
+    """A layer with fresh random weights, shaped like CLIP's (MLP four times as wide, unless told)."""
+    if width % heads:
+        raise ValueError(f"{heads} heads do not divide a width of {width}")
+    return Layer(
+        CLIPVisionConfig(
+            hidden_size=width,
+            num_attention_heads=heads,
+            intermediate_size=mlp_width or 4 * width,
+            hidden_act=activation,
+        )
+    )
+
+
+def run_layer(
+    layer: Layer,
+    tokens: Tensor,
+    *,
+    norms: tuple[nn.Module, nn.Module] | None = None,
+    branch: Branch | None = None,
+    causal: bool = False,
+) -> Tensor:
+    """Tokens (batch, n, width) through one layer -> (batch, n, width).
+
+    ``norms`` take the place of the layer's own two LayerNorms; ``causal``: a token sees only itself and those before.
+    """
+    norm1, norm2 = norms or (layer.layer_norm1, layer.layer_norm2)
+    branch = branch or Branch()
+    attention = layer.self_attn
+
+    normed = norm1(tokens)
+    queries, keys, values = attention.q_proj(normed), attention.k_proj(normed), attention.v_proj(normed)
+    if branch.qkv is not None:
+        more_queries, more_keys, more_values = branch.qkv(normed).chunk(3, dim=-1)
+        queries, keys, values = queries + more_queries, keys + more_keys, values + more_values
+
+    def split(states: Tensor) -> Tensor:
+        batch, n, _ = states.shape
+        return states.view(batch, n, attention.num_heads, -1).transpose(1, 2)
+
+    mixed = scaled_dot_product_attention(split(queries), split(keys), split(values), is_causal=causal)
+    tokens = tokens + attention.out_proj(mixed.transpose(1, 2).flatten(2))
+
+    out: Tensor = tokens + layer.mlp(norm2(tokens))
+    return out if branch.mlp is None else out + branch.mlp(tokens)

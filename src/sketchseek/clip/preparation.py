@@ -1,0 +1,67 @@
+"""How a checkpoint wants its pictures: what lies beside its weights -> our preprocessing records."""
+
+from dataclasses import replace
+from typing import Any
+
+from sketchseek.clip.files import BackboneFiles, read_json
+from sketchseek.errors import SketchseekError
+from sketchseek.pictures.preprocessing import CLIP_PHOTOS, WHITE, Preprocessing
+
+__all__ = ["preprocessing_of"]
+
+# Pillow's numbers, as preprocessor_config.json has them
+_RESAMPLE = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
+_OPEN_CLIP_FIT = {"shortest": "crop", "longest": "pad", "squash": "squash"}
+
+
+def preprocessing_of(files: BackboneFiles, *, side: int) -> tuple[Preprocessing, Preprocessing]:
+    """The records for photos and for sketches, for an image tower that takes ``side`` pixels.
+
+    Photos are prepared as the checkpoint says, or as OpenAI's CLIP (shorter side to ``side``, centre cropped) where it
+    says nothing. Sketches are cropped to their ink and stand on white, with the same numbers.
+    """
+    photos = replace(CLIP_PHOTOS, size=side, fit="crop")
+    try:
+        if files.preprocessor is not None:
+            photos = replace(photos, **_transformers_fields(read_json(files.preprocessor)))
+        elif files.config is not None and "preprocess_cfg" in (written := read_json(files.config)):
+            photos = replace(photos, **_open_clip_fields(written["preprocess_cfg"]))
+    except (KeyError, TypeError, AttributeError, SketchseekError) as error:
+        raise SketchseekError(
+            f"{files.preprocessor or files.config}: this preprocessing is unknown ({error})"
+        ) from None
+    if photos.size != side:
+        raise SketchseekError(
+            f"{files.preprocessor or files.config} prepares {photos.size} pixels a side, but the weights take {side}"
+        )
+    return photos, replace(photos, fit="pad", fill=WHITE, placement="ink")
+
+
+def _transformers_fields(written: dict[str, Any]) -> dict[str, Any]:
+    """The fields that a preprocessor_config.json sets; sizes were plain numbers once and are objects today."""
+    size, crop = written.get("size", 224), written.get("crop_size", written.get("size", 224))
+    shorter = size.get("shortest_edge", size.get("height")) if isinstance(size, dict) else size
+    square = crop.get("height", crop.get("shortest_edge")) if isinstance(crop, dict) else crop
+    cropped = written.get("do_center_crop", True)
+    if cropped and shorter != square:
+        raise SketchseekError(f"resizing to {shorter} before cropping to {square} is not supported")
+    keeps_shape = not isinstance(size, dict) or "shortest_edge" in size
+    if keeps_shape and not cropped:
+        raise SketchseekError("pictures that are not made square are not supported")
+    return {
+        "size": square if cropped else shorter,
+        "fit": "crop" if keeps_shape else "squash",
+        "interpolation": _RESAMPLE[written.get("resample", 3)],
+        "mean": written["image_mean"],
+        "std": written["image_std"],
+    }
+
+
+def _open_clip_fields(written: Any) -> dict[str, Any]:
+    """The fields that the preprocess_cfg of an open_clip_config.json sets."""
+    return {
+        "fit": _OPEN_CLIP_FIT[written.get("resize_mode", "shortest")],
+        "interpolation": written.get("interpolation", "bicubic"),
+        "mean": written["mean"],
+        "std": written["std"],
+    }

@@ -1,0 +1,201 @@
+"""The image tower and the text tower: tokens in, layer by layer, one embedding out."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from sketchseek.clip.adaptation import Adaptation, Norms, Prompted
+from sketchseek.clip.layers import Layer, run_layer
+
+__all__ = ["ImageTower", "Run", "TextTower", "Tower"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a forward pass gives.
+
+    ``embedding``: (batch, size), not normalised.
+    ``tokens``: for each layer asked for, the tokens (batch, n, width) that enter it, prompts left out; the number
+    ``depth`` stands for the tokens that leave the last layer.
+    """
+
+    embedding: Tensor
+    tokens: Mapping[int, Tensor]
+
+
+class Tower(nn.Module):
+    """What both towers share: a stack of layers, the LayerNorms around it, and the projection into the common space.
+
+    ``width`` of a token, ``heads`` per layer, ``depth`` in layers, ``size`` of the embedding.
+    ``checkpointing``: recompute each layer on the way back instead of keeping its activations (less memory, more time).
+    """
+
+    def __init__(
+        self,
+        *,
+        pre_norm: nn.Module | None,
+        layers: list[Layer],
+        post_norm: nn.Module,
+        projection: nn.Linear,
+        causal: bool,
+    ) -> None:
+        super().__init__()
+        self.pre_norm = pre_norm
+        self.layers = nn.ModuleList(layers)
+        self.post_norm = post_norm
+        self.projection = projection
+        self.causal = causal
+        self.checkpointing = False
+        self.width: int = projection.in_features
+        self.size: int = projection.out_features
+        self.depth = len(layers)
+        self.heads: int = layers[0].self_attn.num_heads
+
+    @property
+    def stack(self) -> list[Layer]:
+        """The layers in order, with their type."""
+        return cast(list[Layer], list(self.layers))
+
+    def copy_norms(self) -> Norms:
+        """A trainable copy of all LayerNorms, to be named in an ``Adaptation``."""
+        return Norms(self)
+
+    def project(self, states: Tensor, norms: Norms | None = None) -> Tensor:
+        """States (..., width) of the token that is read (CLS, EOS) -> embeddings (..., size), not normalised."""
+        post_norm = self.post_norm if norms is None else norms.post
+        embedding: Tensor = self.projection(post_norm(states))
+        return embedding
+
+    def _run_layers(
+        self, tokens: Tensor, adaptation: Adaptation, keep: Collection[int]
+    ) -> tuple[Prompted, dict[int, Tensor]]:
+        """Tokens as the embedding gives them -> what leaves the last layer, and what enters the layers of ``keep``."""
+        for what, asked, last in (
+            ("prompts", adaptation.prompts, self.depth - 1),
+            ("branches", adaptation.branches, self.depth - 1),
+            ("keep", keep, self.depth),
+        ):
+            if outside := [layer for layer in asked if not 0 <= layer <= last]:
+                raise ValueError(f"{what}: layer {outside[0]} is not one of 0 to {last}")
+
+        state = Prompted(tokens, 0, adaptation.place)
+        pre_norm = self.pre_norm if adaptation.norms is None else adaptation.norms.pre
+        joins_early = pre_norm is not None and adaptation.before_pre_norm
+        if joins_early and 0 in adaptation.prompts:
+            state = state.with_prompts(adaptation.prompts[0])
+        if pre_norm is not None:
+            state = Prompted(pre_norm(state.tokens), state.count, state.place)
+
+        kept: dict[int, Tensor] = {}
+        for number in range(self.depth):
+            if number in adaptation.prompts and not (number == 0 and joins_early):
+                state = state.with_prompts(adaptation.prompts[number])
+            if number in keep:
+                kept[number] = state.plain
+            state = Prompted(self._run_layer(number, state.tokens, adaptation), state.count, state.place)
+        if self.depth in keep:
+            kept[self.depth] = state.plain
+        return state, kept
+
+    def _run_layer(self, number: int, tokens: Tensor, adaptation: Adaptation) -> Tensor:
+        norms = adaptation.norms
+
+        def run(tokens: Tensor) -> Tensor:
+            return run_layer(
+                self.stack[number],
+                tokens,
+                norms=None if norms is None else (norms.first[number], norms.second[number]),
+                branch=adaptation.branches.get(number),
+                causal=self.causal,
+            )
+
+        if self.checkpointing and torch.is_grad_enabled():
+            recomputed: Tensor = checkpoint(run, tokens, use_reentrant=False)
+            return recomputed
+        return run(tokens)
+
+
+class ImageTower(Tower):
+    """Pixels -> CLS and a grid of patches -> layers -> an embedding read from CLS.
+
+    ``stem``: pixels (batch, 3, side, side) -> tokens (batch, 1 + grid * grid, width), CLS first, positions added.
+    Any stem that keeps this promise makes a backbone on which every method runs.
+    """
+
+    def __init__(
+        self,
+        *,
+        stem: nn.Module,
+        grid: int,
+        side: int,
+        pre_norm: nn.Module | None,
+        layers: list[Layer],
+        post_norm: nn.Module,
+        projection: nn.Linear,
+    ) -> None:
+        super().__init__(pre_norm=pre_norm, layers=layers, post_norm=post_norm, projection=projection, causal=False)
+        self.stem = stem
+        self.grid = grid
+        self.side = side
+
+    def embed(self, pixels: Tensor) -> Tensor:
+        """Prepared pixels (batch, 3, side, side) -> tokens (batch, 1 + grid * grid, width), before ``pre_norm``."""
+        tokens: Tensor = self.stem(pixels)
+        return tokens
+
+    def run(self, tokens: Tensor, adaptation: Adaptation | None = None, keep: Collection[int] = ()) -> Run:
+        """Tokens of ``embed`` through all layers; ``keep`` names the layers whose incoming tokens are wanted."""
+        adaptation = adaptation or Adaptation()
+        state, kept = self._run_layers(tokens, adaptation, keep)
+        return Run(self.project(state.tokens[:, 0], adaptation.norms), kept)
+
+    def forward(self, pixels: Tensor, adaptation: Adaptation | None = None) -> Tensor:
+        """Prepared pixels (batch, 3, side, side) -> embeddings (batch, size), not normalised."""
+        return self.run(self.embed(pixels), adaptation).embedding
+
+
+class TextTower(Tower):
+    """Token numbers -> layers under a causal mask -> an embedding read from EOS.
+
+    Words keep the positions they have without prompts. ``context``: the longest text in tokens, SOS and EOS included.
+    """
+
+    def __init__(
+        self,
+        *,
+        words: nn.Embedding,
+        positions: nn.Embedding,
+        layers: list[Layer],
+        post_norm: nn.Module,
+        projection: nn.Linear,
+    ) -> None:
+        super().__init__(pre_norm=None, layers=layers, post_norm=post_norm, projection=projection, causal=True)
+        self.words = words
+        self.positions = positions
+        self.context: int = positions.num_embeddings
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Token numbers (batch, n) -> tokens (batch, n, width) with positions; ``words(ids)`` gives them without."""
+        if ids.shape[1] > self.context:
+            raise ValueError(f"a text of {ids.shape[1]} tokens does not fit into {self.context}")
+        tokens: Tensor = self.words(ids) + self.positions.weight[: ids.shape[1]]
+        return tokens
+
+    def run(
+        self, tokens: Tensor, ends: Tensor, adaptation: Adaptation | None = None, keep: Collection[int] = ()
+    ) -> Run:
+        """Tokens of ``embed`` through all layers; ``ends`` (batch,): where each text's EOS is, prompts not counted."""
+        adaptation = adaptation or Adaptation()
+        if adaptation.prompts and adaptation.place != "after_first":
+            raise ValueError("text prompts stand after the first token: behind EOS nothing would see them")
+        state, kept = self._run_layers(tokens, adaptation, keep)
+        rows = torch.arange(len(ends), device=ends.device)
+        return Run(self.project(state.tokens[rows, ends + state.count], adaptation.norms), kept)
+
+    def forward(self, ids: Tensor, ends: Tensor, adaptation: Adaptation | None = None) -> Tensor:
+        """Token numbers (batch, n) and where EOS is (batch,) -> embeddings (batch, size), not normalised."""
+        return self.run(self.embed(ids), ends, adaptation).embedding

@@ -1,0 +1,146 @@
+"""A backbone from its files: read safely, checked name by name and shape by shape, frozen, fp32, on the CPU."""
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from transformers import CLIPConfig
+
+from sketchseek.clip.backbone import Backbone, build_clip
+from sketchseek.clip.files import BackboneFiles, read_json
+from sketchseek.clip.layouts import config_from_shapes, is_openai, layer_counts, to_ours
+from sketchseek.clip.preparation import preprocessing_of
+from sketchseek.clip.words import Words
+from sketchseek.errors import SketchseekError
+
+__all__ = ["read_backbone"]
+
+
+def read_backbone(files: BackboneFiles) -> Backbone:
+    """The backbone these files describe."""
+    state: dict[str, Tensor] = {}
+    for path in files.weights:
+        state |= _read_tensors(path, pickled=files.pickled)
+    ours = to_ours(state)
+    config = _config(files, state, ours)
+    _check_layers(files, config, ours)
+    text_config: Any = config.text_config
+    words = Words(files.tokenizer, context=text_config.max_position_embeddings, vocabulary=text_config.vocab_size)
+    # On "meta" nothing is allocated or drawn at random: the tensors read take their places.
+    with torch.device("meta"):
+        image, text = build_clip(config)
+    photos, sketches = preprocessing_of(files, side=image.side)
+    with torch.device("meta"):
+        backbone = Backbone(image, text, words, photos=photos, sketches=sketches)
+    _check_shapes(files, backbone, ours)
+    backbone.load_state_dict({name: tensor.float() for name, tensor in ours.items()}, assign=True)
+    image.stem.position_ids = torch.arange(1 + image.grid**2).expand(1, -1)  # a buffer that no checkpoint holds
+    return backbone.requires_grad_(False).eval()
+
+
+def _read_tensors(path: Path, *, pickled: bool) -> dict[str, Tensor]:
+    try:
+        return _unpickle(path) if pickled else load_file(path)
+    except OSError as error:
+        raise SketchseekError(f"{path} cannot be read: {error.strerror or error}") from None
+    except SafetensorError as error:
+        raise SketchseekError(f"{path} is damaged or cut short, fetch it anew ({error})") from None
+
+
+def _unpickle(path: Path) -> dict[str, Tensor]:
+    """A state dict out of a pickle, by a reader that runs no code from it."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+                raise SketchseekError(
+                    f"{path} is a TorchScript program, which cannot be opened without running it:"
+                    " take the same weights as safetensors (openai/clip-vit-...), or save its state dict elsewhere"
+                )
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise SketchseekError(f"{path} holds more than plain tensors, or is damaged ({reason})") from None
+    state = state.get("state_dict", state) if isinstance(state, dict) else state
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise SketchseekError(f"{path} does not hold a state dict: tensors by name")
+    return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
+
+
+def _config(files: BackboneFiles, state: Mapping[str, Tensor], ours: Mapping[str, Tensor]) -> CLIPConfig:
+    written = {} if files.config is None else read_json(files.config)
+    if not is_openai(state):
+        return _transformers_config(files, written)
+    if "model_cfg" in written:
+        return _open_clip_config(files, written["model_cfg"], ours)
+    if "input_resolution" in state:  # only OpenAI's own archives note it, and those are all QuickGELU
+        return config_from_shapes(ours, activation="quick_gelu")
+    raise SketchseekError(
+        f"{files.weights[0]} does not say whether its layers use GELU or QuickGELU:"
+        " put the open_clip_config.json of these weights beside it"
+    )
+
+
+def _transformers_config(files: BackboneFiles, written: dict[str, object]) -> CLIPConfig:
+    if files.config is None:
+        raise SketchseekError(f"{files.weights[0].parent / 'config.json'} is missing")
+    if written.get("model_type") != "clip":
+        raise SketchseekError(
+            f"{files.config} describes a model of type {written.get('model_type')!r}; only 'clip' is read"
+        )
+    try:
+        config = CLIPConfig.from_dict(written)
+    except Exception as error:  # transformers' validation raises kinds of its own
+        reason = " ".join(str(error).split())
+        raise SketchseekError(f"{files.config} does not describe a CLIP: {reason}") from None
+    vision: Any = config.vision_config
+    for key, value in (("image_size", vision.image_size), ("patch_size", vision.patch_size)):
+        if not isinstance(value, int) or value < 1:
+            raise SketchseekError(f"{files.config}: {key} is {value!r}, one whole number is needed")
+    if vision.num_channels != 3:
+        raise SketchseekError(f"{files.config}: {vision.num_channels} colour channels, only 3 are possible")
+    return config
+
+
+def _open_clip_config(files: BackboneFiles, model: object, ours: Mapping[str, Tensor]) -> CLIPConfig:
+    try:
+        assert isinstance(model, dict)
+        return config_from_shapes(
+            ours,
+            activation="quick_gelu" if model.get("quick_gelu", False) else "gelu",
+            image_head_width=int(model["vision_cfg"].get("head_width", 64)),
+            text_heads=int(model["text_cfg"]["heads"]),
+        )
+    except (AssertionError, KeyError, TypeError, ValueError, AttributeError):
+        raise SketchseekError(f"{files.config} does not describe a CLIP with two transformers") from None
+
+
+def _check_layers(files: BackboneFiles, config: CLIPConfig, ours: Mapping[str, Tensor]) -> None:
+    here = layer_counts(ours)
+    vision, text = cast(Any, config.vision_config), cast(Any, config.text_config)
+    said = (vision.num_hidden_layers, text.num_hidden_layers)
+    if here != said:
+        raise SketchseekError(
+            f"{files.weights[0]} holds {here[0]} image and {here[1]} text layers,"
+            f" but {files.config} says {said[0]} and {said[1]}"
+        )
+
+
+def _check_shapes(files: BackboneFiles, backbone: Backbone, ours: Mapping[str, Tensor]) -> None:
+    wanted = backbone.state_dict()
+    where = files.weights[0] if len(files.weights) == 1 else files.weights[0].parent
+    if missing := sorted(wanted.keys() - ours.keys()):
+        raise SketchseekError(f"{where} lacks {len(missing)} of {len(wanted)} tensors, {missing[0]} among them")
+    if unknown := sorted(ours.keys() - wanted.keys()):
+        raise SketchseekError(f"{where} holds {len(unknown)} tensors no CLIP has, {unknown[0]} among them")
+    for name, tensor in wanted.items():
+        if ours[name].shape != tensor.shape:
+            raise SketchseekError(
+                f"{where}: {name} has shape {tuple(ours[name].shape)}, but {tuple(tensor.shape)} is needed"
+            )
