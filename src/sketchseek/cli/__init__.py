@@ -16,6 +16,7 @@ from sketchseek.errors import SketchseekError
 VERBS = {
     "doctor": ("sketchseek.cli.doctor", "Say what is installed and whether it works."),
     "models": ("sketchseek.cli.models", "List the shipped and the downloaded backbones."),
+    "datasets": ("sketchseek.cli.datasets", "Check datasets on disk, list the published splits."),
     "score": ("sketchseek.cli.score", "Measure anybody's vectors with every metric."),
 }
 

@@ -5,6 +5,7 @@ classes = select_classes(dataset, "unseen")
 queries(dataset, classes), gallery(dataset, classes, "dedup"), fine_grained(dataset, classes)
 """
 
+from sketchseek.datasets.check import Check, check_dataset
 from sketchseek.datasets.galleries import FineGrained, Variant, fine_grained, gallery, queries
 from sketchseek.datasets.items import Dataset, DatasetError, Drawing, Kind, Photo, Problem
 from sketchseek.datasets.names import canonical, display
@@ -23,6 +24,7 @@ from sketchseek.datasets.splits import (
 )
 
 __all__ = [
+    "Check",
     "Dataset",
     "DatasetError",
     "Drawing",
@@ -35,6 +37,7 @@ __all__ = [
     "Split",
     "Variant",
     "canonical",
+    "check_dataset",
     "cross_dataset_classes",
     "display",
     "fine_grained",

@@ -11,7 +11,8 @@ Variant = Literal["zse", "dedup"]
 
 def queries(dataset: Dataset, classes: Collection[str]) -> tuple[Drawing, ...]:
     """Every drawing of the classes (canonical names), sorted by path."""
-    return tuple(drawing for drawing in dataset.sketches if drawing.label in classes)
+    wanted = frozenset(classes)
+    return tuple(drawing for drawing in dataset.sketches if drawing.label in wanted)
 
 
 def gallery(dataset: Dataset, classes: Collection[str], variant: Variant = "zse") -> tuple[Photo, ...]:
@@ -21,7 +22,8 @@ def gallery(dataset: Dataset, classes: Collection[str], variant: Variant = "zse"
     """
     if variant not in get_args(Variant):
         raise DatasetError(f"there is no gallery variant {variant!r}: choose zse or dedup")
-    photos = tuple(photo for photo in dataset.photos if photo.label in classes)
+    wanted = frozenset(classes)
+    photos = tuple(photo for photo in dataset.photos if photo.label in wanted)
     return photos if variant == "zse" else _each_once(photos)
 
 
@@ -44,7 +46,7 @@ class FineGrained:
 
 def fine_grained(dataset: Dataset, classes: Collection[str]) -> FineGrained:
     """Pairs and per-class galleries of the classes; the extension's photos are no part of either."""
-    basic = _each_once(tuple(p for p in dataset.photos if p.label in classes and not p.extended))
+    basic = _each_once(tuple(photo for photo in gallery(dataset, classes) if not photo.extended))
     by_instance = {photo.instance: photo for photo in basic}
     pairs = tuple((d, by_instance[d.instance]) for d in queries(dataset, classes) if d.instance in by_instance)
     galleries: dict[str, list[Photo]] = {label: [] for label in sorted(classes)}

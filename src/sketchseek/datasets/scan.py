@@ -8,6 +8,7 @@ from pathlib import Path
 from sketchseek.datasets.items import Kind, ProblemLog
 from sketchseek.datasets.layouts import Layout, Source
 from sketchseek.datasets.names import canonical
+from sketchseek.pictures.formats import PHOTO_SUFFIXES, SKETCH_SUFFIXES
 
 _JUNK = {"thumbs.db", "desktop.ini", "@eadir", "__macosx", "$recycle.bin"}
 
@@ -31,8 +32,6 @@ class Scan:
 
 def scan(root: Path, layout: Layout, source: Source, log: ProblemLog) -> Scan:
     """Read the folder of a source; nothing in it is passed over without a problem."""
-    from sketchseek.pictures import PHOTO_SUFFIXES, SKETCH_SUFFIXES
-
     suffixes = SKETCH_SUFFIXES if source.role == "sketch" else PHOTO_SUFFIXES
     if layout.flat:
         name = root.resolve().name

@@ -1,0 +1,139 @@
+"""Compare a dataset with what was published about it, and open its files."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from sketchseek.ahead import ahead
+from sketchseek.datasets.galleries import gallery, queries
+from sketchseek.datasets.items import EXAMPLES, MEANING, Dataset, Drawing, Kind, Photo, Problem
+from sketchseek.datasets.names import canonical
+from sketchseek.datasets.splits import known_datasets, known_splits, published_split
+from sketchseek.pictures.errors import PictureError
+from sketchseek.pictures.formats import HEAD_BYTES, kind_of
+from sketchseek.pictures.sources import opened
+
+Depth = Literal["names", "beginnings", "pictures"]
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many there are, beside how many there should be."""
+
+    classes: str  # which: all, or a group of a split as in "sketchy-21:unseen"
+    what: str  # classes, sketches, photos, distinct_photos or basic_photos
+    here: int
+    published: tuple[
+        int, ...
+    ] = ()  # more than one where the lists and the folders of the database differ; none: unknown
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether ``here`` is one of the published values; None where nothing was published."""
+        return self.here in self.published if self.published else None
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a look at a dataset found."""
+
+    dataset: Dataset
+    depth: Depth
+    counts: tuple[Count, ...]
+    missing: tuple[str, ...]  # classes of the published dataset that are not here, as published
+    problems: tuple[Problem, ...]
+    usable: bool  # at least one sketch and one photo open
+
+
+def check_dataset(
+    dataset: Dataset, depth: Depth = "beginnings", opened_one: Callable[[], None] = lambda: None
+) -> Check:
+    """Count, and open every file: not at all (``names``), its first bytes (``beginnings``) or wholly (``pictures``).
+
+    ``opened_one`` is called after each file.
+    """
+    items: tuple[Photo | Drawing, ...] = (*dataset.sketches, *dataset.photos)
+    broken: dict[str, str] = {}
+    if depth != "names":
+        for path, reason in _opened(dataset, items, depth):
+            if reason:
+                broken[path] = reason
+            opened_one()
+    problems = dataset.problems
+    if broken:
+        examples = tuple(f"{path} ({broken[path]})" for path in sorted(broken)[:EXAMPLES])
+        found = (*problems, Problem(Kind.BROKEN, len(broken), examples))
+        problems = tuple(sorted(found, key=lambda problem: list(MEANING).index(problem.kind)))
+    usable = all(any(item.path not in broken for item in side) for side in (dataset.sketches, dataset.photos))
+    return Check(dataset, depth, tuple(_counts(dataset)), _missing(dataset), problems, usable)
+
+
+def _opened(dataset: Dataset, items: tuple[Photo | Drawing, ...], depth: Depth) -> Iterator[tuple[str, str]]:
+    """Path and, where it does not open, the reason, of each item in turn."""
+    look = _whole if depth == "pictures" else _beginning
+
+    def reason(item: Photo | Drawing) -> tuple[str, str]:
+        try:
+            look(str(dataset.file(item)), isinstance(item, Photo))
+        except PictureError as error:
+            return item.path, error.reason
+        return item.path, ""
+
+    workers = os.cpu_count() or 1
+    return ahead(reason, items, workers=workers, depth=8 * workers)
+
+
+def _beginning(path: str, photo: bool) -> None:
+    with opened(path, path) as stream:
+        kind = kind_of(stream.read(HEAD_BYTES), os.path.splitext(path)[1].lower())  # noqa: PTH122 - once for each file
+    if kind is None or (photo and kind in ("SVG", "STROKES")):
+        raise PictureError(path, "does not begin like a picture")
+
+
+def _whole(path: str, photo: bool) -> None:
+    from sketchseek.pictures import load_photo, load_sketch  # decoders are only needed here
+
+    if photo:
+        load_photo(path)
+    else:
+        load_sketch(path)
+
+
+def _counts(dataset: Dataset) -> Iterator[Count]:
+    known = known_datasets().get(dataset.name)
+    published = dict(known.published) if known else {}
+    classes = [len(known.classes)] if known else []
+    yield from _counts_of(dataset, "all", tuple(dataset.classes), {"classes": classes, **published})
+    for group in dataset.groups:
+        yield from _counts_of(dataset, group, dataset.groups[group], {})
+    for split in known_splits().values():
+        if split.dataset == dataset.name and split.source is None:
+            for group, values in split.published.items():
+                members = published_split(split.name).group(group)
+                present = tuple(key for key in members if key in dataset.classes)
+                name = f"{split.name}:{group}"
+                yield from _counts_of(dataset, name, present, {"classes": [len(members)], **values})
+
+
+def _counts_of(
+    dataset: Dataset, name: str, classes: tuple[str, ...], published: dict[str, list[int]]
+) -> Iterator[Count]:
+    members = set(classes)
+    photos = gallery(dataset, members)
+    here = {
+        "classes": len(members),
+        "sketches": len(queries(dataset, members)),
+        "photos": len(photos),
+        "distinct_photos": len(gallery(dataset, members, "dedup")),
+        "basic_photos": sum(not photo.extended for photo in photos),
+    }
+    for what, count in here.items():
+        # Only an extension makes the last two differ from the photos.
+        if what in published or what in ("classes", "sketches", "photos") or count != here["photos"]:
+            yield Count(name, what, count, tuple(published.get(what, ())))
+
+
+def _missing(dataset: Dataset) -> tuple[str, ...]:
+    known = known_datasets().get(dataset.name)
+    return tuple(name for name in known.classes if canonical(name) not in dataset.classes) if known else ()
