@@ -83,7 +83,7 @@ def _rank_group(
     for start in range(0, len(order), rows):
         part = order[start : start + rows]
         # Negated, so that the best come first; a power of two changes no digit.
-        sketches = np.ldexp(-unit_rows(queries, query_rows[part]), SCORE_BITS)
+        sketches = unit_rows(queries, query_rows[part]) * -(2.0**SCORE_BITS)
         np.matmul(sketches, photos, out=scores[: len(part)])
         slabs = [slice(low, min(low + step, len(part))) for low in range(0, len(part), step)]
         flat_ranks = pool.map(
@@ -102,7 +102,7 @@ def _ranks_of(scores: NDArray[np.float64], first: Codes, last: Codes) -> NDArray
         row[low:high] |= 1
     keys.sort(axis=1)
     keys &= 1
-    places: NDArray[np.int64] = np.flatnonzero(keys) % keys.shape[1] + 1
+    places: NDArray[np.int64] = np.flatnonzero(keys.astype(np.bool_)) % keys.shape[1] + 1  # numpy is quick on bools
     return places
 
 

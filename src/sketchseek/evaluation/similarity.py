@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROW_BITS = 26
-BLOCK_NUMBERS = 1 << 21  # converted at a time: bounds the temporaries
+BLOCK_NUMBERS = 1 << 18  # converted at a time: bounds the temporaries
 
 
 def unit_rows(vectors: NDArray[np.generic], rows: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
@@ -28,5 +28,6 @@ def unit_rows(vectors: NDArray[np.generic], rows: NDArray[np.intp] | None = None
         block = np.ascontiguousarray(vectors[part] if rows is None else vectors[rows[part]], np.float64)
         block = block / np.abs(block).max(axis=1, keepdims=True)  # so that squares neither overflow nor vanish
         block /= np.sqrt((block * block).sum(axis=1, keepdims=True))
-        units[part] = np.ldexp(np.rint(np.ldexp(block, ROW_BITS)), -ROW_BITS)
+        block *= 2.0**ROW_BITS
+        np.multiply(np.rint(block, out=block), 2.0**-ROW_BITS, out=units[part])
     return units
