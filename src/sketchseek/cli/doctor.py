@@ -58,9 +58,9 @@ def usable_cores() -> int:
 def check_pictures() -> Check:
     """Draw strokes, bring them to model size: numpy, Pillow and our own code together."""
     try:
-        from sketchseek.pictures import SKETCH_RECORD, fit, sketch_from_strokes
+        from sketchseek.pictures import CLIP_SKETCHES, fit, sketch_from_strokes
 
-        drawn = fit(sketch_from_strokes([[[0, 100], [0, 100]]]), SKETCH_RECORD)
+        drawn = fit(sketch_from_strokes([[[0, 100], [0, 100]]]), CLIP_SKETCHES)
     except (ImportError, OSError) as error:
         return Check("pictures", False, f"{error}; install sketchseek again")
     inked = float((drawn < 128).mean())
