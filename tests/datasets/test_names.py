@@ -1,0 +1,59 @@
+import unicodedata
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from sketchseek.datasets.names import canonical, display, nearest
+
+ANY_NAME = st.text(max_size=30)
+
+
+def test_one_class_however_it_is_spelled() -> None:
+    for spellings in (
+        ("car_(sedan)", "car_sedan", "car (sedan)", "Car-Sedan"),
+        ("hot-air_balloon", "hot air balloon", "hot_air_balloon"),
+        ("jack-o-lantern", "Jack O Lantern"),
+        ("wine bottle", "wine_bottle", "wine-bottle"),
+        ("café", "cafe\u0301"),
+    ):
+        assert len({canonical(spelling) for spelling in spellings}) == 1, spellings
+
+
+def test_other_classes_stay_apart() -> None:
+    names = ("mouse", "mouse (animal)", "computer-mouse", "cafe", "café", "हाथी", "हथ", "猫", "犬")
+    assert len({canonical(name) for name in names}) == len(names)
+
+
+@given(ANY_NAME)
+@example("a\u0345-\u0301")
+def test_a_key_is_its_own_key(name: str) -> None:
+    assert canonical(canonical(name)) == canonical(name)
+
+
+@given(ANY_NAME)
+def test_case_and_signs_do_not_count(name: str) -> None:
+    key = canonical(name)
+    assert canonical(f"_({name})- ") == key
+    assert canonical(unicodedata.normalize("NFD", name)) == canonical(unicodedata.normalize("NFC", name)) == key
+
+
+@given(st.from_regex(r"[a-z0-9]{1,8}([ _()-][a-z0-9]{1,8}){0,3}", fullmatch=True))
+def test_plain_names_agree_with_the_slow_way(name: str) -> None:
+    slow = "".join(letter for letter in name if letter in "abcdefghijklmnopqrstuvwxyz0123456789")
+    assert canonical(name) == slow
+    assert canonical(display(name)) == slow
+    assert display(name) == " ".join(display(name).split())
+    assert not set(display(name)) & set("_-()")
+
+
+def test_words_for_prompts() -> None:
+    assert display("car_(sedan)") == "car sedan"
+    assert display("jack-o-lantern") == "jack o lantern"
+    assert display("pipe (for smoking)") == "pipe for smoking"
+    assert display("The_Eiffel_Tower") == "The Eiffel Tower"
+
+
+def test_nearest_offers_spellings_as_they_are() -> None:
+    assert nearest("Girafe", ["giraffe", "cow", "hot-air_balloon"]) == ["giraffe"]
+    assert nearest("hot air baloon", ["giraffe", "hot-air_balloon"]) == ["hot-air_balloon"]
+    assert nearest("zzz", ["giraffe"]) == []
