@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from sketchseek.errors import SketchseekError
 
-__all__ = ["BackboneFiles", "files_in", "read_json", "sha256_of"]
+__all__ = ["BackboneFiles", "arrange", "files_in", "read_json", "sha256_of"]
 
 _SAFE = ("model.safetensors", "model.safetensors.index.json", "open_clip_model.safetensors")
 _PICKLES = ("pytorch_model.bin", "open_clip_pytorch_model.bin")
@@ -50,17 +50,42 @@ class BackboneFiles:
         """Whether reading the weights means opening a pickle."""
         return self.weights[0].suffix in _PICKLE_ENDINGS
 
-    @cached_property
-    def identity(self) -> str:
-        """SHA-256 over weights, config, tokenizer and preprocessing; reads every byte once."""
-        digest = hashlib.sha256()
-        for path in self._all():
-            digest.update(f"{sha256_of(path)} ".encode())
-        return digest.hexdigest()
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """Every file, the weights first."""
+        others = (self.config, self.tokenizer, self.preprocessor)
+        return (*self.weights, *(path for path in others if path is not None))
 
-    def _all(self) -> Iterator[Path]:
-        yield from self.weights
-        yield from (path for path in (self.config, self.tokenizer, self.preprocessor) if path is not None)
+    @property
+    def folder(self) -> Path:
+        """Where they lie."""
+        return self.weights[0].parent
+
+    @property
+    def bytes(self) -> int:
+        """Their size on disk."""
+        return sum(path.stat().st_size for path in self.all)
+
+    @cached_property
+    def hashes(self) -> dict[str, str]:
+        """File name -> SHA-256; reads every byte, once."""
+        return {path.name: sha256_of(path) for path in self.all}
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 over weights, config, tokenizer and preprocessing."""
+        return hashlib.sha256(" ".join(self.hashes.values()).encode()).hexdigest()
+
+
+def arrange(name: str, paths: Mapping[str, Path]) -> BackboneFiles:
+    """Files by their names in a repository -> the part each of them plays."""
+    return BackboneFiles(
+        name=name,
+        weights=tuple(path for file, path in paths.items() if file.endswith(".safetensors")),
+        config=paths.get("config.json") or paths.get("open_clip_config.json"),
+        tokenizer=paths["tokenizer.json"],
+        preprocessor=paths.get("preprocessor_config.json"),
+    )
 
 
 def files_in(path: Path, *, name: str | None = None, trust_pickle: bool = False) -> BackboneFiles:
