@@ -1,4 +1,6 @@
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +163,23 @@ def test_wrong_usage_is_code_2(
 ) -> None:
     assert run("--queries", files[0], "--gallery", files[1], *arguments) == 2
     assert capsys.readouterr().out == ""
+
+
+def test_the_docs_show_what_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    text = text.partition("## Scoring anybody's vectors")[2]
+    monkeypatch.chdir(tmp_path)
+    made, used = (part.partition("```")[0] for part in text.split("```python\n")[1:3])
+    names: dict[str, Any] = {}
+    exec(made, names)
+    exec(used, names)
+    assert len(capsys.readouterr().out.split()) == 2
+    console = text.partition("```console\n")[2].partition("```")[0]
+    for block in console.split("$ sketchseek score ")[1:]:
+        call, _, shown = block.partition("\n")
+        assert run(*shlex.split(call)) == 0
+        printed = capsys.readouterr().out
+        seconds = re.compile(r"; [0-9.]+ s\n")
+        assert seconds.sub("\n", printed) == seconds.sub("\n", shown)

@@ -129,7 +129,7 @@ def result(
 
 def describe(found: dict[str, Any]) -> None:
     """The result for people."""
-    scope = "photos of its class" if found["within_class"] else "photos"
+    scope = "photos, each within its class" if found["within_class"] else "photos"
     right = "the paired photo" if found["by"] == "instance" else "photos of its class"
     click.echo(
         f"{found['queries']} queries of {found['classes']} classes against {found['gallery']} {scope};"
