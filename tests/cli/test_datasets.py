@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,19 @@ def test_depths(tmp_path: Path, capsys: pytest.CaptureFixture[str], option: tupl
     _, found = call_json(capsys, "check", str(simple(tmp_path)), *option)
     assert found["read"] == read
     assert found["problems"] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a file system that takes any bytes as a name")
+def test_names_that_no_terminal_can_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    simple(tmp_path)
+    for name in (b"\xff\xfe.jpg", b"red\x1b[31m.jpg"):
+        Path(os.fsdecode(os.fsencode(tmp_path / "photo/cat") + b"/" + name)).write_bytes(b"broken")
+    code, out, _ = call(capsys, "check", str(tmp_path))
+    assert code == 0
+    assert "\x1b" not in out
+    assert "2 pictures that cannot be opened" in out
+    _, found = call_json(capsys, "check", str(tmp_path))
+    assert found["problems"][0]["count"] == 2
 
 
 def test_nothing_recognised_is_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

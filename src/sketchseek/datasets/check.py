@@ -7,7 +7,7 @@ from typing import Literal
 
 from sketchseek.ahead import ahead
 from sketchseek.datasets.galleries import gallery, queries
-from sketchseek.datasets.items import EXAMPLES, MEANING, Dataset, Drawing, Kind, Photo, Problem
+from sketchseek.datasets.items import MEANING, Dataset, Drawing, Kind, Photo, Problem
 from sketchseek.datasets.names import canonical
 from sketchseek.datasets.splits import known_datasets, known_splits, published_split
 from sketchseek.pictures.errors import PictureError
@@ -62,8 +62,8 @@ def check_dataset(
             opened_one()
     problems = dataset.problems
     if broken:
-        examples = tuple(f"{path} ({broken[path]})" for path in sorted(broken)[:EXAMPLES])
-        found = (*problems, Problem(Kind.BROKEN, len(broken), examples))
+        names = (f"{path} ({reason})" for path, reason in broken.items())
+        found = (*problems, Problem.of(Kind.BROKEN, len(broken), names))
         problems = tuple(sorted(found, key=lambda problem: list(MEANING).index(problem.kind)))
     usable = all(any(item.path not in broken for item in side) for side in (dataset.sketches, dataset.photos))
     return Check(dataset, depth, tuple(_counts(dataset)), _missing(dataset), problems, usable)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from sketchseek.errors import SketchseekError
+from sketchseek.pictures.sources import printable
 
 EXAMPLES = 5  # a problem names this many of its files, and counts the rest
 
@@ -108,6 +109,11 @@ class Problem:
     count: int
     examples: tuple[str, ...]
 
+    @classmethod
+    def of(cls, kind: Kind, count: int, names: Iterable[str]) -> "Problem":
+        """A problem with the first of its names, as any terminal can show them."""
+        return cls(kind, count, tuple(printable(name) for name in sorted(names)[:EXAMPLES]))
+
     def __str__(self) -> str:
         more = ", ..." if self.count > len(self.examples) else ""
         return f"{self.count} {MEANING[self.kind]}: {', '.join(self.examples)}{more}"
@@ -128,9 +134,7 @@ class ProblemLog:
 
     def problems(self) -> tuple[Problem, ...]:
         return tuple(
-            Problem(kind, self._names[kind].total(), tuple(sorted(self._names[kind])[:EXAMPLES]))
-            for kind in Kind
-            if kind in self._names
+            Problem.of(kind, self._names[kind].total(), self._names[kind]) for kind in Kind if kind in self._names
         )
 
 

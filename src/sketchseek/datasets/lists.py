@@ -1,6 +1,6 @@
 """The list files of SAKE and ZSE-SBIR (``zeroshot*/*.txt``): which files of a tree belong to the dataset."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from sketchseek.datasets.items import DatasetError, Kind, ProblemLog
 from sketchseek.datasets.layouts import Source
@@ -27,29 +27,29 @@ def _read_list(root: Path, file: Path, sources: tuple[Source, ...], listed: List
     seen: set[str] = set()
     for number, row in enumerate(_lines(file), start=1):
         path, _, label = row.strip().rpartition(" ")  # class and file names have spaces too
-        source = _source_of(path, sources)
-        if source is None or not label.isdecimal():
+        place = _place(path.replace("\\", "/"), sources)
+        if place is None or not label.isdecimal():
             log.add(Kind.LIST_BAD_ROW, f"{where}:{number}")
             continue
-        inner = path.replace("\\", "/")[len(source.folder) + 1 :]
-        path = f"{source.folder}/{inner}"
-        key = canonical(inner.split("/")[0])
+        folder, class_name, name = place
+        path = f"{folder}/{class_name}/{name}"
+        key = canonical(class_name)
         if path in seen:
             log.add(Kind.LIST_DUPLICATE, f"{where}: {path}")
         elif names and names.get(int(label)) != key:
             log.add(Kind.LIST_CLASS, f"{where}: {path}")
         seen.add(path)
-        listed[source.folder].setdefault(key, set()).add(path)
+        listed[folder].setdefault(key, set()).add(path)
 
 
-def _source_of(path: str, sources: tuple[Source, ...]) -> Source | None:
-    """The source that a row's file lies in; None for a row that leads elsewhere."""
-    parts = PurePosixPath(path.replace("\\", "/")).parts
+def _place(path: str, sources: tuple[Source, ...]) -> tuple[str, str, str] | None:
+    """Folder of a source as it is spelled here, class folder and file name; None for a row that leads elsewhere."""
     for source in sources:
-        prefix = tuple(source.folder.casefold().split("/"))
-        inside = tuple(part.casefold() for part in parts[: len(prefix)]) == prefix
-        if inside and len(parts) == len(prefix) + 2 and ".." not in parts:
-            return source
+        at = len(source.folder)
+        if path[: at + 1].casefold() == f"{source.folder}/".casefold():
+            class_name, slash, name = path[at + 1 :].partition("/")
+            if slash and name and "/" not in name and ".." not in (class_name, name):
+                return source.folder, class_name, name
     return None
 
 

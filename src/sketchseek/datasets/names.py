@@ -3,8 +3,10 @@
 import difflib
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 
+@lru_cache(maxsize=4096)  # lists name the same few classes in a hundred thousand rows
 def canonical(name: str) -> str:
     """Key of a class: its letters and digits in lower case, so ``car_(sedan)`` and ``Car Sedan`` are one.
 

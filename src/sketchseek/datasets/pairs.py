@@ -1,8 +1,9 @@
 """Which photo a sketch draws: by its file name, or by a ``pairs.csv`` at the root of the dataset."""
 
 import csv
+import os
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from sketchseek.datasets.items import DatasetError, Drawing, Kind, Photo, ProblemLog
 from sketchseek.datasets.names import canonical
@@ -13,13 +14,17 @@ Row = dict[str, str]
 
 def instance_of(label: str, photo: str) -> str:
     """Name of the photo in a file: all files of one class with one stem are one photo."""
-    return f"{label}/{PurePosixPath(photo).stem}"
+    return f"{label}/{_stem(photo)}"
 
 
 def drawn_instance(label: str, sketch: str) -> str | None:
     """The photo that a sketch's name means, cut at the last ``-``: ``n02691156_58-1.png`` draws ``n02691156_58``."""
-    stem, dash, _ = PurePosixPath(sketch).stem.rpartition("-")
+    stem, dash, _ = _stem(sketch).rpartition("-")
     return f"{label}/{stem}" if dash and stem else None
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(path.rpartition("/")[2])[0]  # noqa: PTH122 - once for each file
 
 
 def make_drawings(
