@@ -53,7 +53,9 @@ def score(ranks: Iterable[Ranks], ks: Sequence[int]) -> Scores:
         rows.append(part.queries)
         tables.append(np.stack(list(values.values()), axis=1))
     if not rows:
-        raise SketchseekError("no query has a relevant photo in the gallery; check that both name classes and photos alike")
+        raise SketchseekError(
+            "no query has a relevant photo in the gallery; check that both name classes and photos alike"
+        )
     all_rows = np.concatenate(rows)
     order = np.argsort(all_rows)
     return Scores(metrics, np.concatenate(tables)[order], all_rows[order])
