@@ -45,11 +45,11 @@ def rank_relevant(
     ``chunk`` is how many queries are compared at a time, and never changes a result.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for query_rows, gallery_rows in _groups(relevance):
+        for query_rows, gallery_rows in meeting(relevance):
             yield from _rank_group(queries, gallery, relevance, query_rows, gallery_rows, chunk, pool)
 
 
-def _groups(relevance: Relevance) -> Iterator[tuple[Codes, Codes]]:
+def meeting(relevance: Relevance) -> Iterator[tuple[Codes, Codes]]:
     """The rows of the queries and of the photos that meet each other."""
     if relevance.query_groups is None or relevance.gallery_groups is None:
         yield np.arange(len(relevance.query_keys)), np.arange(len(relevance.gallery_keys))
