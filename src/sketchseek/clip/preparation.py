@@ -28,7 +28,7 @@ def preprocessing_of(files: BackboneFiles, *, side: int) -> tuple[Preprocessing,
             photos = replace(photos, **_open_clip_fields(written["preprocess_cfg"]))
     except (KeyError, TypeError, AttributeError, SketchseekError) as error:
         raise SketchseekError(
-            f"{files.preprocessor or files.config}: this preprocessing is unknown ({error})"
+            f"{files.preprocessor or files.config}: this preprocessing is not supported ({error})"
         ) from None
     if photos.size != side:
         raise SketchseekError(

@@ -34,11 +34,14 @@ def read_backbone(files: BackboneFiles) -> Backbone:
     words = Words(files.tokenizer, context=text_config.max_position_embeddings, vocabulary=text_config.vocab_size)
     # On "meta" nothing is allocated or drawn at random: the tensors read take their places.
     with torch.device("meta"):
-        image, text = build_clip(config)
+        try:
+            image, text = build_clip(config)
+        except (RuntimeError, KeyError, ArithmeticError) as error:  # an unknown activation, a size beyond everything
+            raise SketchseekError(f"{files.config} does not describe a CLIP: {error}") from None
     photos, sketches = preprocessing_of(files, side=image.side)
     with torch.device("meta"):
         backbone = Backbone(image, text, words, photos=photos, sketches=sketches)
-    _check_shapes(files, backbone, ours)
+    _check_tensors(files, backbone, ours)
     backbone.load_state_dict({name: tensor.float() for name, tensor in ours.items()}, assign=True)
     image.stem.position_ids = torch.arange(1 + image.grid**2).expand(1, -1)  # a buffer that no checkpoint holds
     return backbone.requires_grad_(False).eval()
@@ -132,7 +135,7 @@ def _check_layers(files: BackboneFiles, config: CLIPConfig, ours: Mapping[str, T
         )
 
 
-def _check_shapes(files: BackboneFiles, backbone: Backbone, ours: Mapping[str, Tensor]) -> None:
+def _check_tensors(files: BackboneFiles, backbone: Backbone, ours: Mapping[str, Tensor]) -> None:
     wanted = backbone.state_dict()
     where = files.weights[0] if len(files.weights) == 1 else files.weights[0].parent
     if missing := sorted(wanted.keys() - ours.keys()):
@@ -144,3 +147,5 @@ def _check_shapes(files: BackboneFiles, backbone: Backbone, ours: Mapping[str, T
             raise SketchseekError(
                 f"{where}: {name} has shape {tuple(ours[name].shape)}, but {tuple(tensor.shape)} is needed"
             )
+        if not ours[name].is_floating_point() or not torch.isfinite(ours[name]).all():
+            raise SketchseekError(f"{where}: {name} holds something else than finite fractions, fetch it anew")
