@@ -14,6 +14,9 @@ from sketchseek.errors import SketchseekError
 
 # verb -> (module that holds it as `command`, its line in --help); the line is here so that help imports no verb
 VERBS = {
+    "index": ("sketchseek.cli.index", "Take folders of photos into a gallery, or bring it up to date."),
+    "search": ("sketchseek.cli.search", "Find photos by drawing, words or example."),
+    "gallery": ("sketchseek.cli.gallery", "Look after a gallery: info, verify, rebuild, forget."),
     "doctor": ("sketchseek.cli.doctor", "Say what is installed and whether it works."),
     "models": ("sketchseek.cli.models", "List the shipped and the downloaded backbones."),
     "datasets": ("sketchseek.cli.datasets", "Check datasets on disk, list the published splits."),

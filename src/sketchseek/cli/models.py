@@ -12,7 +12,7 @@ from sketchseek.cli.output import human_size, print_json, print_table
 def command(as_json: bool) -> None:
     """List the backbones that can be named: the published ones, and what lies on this machine.
 
-    A name that is not here is downloaded when it is first used. A path to a folder of the Hugging Face format (config.json,
+    A name that is not here is downloaded when it is first used. A path to a folder in Hugging Face format (config.json,
     model.safetensors, tokenizer.json) serves as a name too.
     """
     from sketchseek.clip.catalog import list_backbones

@@ -7,9 +7,13 @@ from typing import Any
 import click
 
 
-def print_json(data: Any) -> None:
-    """One JSON document on stdout, readable by people and programs alike."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+def print_json(data: Any, *, compact: bool = False) -> None:
+    """One JSON document on stdout, readable by people and programs alike; ``compact``: on one line.
+
+    Bytes of a file name that are no text become the escapes that Python reads back as that very name.
+    """
+    text = json.dumps(data, indent=None if compact else 2, ensure_ascii=False)
+    click.echo(text.encode("utf-8", "backslashreplace"))
 
 
 def print_table(rows: Sequence[Sequence[str]], header: Sequence[str] | None = None) -> None:

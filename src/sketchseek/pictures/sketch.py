@@ -1,0 +1,82 @@
+"""Sketches: what somebody drew, as ink on white or as strokes. It is placed and rendered later, as a model wants it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sketchseek.pictures.colour import to_srgb
+from sketchseek.pictures.decoding import decode
+from sketchseek.pictures.errors import PictureError
+from sketchseek.pictures.formats import HEAD_BYTES, kind_of, refusal
+from sketchseek.pictures.photo import flattened
+from sketchseek.pictures.sources import Source, name_of, opened, read_text, suffix_of
+from sketchseek.pictures.strokes import StrokeSketch, parse_strokes
+from sketchseek.pictures.svg import render_svg
+
+# Drawings are kept no larger than this needs: lines of a scan survive, a 50-megapixel sheet does not stay in memory.
+_TARGET = 1024
+_DARK, _MOSTLY = 64, 0.6  # a sheet this dark over this share of it, and along its border, is drawn in white on black
+
+
+@dataclass(frozen=True, eq=False)
+class RasterSketch:
+    """Ink on white paper: ``pixels`` RGB (height, width, 3)."""
+
+    pixels: NDArray[np.uint8]
+
+
+Sketch = RasterSketch | StrokeSketch
+
+
+def load_sketch(source: Source, *, name: str | None = None, max_pixels: int | None = None) -> Sketch:
+    """A drawing from a path or from bytes: any photo format, SVG, or QuickDraw strokes (a line of ndjson, or JSON).
+
+    Transparent paper becomes white, white lines on black are inverted. Raises ``PictureError`` and nothing else for
+    whatever the source holds; a sheet on which nothing is drawn is refused too.
+    """
+    shown = name_of(source, name)
+    with opened(source, shown) as stream:
+        head = stream.read(HEAD_BYTES)
+        stream.seek(0)
+        kind = kind_of(head, suffix_of(source, name))
+        if kind is None:
+            raise PictureError(shown, refusal(head))
+        if kind == "STROKES":
+            return parse_strokes(read_text(stream, shown), shown)
+        if kind == "SVG":
+            image = render_svg(read_text(stream, shown), shown)
+        else:
+            image = decode(stream, kind, shown, _TARGET, max_pixels)
+        return RasterSketch(on_white(image, shown))
+
+
+def on_white(image: Image.Image, name: str) -> NDArray[np.uint8]:
+    """An 8-bit image of a drawing -> dark ink on white paper, RGB (height, width, 3)."""
+    pixels = np.asarray(flattened(image, name), dtype=np.uint8)
+    if _is_blank(pixels) and image.mode == "RGBA":
+        # White lines on transparent paper vanish over white; over black they show.
+        black = Image.new("RGB", image.size)
+        black.paste(to_srgb(image).convert("RGB"), mask=image.getchannel("A"))
+        pixels = np.asarray(black, dtype=np.uint8)
+    if _is_white_on_black(pixels):
+        pixels = 255 - pixels
+    if _is_blank(pixels):
+        raise PictureError(name, "nothing is drawn on it")
+    return pixels
+
+
+def darkness(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """0 for white paper to 255 for black or fully coloured ink: (height, width, 3) -> (height, width)."""
+    return np.asarray(255 - pixels.min(axis=2), dtype=np.uint8)
+
+
+def _is_blank(pixels: NDArray[np.uint8]) -> bool:
+    return int(pixels.max()) - int(pixels.min()) < 8
+
+
+def _is_white_on_black(pixels: NDArray[np.uint8]) -> bool:
+    brightness = pixels.max(axis=2)
+    border = np.concatenate([brightness[0], brightness[-1], brightness[:, 0], brightness[:, -1]])
+    return bool((brightness < _DARK).mean() > _MOSTLY and (border < _DARK).mean() > _MOSTLY)

@@ -1,0 +1,99 @@
+"""Open what a user points at: a plain file or bytes, and nothing that could block, grow or bite."""
+
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from sketchseek.pictures.errors import PictureError
+
+Source = Path | str | bytes
+
+MAX_FILE_BYTES = 512 * 2**20
+MAX_TEXT_BYTES = 8 * 2**20
+
+# Without O_NONBLOCK, opening a pipe that took the file's place after the look at it would wait for a writer forever.
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+_KINDS = {
+    stat.S_IFDIR: "is a folder, not a picture",
+    stat.S_IFIFO: "is a pipe, not a picture",
+    stat.S_IFCHR: "is a device, not a picture",
+    stat.S_IFBLK: "is a device, not a picture",
+    stat.S_IFSOCK: "is a socket, not a picture",
+}
+
+
+def name_of(source: Source, name: str | None) -> str:
+    """What messages call the source."""
+    if name is not None:
+        return name
+    return "picture" if isinstance(source, bytes) else printable(str(source))
+
+
+def printable(text: str) -> str:
+    """A name on one line that any terminal can show, however it was made up."""
+    shown = "".join(letter if letter.isprintable() else "�" for letter in text)
+    return shown if len(shown) <= 300 else f"{shown[:150]}...{shown[-150:]}"
+
+
+def suffix_of(source: Source, name: str | None) -> str:
+    """The lower-case ending of the name, `.jpg`; empty where there is none."""
+    text = name if name is not None else "" if isinstance(source, bytes) else str(source)
+    return os.path.splitext(text)[1].lower()  # noqa: PTH122 - any text, not only what makes a valid Path
+
+
+@contextmanager
+def opened(source: Source, name: str) -> Iterator[BinaryIO]:
+    """The source as a seekable stream at its start; a ``PictureError`` for anything but a plain file of sane size."""
+    stream = io.BytesIO(source) if isinstance(source, bytes) else _open_file(source, name)
+    with stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+        if size == 0:
+            raise PictureError(name, "the file is empty")
+        if size > MAX_FILE_BYTES:
+            raise PictureError(
+                name, f"{size / 2**20:.0f} MB are over the limit of {MAX_FILE_BYTES // 2**20} MB for a picture file"
+            )
+        yield stream
+
+
+def read_text(stream: BinaryIO, name: str) -> str:
+    """All of a small text file (SVG, JSON)."""
+    data = stream.read(MAX_TEXT_BYTES + 1)
+    if len(data) > MAX_TEXT_BYTES:
+        raise PictureError(name, f"is over the limit of {MAX_TEXT_BYTES // 2**20} MB for a drawing made of text")
+    try:
+        return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError:
+        raise PictureError(name, "is not text in UTF-8") from None
+
+
+def _open_file(path: Path | str, name: str) -> BinaryIO:
+    try:
+        _refuse_special(os.stat(path).st_mode, name)  # noqa: PTH116 - before opening: some devices act when opened
+        descriptor = os.open(path, _FLAGS)
+    except FileNotFoundError:
+        raise PictureError(name, "there is no such file") from None
+    except PermissionError:
+        raise PictureError(name, "permission to read it is denied") from None
+    except OSError as error:
+        raise PictureError(name, f"cannot be opened ({error.strerror or error})") from None
+    except ValueError as error:  # a NUL byte or a lone surrogate in the name
+        raise PictureError(name, f"is not a possible file name ({error})") from None
+    stream = os.fdopen(descriptor, "rb")
+    try:
+        _refuse_special(os.fstat(descriptor).st_mode, name)
+    except PictureError:
+        stream.close()
+        raise
+    return stream
+
+
+def _refuse_special(mode: int, name: str) -> None:
+    if not stat.S_ISREG(mode):
+        raise PictureError(name, _KINDS.get(stat.S_IFMT(mode), "is not a plain file"))

@@ -1,0 +1,107 @@
+"""Drawings made of strokes: QuickDraw's JSON, the web page's canvas; rendered with round, anti-aliased lines."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from sketchseek.pictures.errors import PictureError
+
+MAX_POINTS = 200_000
+MAX_COORDINATE = 1e6
+_OVERSAMPLING = 4  # Pillow draws lines with hard edges: drawn larger and averaged down they become smooth
+
+
+@dataclass(frozen=True, eq=False)
+class StrokeSketch:
+    """Strokes in the order they were drawn, each float64 (points, 2) as x to the right and y down.
+
+    ``sheet``: width and height of the paper; None where it is unknown, then what is drawn is the whole sheet.
+    """
+
+    strokes: tuple[NDArray[np.float64], ...]
+    sheet: tuple[float, float] | None = None
+
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of what is drawn."""
+        points = np.concatenate(self.strokes)
+        (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+        return float(left), float(top), float(right), float(bottom)
+
+
+def sketch_from_strokes(
+    strokes: Sequence[Sequence[Sequence[float]]], *, sheet: tuple[float, float] | None = None, name: str = "strokes"
+) -> StrokeSketch:
+    """Strokes as QuickDraw has them, ``[[xs, ys], ...]`` or ``[[xs, ys, times], ...]``, checked and bounded."""
+    if not isinstance(strokes, list | tuple) or not strokes:
+        raise PictureError(name, "holds no strokes")
+    if sheet is not None and not all(_is_number(side) and 0 < side <= MAX_COORDINATE for side in sheet):
+        raise PictureError(name, "the sheet's width and height must be positive numbers")
+    read, points = [], 0
+    for stroke in strokes:
+        if not isinstance(stroke, list | tuple) or len(stroke) not in (2, 3):
+            raise PictureError(name, "a stroke is not [xs, ys] or [xs, ys, times]")
+        xs, ys = stroke[0], stroke[1]
+        if not isinstance(xs, list | tuple) or not isinstance(ys, list | tuple) or len(xs) != len(ys) or not xs:
+            raise PictureError(name, "a stroke's xs and ys are not two lists of the same length")
+        points += len(xs)
+        if points > MAX_POINTS:
+            raise PictureError(name, f"has more than {MAX_POINTS} points")
+        if not all(_is_number(value) and abs(value) <= MAX_COORDINATE for values in (xs, ys) for value in values):
+            raise PictureError(name, f"a coordinate is not a number within +-{MAX_COORDINATE:.0f}")
+        read.append(np.array([xs, ys], dtype=np.float64).T)
+    return StrokeSketch(tuple(read), sheet)
+
+
+def parse_strokes(text: str, name: str) -> StrokeSketch:
+    """JSON ``[[xs, ys], ...]``, or QuickDraw's object with a ``drawing``, or ndjson, of which the first line counts."""
+    first = text.lstrip().partition("\n")[0]
+    try:
+        found: Any = _json(first if first.lstrip().startswith("{") and first.rstrip().endswith("}") else text)
+    except (ValueError, RecursionError):
+        raise PictureError(name, "is not JSON strokes: [[xs, ys], ...], or an object with them as drawing") from None
+    if isinstance(found, dict):
+        if "drawing" not in found:
+            raise PictureError(name, "is a JSON object without a drawing")
+        found = found["drawing"]
+    return sketch_from_strokes(found, name=name)
+
+
+def render(
+    sketch: StrokeSketch, size: tuple[int, int], scale: float, offset: tuple[float, float], width: float
+) -> NDArray[np.uint8]:
+    """Black lines ``width`` px wide on white, RGB (height, width, 3); point p lands at p * scale + offset, in px."""
+    # On a large sheet the lines are smooth enough with less, and the memory stays bounded.
+    factor = _OVERSAMPLING if max(size) <= 1024 else 1
+    image = Image.new("L", (size[0] * factor, size[1] * factor), 255)
+    pen = ImageDraw.Draw(image)
+    radius = max(width * factor / 2, 0.5)
+    for stroke in sketch.strokes:
+        points = (stroke * scale + np.array(offset)) * factor - 0.5
+        if len(points) > 1:
+            pen.line([(x, y) for x, y in points], fill=0, width=max(1, round(2 * radius)), joint="curve")
+        for x, y in points if radius >= 1 else ():  # round ends and joints, and a dot for a single point
+            pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=0)
+        if len(points) == 1 and radius < 1:
+            pen.point((points[0, 0], points[0, 1]), fill=0)
+    smooth = image.reduce(factor) if factor > 1 else image
+    return np.asarray(smooth.convert("RGB"), dtype=np.uint8)
+
+
+def _json(text: str) -> Any:
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def _is_number(value: Any) -> bool:
+    # No abs() or isfinite() on a Python int of a million digits.
+    if isinstance(value, int) and not isinstance(value, bool):
+        return -(10**9) < value < 10**9
+    return isinstance(value, float) and math.isfinite(value)
