@@ -168,6 +168,7 @@ def test_lists_against_files(tmp_path: Path) -> None:
         f"{SAKE_MORE}/bat/n1_8.jpg 7",  # there is no class 7
         f"{SAKE_MORE}/bat/lost.jpg 0",
         f"{SAKE_MORE}/bat/../../../secret.jpg 0",
+        "",
         "/etc/passwd 0",
         "elsewhere/bat/x.jpg 0",
         f"{SAKE_MORE}/bat/n1_8.jpg",
@@ -185,6 +186,9 @@ def test_lists_against_files(tmp_path: Path) -> None:
         Kind.LIST_CLASS: 1,
         Kind.UNLISTED: 1,
     }
+    assert examples(root, Kind.LIST_BAD_ROW) == tuple(
+        f"zeroshot0/all_photo_filelist_zero.txt:{line}" for line in (5, 7, 8, 9)
+    )
     assert {p.path for p in open_dataset(root).photos if p.label == "bat"} == {
         f"{SAKE_MORE}/bat/n1_7.jpg",
         f"{SAKE_MORE}/bat/n1_8.jpg",

@@ -26,6 +26,8 @@ def _read_list(root: Path, file: Path, sources: tuple[Source, ...], listed: List
     where = file.relative_to(root).as_posix()
     seen: set[str] = set()
     for number, row in enumerate(_lines(file), start=1):
+        if not row.strip():
+            continue
         path, _, label = row.strip().rpartition(" ")  # class and file names have spaces too
         place = _place(path.replace("\\", "/"), sources)
         if place is None or not label.isdecimal():
@@ -63,6 +65,6 @@ def _class_numbers(file: Path) -> dict[int, str]:
 
 def _lines(file: Path) -> list[str]:
     try:
-        return [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return file.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"the list {file} cannot be read as text ({error}): restore it or take it away") from error
