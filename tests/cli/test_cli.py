@@ -134,7 +134,7 @@ def test_wrong_usage_is_2_with_one_hint() -> None:
     ("raised", "code", "said"),
     [
         (SketchseekError("photo.jpg is empty; save it again"), 1, "sketchseek: photo.jpg is empty; save it again\n"),
-        (KeyboardInterrupt(), 130, "sketchseek: interrupted\n"),
+        (KeyboardInterrupt(), 130, "\nsketchseek: interrupted\n"),
     ],
 )
 def test_mistakes_end_in_one_sentence(
@@ -151,12 +151,7 @@ def test_mistakes_end_in_one_sentence(
     assert capsys.readouterr().err == said
 
 
-def test_a_reader_that_leaves_early_is_no_error() -> None:
-    done = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {sys.executable} -m sketchseek.cli models | true"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode in (0, 120)
-    assert "Traceback" not in done.stderr
+def test_a_reader_that_leaves_early_gets_no_complaint() -> None:
+    listing = f"{sys.executable} -m sketchseek.cli models --json | true"
+    done = subprocess.run(["bash", "-c", listing], capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""

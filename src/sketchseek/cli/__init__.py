@@ -3,7 +3,6 @@
 stdout is data, stderr is talk. Exit codes: 0 done, 1 a mistake the message names, 2 wrong usage, 130 interrupted.
 """
 
-import os
 import sys
 from importlib import import_module
 
@@ -61,8 +60,4 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("sketchseek: interrupted", err=True)
         code = 130
-    except BrokenPipeError:
-        # The reader (head, less) has left: not an error. Point stdout away so that the interpreter's flush is quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     sys.exit(code if isinstance(code, int) else 0)

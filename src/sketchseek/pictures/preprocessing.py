@@ -30,8 +30,9 @@ class Preprocessing:
     """How a picture becomes a (3, size, size) array. A model holds two of these: one for photos, one for sketches.
 
     ``fit``: the whole picture squashed to the square, padded with ``fill``, or its central square cropped.
-    ``placement`` of sketches: ``as_drawn`` keeps the sheet (and uses ``fit``), ``ink`` crops to what is drawn and centres
-    it on white with ``margin``. ``margin`` and ``stroke_width`` (of strokes; pixels keep theirs) are fractions of ``size``.
+    ``placement`` of sketches: ``as_drawn`` keeps the sheet (and uses ``fit``), ``ink`` crops to what is drawn and
+    centres it on white with ``margin``. ``margin`` and ``stroke_width`` are fractions of ``size``; the width is that of
+    strokes, drawings in pixels or SVG keep their own.
     """
 
     size: int = 224
