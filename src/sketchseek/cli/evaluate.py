@@ -1,0 +1,243 @@
+"""``sketchseek evaluate``: measure a model on a dataset by a protocol of the field."""
+
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sketchseek.cli.output import print_json, print_table
+from sketchseek.cli.score import Cutoffs
+
+if TYPE_CHECKING:
+    from sketchseek.evaluation.evaluate import Evaluation
+    from sketchseek.evaluation.protocols import Mixture, ProtocolName
+
+PROTOCOLS = ("zero-shot", "generalized", "cross", "fine-grained")
+SECONDS_BETWEEN_LINES = 10.0
+VARIANTS = ("all-seen", "ocean", "dr-clip", "held-out")
+
+
+@click.command(short_help="Measure a model on a dataset by a protocol of the field.")
+@click.option("--model", "model_name", required=True, metavar="M", help="A model's name or folder.")
+@click.option("--data", required=True, type=click.Path(), help="The dataset's folder; for cross, the target's.")
+@click.option("--as", "as_name", metavar="NAME", help="Which dataset it is: sketchy, tuberlin, quickdraw or custom.")
+@click.option(
+    "--protocol", type=click.Choice(PROTOCOLS), default="zero-shot", show_default=True, help="What to measure."
+)
+@click.option(
+    "--classes",
+    default="unseen",
+    show_default=True,
+    metavar="GROUP|SPLIT|A,B,C",
+    help="The queries' classes: unseen, val, ... of the dataset, a published split, or names.",
+)
+@click.option(
+    "--variant",
+    type=click.Choice(VARIANTS),
+    help="Of generalized: which seen classes are in the gallery or among the queries.  [default: all-seen]",
+)
+@click.option(
+    "--source", metavar="SPLIT", help="Of cross: on whose seen classes the model was trained.  [default: sketchy-25]"
+)
+@click.option("--across", is_flag=True, help="Of fine-grained: rank the photos of all classes together.")
+@click.option(
+    "--transductive", is_flag=True, help="Of fine-grained with an adapted model: its support sketches stay queries."
+)
+@click.option(
+    "--gallery",
+    type=click.Choice(["zse", "dedup"]),
+    help="Every photo file, or each photo once; both are shown where they differ.  [default: zse]",
+)
+@click.option(
+    "--subset",
+    metavar="RULES",
+    help="Only a part: every-N-sketches, every-N-photos, N-sketches-per-class, N-photos-per-class; two with a comma.",
+)
+@click.option("--k", "ks", type=Cutoffs(), help="Cut-offs.  [default: 100,200; fine-grained 1,5,10]")
+@click.option(
+    "--bootstrap",
+    type=click.IntRange(0, 100_000),
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="95% intervals from N resamples; 0 for none.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of every random draw.")
+@click.option("--skip-broken", is_flag=True, help="Leave out pictures that cannot be opened, and say which.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option(
+    "--report", type=click.Path(path_type=Path), metavar="FILE", help="Also write one HTML page with pictures."
+)
+@click.option("--figures", type=click.Path(path_type=Path), metavar="DIR", help="Also write figures as PNG and SVG.")
+@click.option("--device", help="Where the model runs: cpu, cuda, ...  [default: a GPU where there is one]")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where vectors are kept.  [default: SKETCHSEEK_CACHE, else the user's cache folder]",
+)
+@click.option("--no-cache", is_flag=True, help="Keep no vectors and use none.")
+def command(
+    model_name: str,
+    data: str,
+    as_name: str | None,
+    protocol: "ProtocolName",
+    classes: str,
+    variant: "Mixture | None",
+    source: str | None,
+    across: bool,
+    transductive: bool,
+    gallery: Any,
+    subset: str | None,
+    ks: tuple[int, ...] | None,
+    bootstrap: int,
+    seed: int,
+    skip_broken: bool,
+    as_json: bool,
+    report: Path | None,
+    figures: Path | None,
+    device: str | None,
+    cache: Path | None,
+    no_cache: bool,
+) -> None:
+    """Measure a model: encode sketches and photos, rank the photos for each sketch, score the ranking.
+
+    Vectors are kept by model and content of the file, so a second run encodes nothing.
+    """
+    _check_usage(protocol, variant, source, across, transductive, gallery, cache if no_cache else None)
+    from sketchseek.datasets import open_dataset
+    from sketchseek.evaluation.cache import VectorCache, default_folder
+    from sketchseek.evaluation.evaluate import Options, evaluate
+    from sketchseek.evaluation.protocols import Setting
+    from sketchseek.evaluation.subset import EVERYTHING, parse_subset
+    from sketchseek.model import load_model
+
+    setting = Setting(
+        protocol,
+        classes,
+        variant or "all-seen",
+        source or "sketchy-25",
+        across,
+        parse_subset(subset) if subset else EVERYTHING,
+        seed,
+    )
+    options = Options(gallery, ks, bootstrap, skip_broken, transductive)
+    dataset = open_dataset(data, as_name)
+    if dataset.problems:
+        say(f"{len(dataset.problems)} kinds of problems with {data}: sketchseek datasets check names them")
+    model = load_model(model_name, device=device)
+    folder = None if no_cache else cache or default_folder()
+    with VectorCache(folder, say) as kept, progress() as watch:
+        result = evaluate(model, dataset, setting, kept, options, watch)
+    if report:
+        from sketchseek.evaluation.report import write_report
+
+        write_report(result, report, shlex.join(["sketchseek", *sys.argv[1:]]))
+        say(f"report: {report}")
+    if figures:
+        from sketchseek.evaluation.figures import write_figures
+
+        say("figures: " + ", ".join(str(path) for path in write_figures(result, figures)))
+    if as_json:
+        print_json(result.to_json())
+    else:
+        describe(result)
+
+
+def _check_usage(
+    protocol: str,
+    variant: str | None,
+    source: str | None,
+    across: bool,
+    transductive: bool,
+    gallery: str | None,
+    unused_cache: Path | None,
+) -> None:
+    """Refuse options that the protocol would pass over in silence."""
+    wrong = [
+        ("--variant", variant, "generalized"),
+        ("--source", source, "cross"),
+        ("--across", across, "fine-grained"),
+        ("--transductive", transductive, "fine-grained"),
+    ]
+    for option, value, needed in wrong:
+        if value and protocol != needed:
+            raise click.UsageError(f"{option} needs --protocol {needed}")
+    if gallery and protocol == "fine-grained":
+        raise click.UsageError("--gallery has no use with --protocol fine-grained, which ranks each photo once")
+    if unused_cache:
+        raise click.UsageError("--cache and --no-cache exclude each other")
+
+
+def describe(result: "Evaluation") -> None:
+    """The result for people."""
+    from sketchseek.evaluation.ranking import TIES
+
+    task = result.main.task
+    sizes = task.sizes()
+    name = f"{task.protocol} ({task.variant})" if task.variant else task.protocol
+    click.echo(f"{result.model['name']}, {result.dataset.name}, {name}, {len(task.classes)} classes")
+    if task.subset:
+        click.echo(f"SUBSET {task.subset}: not the numbers of the whole protocol")
+    others = f", {sizes['of_other_classes']} of them of other classes" if sizes["of_other_classes"] else ""
+    click.echo(f"queries: {task.sentences['queries']}: {len(task.queries)}")
+    click.echo(f"gallery: {task.sentences['gallery']}: {len(task.gallery)}{others}")
+    click.echo(f"gallery variant {task.sentences['gallery_variant']}")
+    click.echo(f"right: {task.sentences['relevance']}; ties {TIES}")
+    for sentence in result.notes:
+        click.echo(f"note: {sentence}")
+    for what, items in result.excluded.items():
+        if items:
+            click.echo(f"left out of the {what}: {len(items)} that cannot be opened: {', '.join(list(items)[:5])}")
+    encoded = ", ".join(f"{count} {what}" for what, count in result.computed.items())
+    click.echo(f"encoded now: {encoded}; {result.seconds} s\n")
+    means, intervals = result.main.scores.means(), result.intervals
+    other = result.other.scores.means() if result.other else None
+    chosen = result.headline()
+    header = ["metric", task.gallery_variant if other else "mean", *(["95% from", "to"] if intervals else [])]
+    rows = [
+        [name, *(f"{number:.4f}" for number in (means[name], *(intervals[name] if intervals else ())))]
+        for name in chosen
+    ]
+    if result.other and other:
+        header.append(f"{result.other.task.gallery_variant} ({len(result.other.task.gallery)} photos)")
+        rows = [[*row, f"{other[name]:.4f}"] for row, name in zip(rows, chosen, strict=True)]
+    print_table(rows, header)
+
+
+def say(sentence: str) -> None:
+    """A line of talk."""
+    click.echo(sentence, err=True)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each stage on a terminal; elsewhere a line now and then and at the end of each."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(console=Console(stderr=True), transient=True) as bars:
+            tasks: dict[str, Any] = {}
+
+            def advance(what: str, done: int, total: int) -> None:
+                if what not in tasks:
+                    tasks[what] = bars.add_task(what, total=total)
+                bars.update(tasks[what], completed=done, visible=done < total)
+
+            yield advance
+        return
+    last = time.monotonic()
+
+    def report_line(what: str, done: int, total: int) -> None:
+        nonlocal last
+        if done == total or time.monotonic() - last >= SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            say(f"{what}: {done} of {total}")
+
+    yield report_line

@@ -1,0 +1,64 @@
+"""The photos at the top of each list, by the same exact scores and the same tie rule as every metric."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketchseek.evaluation.ranking import SCORE_BITS, meeting
+from sketchseek.evaluation.relevance import Codes, Relevance
+from sketchseek.evaluation.similarity import unit_rows
+
+_CHUNK_SCORES = 1 << 23
+_COLUMN_BITS = 32
+
+
+@dataclass(frozen=True)
+class TopLists:
+    """The first ``count`` photos of each query."""
+
+    photos: Codes  # (n, count) rows of the gallery, best first; -1 where the gallery is smaller
+    right: NDArray[np.bool_]  # (n, count) whether the photo is relevant
+
+
+def top_photos(
+    queries: NDArray[np.generic], gallery: NDArray[np.generic], relevance: Relevance, count: int
+) -> TopLists:
+    """The first photos for each of ``queries`` (n, d) among ``gallery`` (m, d).
+
+    Of equal scores the photo that is not relevant comes first, then the one that stands first in the gallery.
+    """
+    photos = np.full((len(queries), count), -1, np.intp)
+    right = np.zeros((len(queries), count), np.bool_)
+    for query_rows, gallery_rows in meeting(relevance):
+        units = unit_rows(gallery, gallery_rows).T
+        keys_of_photos = relevance.gallery_keys[gallery_rows]
+        columns = np.arange(len(gallery_rows))
+        width = min(count, len(gallery_rows))
+        step = max(1, _CHUNK_SCORES // len(gallery_rows))
+        for start in range(0, len(query_rows), step):
+            rows = query_rows[start : start + step]
+            scores = np.rint(np.ldexp(-unit_rows(queries, rows), SCORE_BITS) @ units).astype(np.int64)
+            relevant = relevance.query_keys[rows, None] == keys_of_photos
+            # Score, relevance and place in one whole number: no two are equal, so that the first ones are well defined.
+            order = ((scores << 1 | relevant) << _COLUMN_BITS) | columns
+            order = np.sort(np.partition(order, width - 1, axis=1)[:, :width], axis=1)
+            found = order & ((1 << _COLUMN_BITS) - 1)
+            photos[rows, :width] = gallery_rows[found]
+            right[rows, :width] = (order >> _COLUMN_BITS) & 1
+    return TopLists(photos, right)
+
+
+def confusion(
+    tops: TopLists, query_labels: NDArray[np.str_], gallery_labels: NDArray[np.str_], classes: tuple[str, ...]
+) -> NDArray[np.float64]:
+    """Of which class the top photos are: (classes, classes + 1), rows sum to 1; last come all other classes."""
+    place = {label: index for index, label in enumerate(classes)}
+    of_query = np.array([place[label] for label in query_labels])
+    of_photo = np.array([place.get(label, len(classes)) for label in gallery_labels])
+    counts = np.zeros((len(classes), len(classes) + 1))
+    there = tops.photos >= 0
+    rows = np.broadcast_to(of_query[:, None], tops.photos.shape)[there]
+    np.add.at(counts, (rows, of_photo[tops.photos[there]]), 1)
+    shares: NDArray[np.float64] = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return shares
