@@ -1,0 +1,157 @@
+"""``sketchseek train``: a method on a dataset, into a run folder."""
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sketchseek.cli.output import print_json, print_table
+from sketchseek.errors import SketchseekError
+
+if TYPE_CHECKING:
+    from sketchseek.training.recipe import Recipe
+    from sketchseek.training.session import Outcome
+
+NEEDED = ("torch", "transformers", "safetensors", "matplotlib")
+
+
+@click.command(short_help="Train a method on sketches and photos.")
+@click.argument("method", required=False)
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the dataset.")
+@click.option("--backbone", help="Frozen model to adapt: a name, a folder.  [default: lite]")
+@click.option(
+    "--setting",
+    type=click.Choice(["category", "fine-grained"]),
+    help="What counts as found: a photo of the class, or the photo that was drawn.  [default: category]",
+)
+@click.option("--preset", help="Named values for all that a recipe leaves open.  [default: default]")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change one value of the recipe, such as epochs=10; may be repeated.",
+)
+@click.option(
+    "--recipe", "recipe_file", type=click.Path(path_type=Path), help="Repeat the training of this recipe.toml."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder to write.  [default: below runs/]")
+@click.option("--resume", is_flag=True, help="Go on with the run in --out where it stopped.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(
+    method: str | None,
+    data: Path | None,
+    backbone: str | None,
+    setting: str | None,
+    preset: str | None,
+    settings: tuple[str, ...],
+    recipe_file: Path | None,
+    out: Path | None,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    """Train METHOD on a dataset and write a run folder that `evaluate --model` reads.
+
+    The best state is chosen on held-out seen classes, never on test classes. Ctrl-C saves and says how to go on. To go
+    on or to repeat a recipe, METHOD and --data need not be named again.
+    """
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        raise SketchseekError(f"training needs {', '.join(missing)}: run pip install 'sketchseek[train]'")
+    from sketchseek.training.display import display
+    from sketchseek.training.errors import Interrupted
+    from sketchseek.training.recipe import parse_settings
+    from sketchseek.training.session import train
+
+    given: dict[str, Any] = {"data": data and str(data.resolve()), "backbone": backbone and _where(backbone)}
+    given |= {"setting": setting, "preset": preset}
+    given = {key: value for key, value in given.items() if value is not None} | parse_settings(settings)
+    if resume:
+        if out is None or recipe_file is not None:
+            raise click.UsageError("--resume goes on with the run in --out RUN, and takes no --recipe")
+        recipe = _saved(method, given, out)
+    elif recipe_file is not None:
+        recipe = _saved(method, given, recipe_file)
+    else:
+        if method is None or data is None:
+            raise click.UsageError("name a METHOD and its --data, or a --recipe, or --out RUN --resume")
+        recipe = _from_preset(method, given)
+    folder = out or _free_folder(recipe)
+    try:
+        with display() as progress:
+            outcome = train(recipe, folder, resume=resume, progress=progress)
+    except Interrupted:
+        if not _leads():
+            sys.exit(Interrupted.exit_code)
+        raise
+    if _leads():
+        _show(recipe, outcome, as_json)
+
+
+def _leads() -> bool:
+    """Whether this is the process that talks, of those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _where(backbone: str) -> str:
+    """A folder is named so that the recipe finds it from anywhere."""
+    return str(Path(backbone).resolve()) if Path(backbone).is_dir() else backbone
+
+
+def _from_preset(method: str, given: dict[str, Any]) -> "Recipe":
+    from sketchseek.datasets import open_dataset
+    from sketchseek.training.presets import recipe_from_preset
+
+    dataset = open_dataset(given["data"], given.get("dataset"))
+    preset, setting = given.get("preset", "default"), given.get("setting", "category")
+    return recipe_from_preset(method, preset, setting, dataset.name, given, "--set")
+
+
+def _saved(method: str | None, given: dict[str, Any], place: Path) -> "Recipe":
+    """The recipe in a run folder or a file, with what is named now in place of what it says."""
+    from sketchseek.training.recipe import changed, read_recipe
+    from sketchseek.training.session import recipe_to_resume
+
+    saved = recipe_to_resume(place) if place.is_dir() else read_recipe(place)
+    if method not in (None, saved.method):
+        raise SketchseekError(f"{place} trains {saved.method}, not {method}: leave the method out, or begin anew")
+    return changed(saved, given, "--set")
+
+
+def _free_folder(recipe: "Recipe") -> Path:
+    """A folder below runs/ that no run has yet."""
+    name = f"{recipe.method}-{recipe.setting}-{Path(recipe.data).name}-seed{recipe.seed}"
+    folders = (Path("runs") / (name if number == 1 else f"{name}-{number}") for number in range(1, sys.maxsize))
+    return next(folder for folder in folders if not folder.exists())
+
+
+def _show(recipe: "Recipe", outcome: "Outcome", as_json: bool) -> None:
+    best = outcome.best
+    if as_json:
+        print_json(
+            {
+                "run": str(outcome.folder),
+                "method": recipe.method,
+                "setting": recipe.setting,
+                "data": recipe.data,
+                "backbone": recipe.backbone,
+                "seed": recipe.seed,
+                "steps": outcome.steps,
+                "trained_parameters": outcome.trained,
+                "best": {"step": best.step, "metric": best.metric, "values": best.values},
+                "seconds": outcome.seconds,
+            }
+        )
+    else:
+        rows = [["run", str(outcome.folder)], ["trained parameters", f"{outcome.trained:,}"]]
+        rows += [["best step", f"{best.step} of {outcome.steps}"]]
+        rows += [[f"validation {best.metric}", f"{best.values[best.metric]:.4f}"]] if best.metric else []
+        print_table(rows)
+    if outcome.was_finished:
+        click.echo(f"{outcome.folder} was finished already; to train longer, begin a new run", err=True)
+    protocol = "fine-grained" if recipe.setting == "fine-grained" else "zero-shot"
+    click.echo(
+        f"next: sketchseek evaluate --model {outcome.folder} --data {recipe.data} --protocol {protocol}", err=True
+    )

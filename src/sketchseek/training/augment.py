@@ -1,0 +1,57 @@
+"""Random changes to prepared training pictures (side, side, 3), uint8."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sketchseek.methods.method import Augmentation
+
+Picture = NDArray[np.uint8]
+
+MOST_DEGREES = 30.0
+WHITE = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What was drawn for one triplet."""
+
+    flip: bool
+    degrees: float
+    grey_positive: bool
+    grey_negative: bool
+
+
+def draw_changes(chances: Augmentation, random: np.random.Generator) -> Changes:
+    """Five numbers are drawn, whatever the chances are: one chance never moves what the others get."""
+    flip, rotate, angle, positive, negative = random.random(5)
+    return Changes(
+        flip < chances.flip,
+        (2 * angle - 1) * MOST_DEGREES if rotate < chances.rotate else 0.0,
+        positive < chances.grayscale,
+        negative < chances.grayscale,
+    )
+
+
+def change(sketch: Picture, positive: Picture, negative: Picture, changes: Changes) -> tuple[Picture, Picture, Picture]:
+    """Sketch and positive move together, so that what is drawn stays where it is seen."""
+    if changes.flip:
+        sketch, positive = sketch[:, ::-1], positive[:, ::-1]
+    if changes.degrees:
+        sketch, positive = _rotated(sketch, changes.degrees), _rotated(positive, changes.degrees)
+    if changes.grey_positive:
+        positive = _grey(positive)
+    if changes.grey_negative:
+        negative = _grey(negative)
+    return sketch, positive, negative
+
+
+def _rotated(picture: Picture, degrees: float) -> Picture:
+    turned = Image.fromarray(picture).rotate(degrees, Image.Resampling.BILINEAR, fillcolor=WHITE)
+    return np.asarray(turned)
+
+
+def _grey(picture: Picture) -> Picture:
+    return np.asarray(Image.fromarray(picture).convert("L").convert("RGB"))

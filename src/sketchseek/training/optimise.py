@@ -1,0 +1,87 @@
+"""The optimiser, its rates over time, and the precision a device computes in."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import nn
+from torch.optim import Adam, AdamW, Optimizer
+
+from sketchseek.methods.method import Method
+from sketchseek.training.errors import TrainingError
+from sketchseek.training.recipe import Recipe
+
+
+def build_optimiser(method: Method, recipe: Recipe) -> Optimizer:
+    """One optimiser over the method's groups; within each, weights that decay stand apart from those that do not.
+
+    ``base_lr`` in a group is its rate before the schedule.
+    """
+    decaying = set(_decaying(method)) if recipe.weight_decay else set()
+    groups: list[dict[str, Any]] = []
+    for group in method.groups():
+        rate = group.lr if recipe.lr is None else recipe.lr
+        for decays in (True, False):
+            parameters = [p for p in group.parameters if (id(p) in decaying) == decays]
+            if parameters:
+                decay = recipe.weight_decay if decays else 0.0
+                groups.append(
+                    {"params": parameters, "name": group.name, "lr": rate, "base_lr": rate, "weight_decay": decay}
+                )
+    return AdamW(groups) if recipe.optimiser == "adamw" else Adam(groups)
+
+
+def _decaying(method: nn.Module) -> Iterable[int]:
+    """Matrices of linear and convolution layers. Norms, biases and prompts have no size that ought to be small."""
+    for module in method.modules():
+        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
+            yield id(module.weight)
+
+
+def rate_factor(step: int, steps: int, schedule: Literal["constant", "cosine"], warmup: int) -> float:
+    """What the base rates are multiplied by in a step, counted from 0: up in a line, then level or down a cosine."""
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    if schedule == "constant":
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+def set_rates(optimiser: Optimizer, factor: float) -> None:
+    """Scale every group's rate."""
+    for group in optimiser.param_groups:
+        group["lr"] = group["base_lr"] * factor
+
+
+def choose_device(name: str, local_rank: int = 0) -> torch.device:
+    """``auto``: a CUDA device where there is one, else the CPU."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device("cuda", local_rank) if name == "cuda" else torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch built without a device asserts
+        reason = str(error).strip().split("\n")[0]
+        raise TrainingError(f"the device {name!r} cannot be used ({reason}): choose --set device=cpu") from error
+    return device
+
+
+def choose_precision(wanted: Literal["auto", "off", "bf16", "fp16"], device: torch.device) -> torch.dtype | None:
+    """What autocast computes in; None for plain float32, which is all a CPU gets: half precision is slower there."""
+    if device.type != "cuda":
+        if wanted in ("bf16", "fp16"):
+            raise TrainingError(f"{wanted} needs a CUDA device, and this is {device.type}: choose --set amp=off")
+        return None
+    if wanted == "off":
+        return None
+    native = torch.cuda.is_bf16_supported(including_emulation=False)
+    if wanted == "bf16" and not native:
+        raise TrainingError("this GPU has no bf16: choose --set amp=fp16 or --set amp=off")
+    return torch.bfloat16 if wanted != "fp16" and native else torch.float16
+
+
+def all_finite(parameters: Sequence[nn.Parameter]) -> bool:
+    """Whether every gradient is a number."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    return bool(torch.isfinite(torch.nn.utils.get_total_norm(gradients)))

@@ -1,0 +1,51 @@
+"""Presets: the values of the papers, of released codes and of ours, as data files, one per method."""
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from sketchseek.datasets.names import nearest
+from sketchseek.methods.method import Setting
+from sketchseek.training.errors import TrainingError
+from sketchseek.training.recipe import Recipe, make_recipe
+
+#: What a key may be so that it opens an inner table instead of naming a value.
+SCOPES = ("category", "fine-grained", "sketchy", "tuberlin", "quickdraw", "custom")
+
+
+@cache
+def presets_of(method: str) -> dict[str, Any]:
+    """The tables of ``presets/METHOD.toml``: preset -> keys of a recipe, and inner tables by setting, then by dataset.
+
+    A method without a file has one preset, ``default``, which changes nothing.
+    """
+    file = files("sketchseek.training") / "presets" / f"{method}.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"default": {}}
+
+
+def preset_values(method: str, preset: str, setting: Setting, dataset: str) -> dict[str, Any]:
+    """What a preset says for a setting and a dataset: inner tables overrule outer ones."""
+    presets = presets_of(method)
+    if preset not in presets:
+        close = nearest(preset, presets) or sorted(presets)
+        raise TrainingError(f"{method} has no preset {preset!r}: choose {' or '.join(close)}")
+    return _layered(presets[preset], (setting, dataset))
+
+
+def _layered(table: Mapping[str, Any], scopes: tuple[str, ...]) -> dict[str, Any]:
+    values = {key: value for key, value in table.items() if key not in SCOPES}
+    for scope in scopes:
+        if scope in table:
+            values |= _layered(table[scope], tuple(other for other in scopes if other != scope))
+    return values
+
+
+def recipe_from_preset(
+    method: str, preset: str, setting: Setting, dataset: str, given: Mapping[str, Any], source: str
+) -> Recipe:
+    """The preset's values with ``given`` ones over them; ``dataset`` is sketchy, tuberlin, quickdraw or custom."""
+    values = preset_values(method, preset, setting, dataset)
+    make_recipe(method, {"data": "", **values}, f"preset {preset} of {method}")  # blames the right file for a bad key
+    return make_recipe(method, {**values, "preset": preset, "setting": setting, **given}, source)

@@ -1,0 +1,159 @@
+"""A recipe: everything that decides what a training gives. Saved beside the result, it repeats the training."""
+
+import hashlib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from sketchseek.datasets.names import nearest
+from sketchseek.methods.method import Setting
+from sketchseek.methods.registry import method_class
+from sketchseek.training.errors import TrainingError
+from sketchseek.training.fields import convert, kinds_of, to_toml
+
+FORMAT = 1  # of recipe.toml: a newer one is refused, because it may mean something else
+
+#: Where and with what a training runs, not what it computes: these may differ when it goes on.
+ELSEWHERE = ("data", "device", "workers", "threads")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training, completely; ``options`` is the method's own record of free choices.
+
+    A *step* is one update of the weights; ``batch`` counts the triplets behind it in one process.
+    """
+
+    method: str
+    data: str  # root of the dataset
+    options: Any
+    dataset: str | None = None  # which one it is (sketchy, tuberlin, ...), where its folders do not tell
+    backbone: str = "lite"
+    setting: Setting = "category"
+    preset: str = "default"
+    classes: str = "train"  # trained on, as ``datasets.select_classes`` reads it
+    validation: str = "val"  # the best state is chosen on these; "none": the last state is kept
+    validation_subset: str | None = None  # as ``evaluate --subset`` reads it, for a quicker look
+    seed: int = 0
+    epochs: int = 60
+    steps: int | None = None  # in all, instead of epochs
+    batch: int = 64
+    accumulate: int = 1  # parts a batch is computed in, one after the other: less memory, the same step
+    checkpointing: bool = False  # recompute activations on the way back: less memory, more time
+    amp: Literal["auto", "off", "bf16", "fp16"] = "auto"
+    optimiser: Literal["adam", "adamw"] = "adam"
+    lr: float | None = None  # of everything that is trained; None: the rates the method's options give
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup: int = 0  # steps over which the rate rises from 0
+    weight_decay: float = 0.0  # of the weights of linear and convolution layers: never of norms, biases or prompts
+    normalisation: Literal["backbone", "clip", "imagenet"] = "backbone"
+    validate_every: int | None = None  # steps; None: after each epoch
+    save_every: int = 200  # steps between two savings of the state
+    log_every: int = 10  # steps
+    device: str = "auto"
+    workers: int = 2  # threads that prepare batches
+    threads: int | None = None  # of torch on the CPU; None: torch decides
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "accumulate", "save_every", "log_every", "workers"):
+            _need(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        for name in ("steps", "validate_every", "threads"):
+            value = getattr(self, name)
+            _need(value is None or value >= 1, name, "at least 1", value)
+        for name in ("seed", "warmup", "weight_decay"):
+            _need(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
+        _need(self.lr is None or self.lr > 0, "lr", "more than 0", self.lr)
+        if self.batch % self.accumulate:
+            raise TrainingError(
+                f"a batch of {self.batch} does not divide into {self.accumulate} equal parts: "
+                "choose an accumulate that divides batch"
+            )
+
+    def values(self) -> dict[str, Any]:
+        """All values by name but the method's: what ``make_recipe`` takes."""
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in own.items() if name not in ("method", "options")} | asdict(self.options)
+
+    def to_toml(self) -> str:
+        """The same recipe always gives the same text; ``from_toml`` gives the recipe back."""
+        own = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "options"}
+        lines = f"format = {FORMAT}\n{to_toml(own)}"
+        return f"{lines}\n[options]\n{to_toml(asdict(self.options))}"
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash over all that decides the result: two recipes that differ only in ``ELSEWHERE`` have one."""
+        lines = [line for line in self.to_toml().splitlines() if line.partition(" =")[0] not in ELSEWHERE]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _need(holds: bool, name: str, what: str, value: object) -> None:
+    if not holds:
+        raise TrainingError(f"{name} must be {what}, not {value}: change it with --set {name}=...")
+
+
+def make_recipe(method: str, given: Mapping[str, Any], source: str) -> Recipe:
+    """A recipe from values by name, of the recipe's own fields and of the method's options alike.
+
+    What is not given has its default. ``source`` names where the values come from, for messages.
+    """
+    options_type = method_class(method).options_type
+    own = {name: kind for name, kind in kinds_of(Recipe).items() if name not in ("method", "options")}
+    choices = kinds_of(options_type)
+    if both := own.keys() & choices.keys():
+        raise TypeError(f"{options_type.__name__} must not use the recipe's own names: {', '.join(sorted(both))}")
+    for name in given:
+        if name not in own and name not in choices:
+            raise unknown_key(name, (*own, *choices), method, source)
+    values = {name: _typed(name, value, (own | choices)[name], source) for name, value in given.items()}
+    options = options_type(**{name: value for name, value in values.items() if name in choices})
+    return Recipe(method=method, options=options, **{name: value for name, value in values.items() if name in own})
+
+
+def changed(recipe: Recipe, given: Mapping[str, Any], source: str) -> Recipe:
+    """The recipe with ``given`` values in place of its own."""
+    return make_recipe(recipe.method, {**recipe.values(), **given}, source)
+
+
+def unknown_key(name: str, known: Iterable[str], method: str, source: str) -> TrainingError:
+    """The sentence for a key that no recipe of this method has."""
+    known = tuple(known)
+    close = nearest(name, known)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(sorted(known))}"
+    return TrainingError(f"{source}: a recipe of {method} has no key {name!r}; {hint}")
+
+
+def _typed(name: str, value: object, kind: Any, source: str) -> Any:
+    try:
+        return convert(value, kind)
+    except ValueError as error:
+        raise TrainingError(f"{source}: {name} must be {error}, not {value!r}") from error
+
+
+def parse_settings(settings: Iterable[str]) -> dict[str, str]:
+    """The words of ``--set key=value``, as many as there are; the last one for a key counts."""
+    found = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key.strip():
+            raise TrainingError(f"--set takes key=value, such as --set epochs=10, not {setting!r}")
+        found[key.strip().replace("-", "_")] = value.strip()
+    return found
+
+
+def read_recipe(file: Path) -> Recipe:
+    """The recipe in a TOML file that ``Recipe.to_toml`` wrote, or that somebody wrote in its manner."""
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TrainingError(f"there is no recipe {file}: name a run folder or the recipe.toml in one") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise TrainingError(f"{file} cannot be read as a recipe ({error}): mend it") from error
+    if (version := data.pop("format", FORMAT)) != FORMAT:
+        raise TrainingError(f"{file} has format {version}, and this sketchseek reads {FORMAT}: install a newer one")
+    method, options = data.pop("method", None), data.pop("options", {})
+    if not isinstance(method, str) or not isinstance(data.get("data"), str) or not isinstance(options, dict):
+        raise TrainingError(f"{file} must name a method and the data it is trained on, as text")
+    return make_recipe(method, data | options, str(file))
