@@ -3,7 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, TypeGuard
 
+from sketchseek.errors import SketchseekError
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -56,3 +60,22 @@ class CategoryModel(Model, Protocol):
 def is_category_model(model: Model) -> TypeGuard[CategoryModel]:
     """Whether the model offers ``for_category``."""
     return callable(getattr(model, "for_category", None))
+
+
+def load_model(name_or_path: "str | Path", *, device: str | None = None, trust_pickle: bool = False) -> Model:
+    """The model of a name or a path, ready to encode.
+
+    A backbone's folder or weights file, a folder in the models directory, or ``owner/model`` on the hub.
+    ``device``: ``cpu``, ``cuda``, ...; a GPU is used where there is one, unless told. ``trust_pickle``: open weights
+    that are pickles, whose author must be trusted.
+    """
+    from sketchseek.clip.find import find_backbone
+
+    files = find_backbone(name_or_path, trust_pickle=trust_pickle)
+    try:
+        from sketchseek.clip.encoder import load_backbone_model
+    except ModuleNotFoundError as error:
+        raise SketchseekError(
+            f"{files.name} needs {error.name}, which is not installed: pip install 'sketchseek[train]'"
+        ) from None
+    return load_backbone_model(files, device=device)

@@ -15,7 +15,7 @@ from transformers.models.clip.modeling_clip import CLIPTextEmbeddings, CLIPVisio
 from sketchseek.clip.layers import Layer
 from sketchseek.clip.towers import ImageTower, TextTower
 from sketchseek.clip.words import Texts, Words
-from sketchseek.pictures.preprocessing import Preprocessing
+from sketchseek.pictures import Preprocessing
 
 __all__ = ["Backbone", "build_clip"]
 

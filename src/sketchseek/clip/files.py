@@ -90,7 +90,6 @@ def arrange(name: str, paths: Mapping[str, Path]) -> BackboneFiles:
 
 def files_in(path: Path, *, name: str | None = None, trust_pickle: bool = False) -> BackboneFiles:
     """The backbone in a folder, or that of a weights file; what lies beside the weights belongs to them."""
-    path = path.expanduser()
     if not path.exists():
         raise SketchseekError(f"{path} does not exist: name a folder with config.json and model.safetensors")
     folder = path if path.is_dir() else path.parent

@@ -5,7 +5,7 @@ from typing import Any
 
 from sketchseek.clip.files import BackboneFiles, read_json
 from sketchseek.errors import SketchseekError
-from sketchseek.pictures.preprocessing import CLIP_PHOTOS, WHITE, Preprocessing
+from sketchseek.pictures import CLIP_PHOTOS, CLIP_SKETCHES, Preprocessing
 
 __all__ = ["preprocessing_of"]
 
@@ -18,7 +18,7 @@ def preprocessing_of(files: BackboneFiles, *, side: int) -> tuple[Preprocessing,
     """The records for photos and for sketches, for an image tower that takes ``side`` pixels.
 
     Photos are prepared as the checkpoint says, or as OpenAI's CLIP (shorter side to ``side``, centre cropped) where it
-    says nothing. Sketches are cropped to their ink and stand on white, with the same numbers.
+    says nothing. No checkpoint says anything of sketches: they are placed as our records place them, with its numbers.
     """
     photos = replace(CLIP_PHOTOS, size=side, fit="crop")
     try:
@@ -34,7 +34,9 @@ def preprocessing_of(files: BackboneFiles, *, side: int) -> tuple[Preprocessing,
         raise SketchseekError(
             f"{files.preprocessor or files.config} prepares {photos.size} pixels a side, but the weights take {side}"
         )
-    return photos, replace(photos, fit="pad", fill=WHITE, placement="ink")
+    return photos, replace(
+        CLIP_SKETCHES, size=side, interpolation=photos.interpolation, mean=photos.mean, std=photos.std
+    )
 
 
 def _transformers_fields(written: dict[str, Any]) -> dict[str, Any]:
