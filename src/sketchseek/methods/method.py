@@ -1,17 +1,20 @@
 """What a method is: a frozen backbone, what a paper adds to it, and the losses that train the addition."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from torch import Tensor, nn
+
+from sketchseek.errors import SketchseekError
 
 if TYPE_CHECKING:
     from sketchseek.clip.backbone import Backbone
 
 Modality = Literal["sketch", "photo"]
 Setting = Literal["category", "fine-grained"]
+Encoder = Callable[[Tensor, Modality], Tensor]  # as ``Method.encode``
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,9 @@ class Group:
 class Method(nn.Module, ABC):
     """Base of every method: everything is frozen until a method names what it trains (``groups``).
 
-    Every method is built by the same call, ``SomeMethod(backbone, classes, setting, options)``, with random values drawn
-    from torch's global generator. What a training step changes is a parameter of ``groups`` or a buffer that is in
-    ``state_dict``: nothing else survives an interruption. Random numbers of a step come from torch's global generator.
+    Every method is built by the same call, ``SomeMethod(backbone, classes, setting, options)``, with random values
+    drawn from torch's global generator. What a training step changes is a parameter of ``groups`` or a buffer that
+    is in ``state_dict``: nothing else survives an interruption. A step draws from torch's global generator.
     """
 
     name: ClassVar[str]
@@ -80,18 +83,35 @@ class Method(nn.Module, ABC):
 
     def __init__(self, backbone: "Backbone", classes: Sequence[str], setting: Setting, options: Any) -> None:
         super().__init__()
+        if setting not in self.settings:
+            raise SketchseekError(f"{self.name} has no setting {setting!r}: choose {' or '.join(self.settings)}")
         self.backbone = backbone.requires_grad_(False)
         self.classes = tuple(classes)  # seen classes in the words of a prompt; labels of a batch are their rows
         self.setting = setting
         self.options = options
 
+    @property
+    def size(self) -> int:
+        """Width of an embedding."""
+        return self.backbone.size
+
     @abstractmethod
     def encode(self, pixels: Tensor, modality: Modality) -> Tensor:
         """Model input (n, 3, side, side) -> embeddings (n, size), not normalised. A row never depends on the others."""
 
-    @abstractmethod
+    def support(self) -> tuple[int, int] | None:
+        """How many sketches and photos of a category ``for_category`` wants; None where ``encode`` needs none."""
+        return None
+
+    def for_category(self, name: str, sketches: Tensor, photos: Tensor) -> Encoder:
+        """``encode`` for pictures of one category: its name in words, and support pictures as model input."""
+        return self.encode
+
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
-        """Phrases -> embeddings (n, size), not normalised."""
+        """Phrases, as they are -> embeddings (n, size), not normalised: CLIP's own, unless a method trains words."""
+        words = self.backbone.tokens(texts)
+        embeddings: Tensor = self.backbone.text(words.ids, words.ends)
+        return embeddings
 
     @abstractmethod
     def losses(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:

@@ -1,0 +1,136 @@
+"""CLIP-AT (Sain et al., CVPR 2023): shallow prompts and tuned LayerNorms on a frozen CLIP.
+
+Category level: prompts v^s, v^p and LayerNorms l^s, l^p, a set for sketches and a set for photos;
+L = L_tri + lambda1 (L_cls^s + L_cls^p).
+Fine-grained: one encoder with one common prompt v; negatives are other photos of the sketch's class;
+L = L_tri + lambda2 (L_cls^s + L_cls^p) + lambda3 L_delta + lambda4 L_PS.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from sketchseek.clip.adaptation import Adaptation, Norms
+from sketchseek.clip.backbone import Backbone
+from sketchseek.losses.patch_shuffle import patch_shuffle_loss
+from sketchseek.losses.relative_distance import relative_distance_loss, relative_distances
+from sketchseek.methods.class_texts import ClassTexts
+from sketchseek.methods.forgotten import forgotten
+from sketchseek.methods.method import Batch, BatchPlan, Clock, Group, Method, Modality, Setting
+from sketchseek.methods.prompts import Prompts
+from sketchseek.methods.tiles import draw_two_orders, shuffle_tiles
+from sketchseek.methods.triplets import encode_all, triplet_and_class_losses
+
+
+@dataclass(frozen=True)
+class ClipAtOptions:
+    """The paper's free choices; what it does not say is marked so."""
+
+    prompts: int = 3  # K
+    prompt_std: float = 1.0  # prompts start from N(0, std^2) (released code)
+    # "paper": own prompts and LayerNorms per modality at category level, one encoder for fine-grained;
+    # "shared-norms": own prompts, common LayerNorms (released code); "one": one encoder.
+    encoders: Literal["paper", "shared-norms", "one"] = "paper"
+    forgotten: bool = False  # train also what the released code forgets to freeze, at norm_lr
+    prompt_lr: float = 1e-4  # paper: 1e-5 for everything, which hardly moves prompts
+    norm_lr: float = 1e-5
+    margin: float = 0.3  # mu; released code: 0.2
+    class_weight: float = 0.5  # lambda1, lambda2; released code: no such loss
+    tau: float = 0.01  # not in the paper: CLIP's own
+    template: str = "a photo of a {}"  # for sketches and photos alike
+    delta_weight: float = 0.1  # lambda3
+    delta_sorted: bool = True  # not in the paper: sort a category's deltas before comparing them
+    shuffle_weight: float = 1.0  # lambda4
+    shuffle_grid: int = 2  # n x n tiles
+    shuffle_margin: float = 0.3  # mu_ps, not in the paper
+    per_class: int = 8  # sketches of a class in a fine-grained batch, not in the paper; 64 of a batch make 8 classes
+
+
+class ClipAt(Method):
+    """``prompts.sketch`` is v^s, ``norms.photo`` is l^p; ``both`` is the set of a shared encoder."""
+
+    name = "clip-at"
+    settings = ("category", "fine-grained")
+    options_type = ClipAtOptions
+    options: ClipAtOptions
+
+    def __init__(self, backbone: Backbone, classes: Sequence[str], setting: Setting, options: ClipAtOptions) -> None:
+        super().__init__(backbone, classes, setting, options)
+        self.one_encoder = options.encoders == "one" or (options.encoders == "paper" and setting == "fine-grained")
+        self.one_set_of_norms = self.one_encoder or options.encoders == "shared-norms"
+        image = backbone.image
+        self.prompts = nn.ModuleDict(
+            {
+                owner: Prompts(options.prompts, image.width, std=options.prompt_std)
+                for owner in _owners(self.one_encoder)
+            }
+        )
+        self.norms = nn.ModuleDict({owner: Norms(image) for owner in _owners(self.one_set_of_norms)})
+        self.class_texts = ClassTexts(backbone, self.classes, options.template)
+        for parameter in self._forgotten():
+            parameter.requires_grad_(True)
+
+    def _forgotten(self) -> tuple[nn.Parameter, ...]:
+        return forgotten(self.backbone.image, attention=True) if self.options.forgotten else ()
+
+    def encode(self, pixels: Tensor, modality: Modality) -> Tensor:
+        """f(x): CLIP with prompts appended before ``ln_pre``, read from CLS."""
+        prompts = self.prompts["both" if self.one_encoder else modality]
+        norms = self.norms["both" if self.one_set_of_norms else modality]
+        assert isinstance(prompts, Prompts)
+        assert isinstance(norms, Norms)
+        adaptation = Adaptation(prompts=prompts.by_layer(), place="end", before_pre_norm=True, norms=norms)
+        embeddings: Tensor = self.backbone.image(pixels, adaptation)
+        return embeddings
+
+    def losses(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
+        """L_tri and L_cls; for the fine-grained setting also L_delta and L_PS."""
+        sketches, photos = [batch.sketches], [batch.positives, batch.negatives]
+        if self.setting == "category":
+            return self._common_losses(batch, *self._encode_all(sketches, photos))
+
+        first, second = draw_two_orders(len(batch.sketches), self.options.shuffle_grid, torch.default_generator)
+        sketches.append(shuffle_tiles(batch.sketches, first))
+        photos += [shuffle_tiles(batch.positives, first), shuffle_tiles(batch.positives, second)]
+        sketch, sketch_1, positive, negative, photo_1, photo_2 = self._encode_all(sketches, photos)
+        return self._common_losses(batch, sketch, positive, negative) | {
+            "delta": self.options.delta_weight
+            * relative_distance_loss(
+                relative_distances(sketch, positive, negative), batch.labels, self.options.delta_sorted
+            ),
+            "shuffle": self.options.shuffle_weight
+            * patch_shuffle_loss(sketch_1, photo_1, photo_2, self.options.shuffle_margin),
+        }
+
+    def _encode_all(self, sketches: list[Tensor], photos: list[Tensor]) -> list[Tensor]:
+        return encode_all(self.encode, sketches, photos, one_encoder=self.one_encoder)
+
+    def _common_losses(self, batch: Batch, sketch: Tensor, positive: Tensor, negative: Tensor) -> dict[str, Tensor]:
+        return triplet_and_class_losses(
+            sketch,
+            positive,
+            negative,
+            batch,
+            self.class_texts() if self.options.class_weight else None,
+            margin=self.options.margin,
+            class_weight=self.options.class_weight,
+            tau=self.options.tau,
+        )
+
+    def groups(self) -> list[Group]:
+        """Prompts; LayerNorms with what the released code forgets to freeze, if asked for."""
+        return [
+            Group("prompts", tuple(self.prompts.parameters()), self.options.prompt_lr),
+            Group("norms", (*self.norms.parameters(), *self._forgotten()), self.options.norm_lr),
+        ]
+
+    def batch_plan(self) -> BatchPlan:
+        """L_delta compares categories with as many triplets each."""
+        return BatchPlan("shuffled") if self.setting == "category" else BatchPlan("pk", self.options.per_class)
+
+
+def _owners(shared: bool) -> tuple[str, ...]:
+    return ("both",) if shared else ("sketch", "photo")
