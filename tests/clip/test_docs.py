@@ -1,0 +1,31 @@
+"""docs/backbones.md says what is so."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sketchseek.clip import encoder
+from sketchseek.clip.catalog import published
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "backbones.md").read_text(encoding="utf-8")
+
+
+def test_the_table_is_the_catalogue() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \|.*\| (yes|no) \|$", PAGE, re.MULTILINE)
+    assert rows == [(name, "yes" if entry.pin else "no") for name, entry in published().items()]
+
+
+def test_the_example_runs(tiny_clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    load = encoder.load_backbone
+    monkeypatch.setattr(encoder, "load_backbone", lambda _: load(tiny_clip_folder))
+    names: dict[str, Any] = {}
+    exec(example, names)
+    assert names["run"].embedding.shape == (2, 16)
+    assert names["run"].tokens[2].shape == (2, 50, 32)
+    assert names["logits"].shape == (2, 2)
+    names["logits"].sum().backward()
+    assert isinstance(names["prompts"].grad, torch.Tensor)
