@@ -8,17 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sketchseek.errors import SketchseekError as SketchseekError
+    from sketchseek.gallery import Gallery as Gallery
+    from sketchseek.gallery import Hit as Hit
+    from sketchseek.gallery import Query as Query
     from sketchseek.model import Model as Model
     from sketchseek.model import load_model as load_model
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Gallery": "sketchseek.gallery",
+    "Hit": "sketchseek.gallery",
     "Model": "sketchseek.model",
+    "Query": "sketchseek.gallery",
     "SketchseekError": "sketchseek.errors",
     "load_model": "sketchseek.model",
 }
-__all__ = ["Model", "SketchseekError", "__version__", "load_model"]
+__all__ = ["Gallery", "Hit", "Model", "Query", "SketchseekError", "__version__", "load_model"]
 
 
 def __getattr__(name: str) -> Any:

@@ -19,7 +19,9 @@ VERBS = {
     "doctor": ("sketchseek.cli.doctor", "Say what is installed and whether it works."),
     "models": ("sketchseek.cli.models", "List the shipped and the downloaded backbones."),
     "datasets": ("sketchseek.cli.datasets", "Check datasets on disk, list the published splits."),
+    "train": ("sketchseek.cli.train", "Train a method on sketches and photos."),
     "score": ("sketchseek.cli.score", "Measure anybody's vectors with every metric."),
+    "evaluate": ("sketchseek.cli.evaluate", "Measure a model on a dataset by a protocol of the field."),
 }
 
 

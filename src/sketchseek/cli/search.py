@@ -1,0 +1,136 @@
+"""``sketchseek search``: find photos by drawing, words, example, and what they should not be."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from sketchseek.cli.output import print_json, print_table
+from sketchseek.errors import SketchseekError
+
+LEAST_RELEVANCE = 0.1  # a photo with less than one chance in ten to be what was meant is no result
+
+
+@click.command(short_help="Find photos by drawing, words or example.")
+@click.argument("query", required=False)
+@click.option(
+    "--gallery", metavar="G", help="Folder of the gallery.  [default: $SKETCHSEEK_GALLERY, else your data folder]"
+)
+@click.option("--model", metavar="M", help="Model that encodes the query.  [default: the gallery's own]")
+@click.option(
+    "--text", "texts", metavar="T", multiple=True, help="Words that describe the photo; may be given several times."
+)
+@click.option(
+    "--photo", "photos", metavar="P", multiple=True, help="A photo like the wanted one; may be given several times."
+)
+@click.option(
+    "--minus", metavar="X", multiple=True, help="Words for what it should not be; may be given several times."
+)
+@click.option(
+    "--weight", "weights", metavar="KIND=W", multiple=True, help="Weight of sketch, photo, text or minus: text=0.5."
+)
+@click.option(
+    "-k",
+    "count",
+    metavar="N",
+    type=click.IntRange(1, 100_000),
+    default=20,
+    show_default=True,
+    help="Most hits to show.",
+)
+@click.option(
+    "--min-score", metavar="S", type=float, help="Drop hits below this cosine.  [default: those of little relevance]"
+)
+@click.option(
+    "--under", metavar="FOLDER", type=click.Path(path_type=Path), help="Only photos in this folder or deeper."
+)
+@click.option(
+    "--taken", metavar="DATES", help="Only photos taken then: 2024, 2024-05, 2023-12..2024-02, 2024.. or ..2019."
+)
+@click.option(
+    "--fold",
+    metavar="C",
+    type=click.FloatRange(0, 1),
+    help="Show photos with a cosine of at least C to a better hit under it.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of {path, score, relevance, id}.")
+@click.option("--sheet", metavar="FILE", type=click.Path(path_type=Path), help="Write a contact sheet, .png or .html.")
+def command(
+    query: str | None,
+    gallery: str | None,
+    model: str | None,
+    texts: tuple[str, ...],
+    photos: tuple[str, ...],
+    minus: tuple[str, ...],
+    weights: tuple[str, ...],
+    count: int,
+    min_score: float | None,
+    under: Path | None,
+    taken: str | None,
+    fold: float | None,
+    as_json: bool,
+    sheet: Path | None,
+) -> None:
+    """Find photos like QUERY, a drawing in any sketch format ("-": from stdin), like words, or like another photo; or
+    all at once.
+    """
+    from sketchseek.gallery import Gallery
+    from sketchseek.gallery.errors import shown
+
+    if not (query or texts or photos):
+        raise click.UsageError("name a drawing, or give --text or --photo.")
+    drawing = sys.stdin.buffer.read() if query == "-" else query
+    with Gallery.open(gallery, model, readonly=True) as opened:
+        hits = opened.search(
+            sketch=drawing,
+            text=texts,
+            photo=photos,
+            minus=minus,
+            weights=dict(map(_weight, weights)),
+            k=count,
+            min_score=min_score,
+            min_relevance=LEAST_RELEVANCE if min_score is None else None,
+            under=under,
+            taken=_range(taken),
+            fold=fold,
+        )
+        total = 0 if hits else opened.stats().photos
+    if sheet:
+        from sketchseek.gallery.sheet import write_sheet
+
+        write_sheet(hits, sheet, f"{len(hits)} photos for {' + '.join(filter(None, [query, *texts, *photos]))}")
+    if as_json:
+        print_json(
+            [
+                {"path": str(hit.path), "score": round(hit.score, 6), "relevance": hit.relevance, "id": hit.id}
+                for hit in hits
+            ]
+        )
+    elif hits:
+        rows = [
+            [f"{hit.score:.3f}", "-" if hit.relevance is None else f"{hit.relevance:.0%}", shown(hit.path)]
+            for hit in hits
+        ]
+        print_table(rows, ["score", "relevance", "path"])
+    if not hits:
+        why = (
+            f"nothing similar enough among {total:,} photos"
+            if total
+            else "the gallery holds no photos yet: run sketchseek index FOLDER"
+        )
+        click.echo(f"sketchseek: {why}", err=True)
+
+
+def _weight(text: str) -> tuple[str, float]:
+    kind, _, number = text.partition("=")
+    try:
+        return kind, float(number)
+    except ValueError:
+        raise SketchseekError(f"--weight {text}: write KIND=NUMBER, as in --weight text=0.5.") from None
+
+
+def _range(text: str | None) -> str | tuple[str | None, str | None] | None:
+    if text is None or ".." not in text:
+        return text
+    first, _, last = text.partition("..")
+    return first or None, last or None

@@ -1,0 +1,83 @@
+"""What can go wrong with a gallery, in sentences."""
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sketchseek.errors import SketchseekError
+
+
+class GalleryError(SketchseekError):
+    """A gallery cannot do what was asked; the sentence names the way out."""
+
+
+class NoGalleryError(GalleryError):
+    """There is no gallery in this folder, or one that a crash stopped before it held anything."""
+
+
+class GalleryDamagedError(GalleryError):
+    """The database itself cannot be read: ``Gallery.rebuild`` saves what is left."""
+
+
+class GalleryBusyError(GalleryError):
+    """Another process is writing to the gallery."""
+
+
+def shown(path: bytes | str | os.PathLike[str]) -> str:
+    r"""A path on one line for people: bytes that are no text and line ends are written as ``\xff`` and ``\n``."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+@contextmanager
+def plain_words(folder: Path) -> Iterator[None]:
+    """Say what SQLite and the system complain about as one sentence about the gallery in ``folder``."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _sentence(folder, error) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise _full(folder) from error
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise _unwritable(folder) from error
+        raise
+
+
+def _sentence(folder: Path, error: sqlite3.Error) -> GalleryError:
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF  # the low byte is the kind, the rest refines it
+    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        return GalleryDamagedError(
+            f"the database of the gallery {shown(folder)} is damaged ({error}); `sketchseek gallery rebuild` "
+            "keeps all that can "
+            "still be read, and the next `sketchseek index` looks at the rest again."
+        )
+    if code == sqlite3.SQLITE_FULL:
+        return _full(folder)
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return _unwritable(folder)
+    if code == sqlite3.SQLITE_BUSY:
+        return GalleryBusyError(
+            f"the gallery {shown(folder)} is being written by another process; try again when it has ended."
+        )
+    return GalleryError(
+        f"the gallery {shown(folder)} cannot be read or written ({error}); is its disk full or failing? What "
+        "was committed is kept."
+    )
+
+
+def _full(folder: Path) -> GalleryError:
+    return GalleryError(
+        f"no space is left for the gallery {shown(folder)}; free some and run the command again: what was "
+        "committed is kept."
+    )
+
+
+def _unwritable(folder: Path) -> GalleryError:
+    return GalleryError(
+        f"the gallery {shown(folder)} cannot be opened for writing; check its permissions, or name another "
+        "one with --gallery."
+    )

@@ -1,0 +1,113 @@
+"""One photo file, read once: its hash, its pixels, its size and when it was taken."""
+
+import hashlib
+import io
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sketchseek.pictures import PictureError, load_photo
+from sketchseek.pictures.formats import HEAD_BYTES, kind_of
+from sketchseek.pictures.sources import MAX_FILE_BYTES
+
+HASH_BYTES = 32
+_EXIF, _TAKEN, _DIGITISED, _ORIENTATION = 0x8769, 36867, 36868, 274
+_PILLOW_KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one look into a file gave.
+
+    ``pixels`` is None where the content's vector is known already, and where there is a ``failure``. ``again``: the
+    failure lies outside the file (permission, a disk that does not answer), so the next run tries again; ``gone``: no
+    such file any more.
+    """
+
+    path: bytes
+    size: int
+    mtime_ns: int
+    digest: bytes = b""
+    pixels: NDArray[np.uint8] | None = None
+    width: int = 0
+    height: int = 0
+    taken: str | None = None
+    failure: str | None = None
+    again: bool = False
+    gone: bool = False
+
+
+def read_photo(path: bytes, target: int, wanted: Callable[[bytes], bool]) -> Reading:
+    """Read ``path``; decode it no finer than ``target`` px need, and only if ``wanted(hash)``.
+
+    Errors become ``failure``.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(descriptor, "rb") as stream:
+            # The time is taken before the bytes: a change while we read is then seen as a change by the next run.
+            status = os.fstat(descriptor)
+            reading = Reading(path, status.st_size, status.st_mtime_ns)
+            if status.st_size > MAX_FILE_BYTES:
+                reading.failure = (
+                    f"{status.st_size / 2**20:.0f} MB are over the limit of {MAX_FILE_BYTES // 2**20} MB for a photo"
+                )
+                return reading
+            data = stream.read(MAX_FILE_BYTES)
+    except FileNotFoundError:
+        return Reading(path, 0, 0, gone=True)
+    except OSError as error:
+        return Reading(path, 0, 0, failure=f"cannot be read: {error.strerror or error}", again=True)
+    reading.digest = hashlib.blake2b(data, digest_size=HASH_BYTES).digest()
+    if wanted(reading.digest):
+        name = os.fsdecode(path)
+        try:
+            reading.pixels = load_photo(data, name=name, target=target)
+        except PictureError as error:
+            reading.failure = error.reason
+        else:
+            reading.width, reading.height, reading.taken = facts(data, name, reading.pixels)
+    return reading
+
+
+def facts(data: bytes, name: str, pixels: NDArray[np.uint8]) -> tuple[int, int, str | None]:
+    """(width, height) in px as seen upright, and when the photo was taken (ISO, local time), from a file that did
+    decode.
+    """
+    kind = kind_of(data[:HEAD_BYTES], os.path.splitext(name)[1].lower())  # noqa: PTH122 - any text, not only a valid Path
+    size = (pixels.shape[1], pixels.shape[0])
+    try:
+        if kind == "HEIF":
+            import pi_heif
+
+            opened = pi_heif.open_heif(io.BytesIO(data))
+            exif = Image.Exif()
+            exif.load(opened.info.get("exif") or b"")
+            return *opened.size, _taken(exif)
+        formats = _PILLOW_KINDS if kind != "RAW" else ("TIFF",)
+        with Image.open(io.BytesIO(data), formats=formats) as image:
+            exif = image.getexif()
+            if kind != "RAW":  # a camera file's first image is only its thumbnail
+                turned = exif.get(_ORIENTATION, 1) in (5, 6, 7, 8)
+                size = image.size[::-1] if turned else image.size
+            return *size, _taken(exif)
+    except Exception:  # whatever a maker wrote into its metadata, the photo itself is fine
+        return *size, None
+
+
+def _taken(exif: Any) -> str | None:
+    details = exif.get_ifd(_EXIF)
+    for tag in (_TAKEN, _DIGITISED):
+        text = details.get(tag)
+        if isinstance(text, str):
+            try:
+                return datetime.strptime(text.strip("\0 ")[:19], "%Y:%m:%d %H:%M:%S").isoformat()
+            except ValueError:
+                continue
+    return None

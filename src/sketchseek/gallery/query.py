@@ -1,0 +1,152 @@
+"""A question to a gallery: drawings, words, example photos and marked hits, for and against, made into one vector.
+
+Every part is a unit vector of the model. The query is their weighted sum, minus terms subtracted, brought to length 1.
+Marked hits are Rocchio's feedback: the mean of the liked pulls with weight 0.75, the mean of the disliked pushes with
+weight 0.25.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketchseek.gallery.errors import GalleryError
+from sketchseek.model import Model
+
+if TYPE_CHECKING:
+    from sketchseek.pictures import Sketch
+
+WEIGHTS: Mapping[str, float] = {"sketch": 1.0, "photo": 1.0, "text": 1.0, "minus": 0.5, "like": 0.75, "unlike": 0.25}
+
+Picture = str | Path | bytes
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """What to look for. Every field takes one value or a sequence of them.
+
+    ``sketch``: a file, its bytes, or a ``Sketch``. ``photo``: a file, its bytes, or an upright RGB array. ``text``:
+    words. ``minus``: what it should not be: words (``str``), or a drawing or photo (``Sketch``, array; a ``Path`` is a
+    photo file). ``like``, ``unlike``: ids of hits. ``weights`` replaces some of ``WEIGHTS`` by kind; several values of
+    a kind share its weight.
+    """
+
+    sketch: "Picture | Sketch | Sequence[Picture | Sketch]" = ()
+    photo: "Picture | NDArray[np.uint8] | Sequence[Picture | NDArray[np.uint8]]" = ()
+    text: str | Sequence[str] = ()
+    minus: "str | Path | Sketch | NDArray[np.uint8] | Sequence[str | Path | Sketch | NDArray[np.uint8]]" = ()
+    like: str | Sequence[str] = ()
+    unlike: str | Sequence[str] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for kind, weight in self.weights.items():
+            if kind not in WEIGHTS:
+                raise GalleryError(f"there is no query term {kind!r} to weigh; choose from {', '.join(WEIGHTS)}.")
+            if not math.isfinite(weight) or weight < 0:
+                raise GalleryError(f"the weight of {kind!r} is {weight!r}; give a number of 0 or more.")
+        if not any(len(_several(getattr(self, kind))) for kind in ("sketch", "photo", "text", "like")):
+            raise GalleryError(
+                "the query says nothing to look for; give a drawing, words, an example photo or a liked hit."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One term: ``kind`` is sketch, photo or text, ``weight`` is negative for minus terms, ``vector`` has length 1."""
+
+    kind: str
+    weight: float
+    vector: Vector
+
+
+def encode(query: Query, model: Callable[[], Model], vector_of: Callable[[str], Vector]) -> list[Part]:
+    """The terms of a query; ``model`` is called only if something has to be encoded, ``vector_of`` gives a photo's
+    own.
+    """
+    from sketchseek.pictures import Sketch, load_sketch
+
+    def drawn(values: Sequence[Any]) -> Iterable[Vector]:
+        return model().encode_sketches([value if isinstance(value, Sketch) else load_sketch(value) for value in values])
+
+    def photographed(values: Sequence[Any]) -> Iterable[Vector]:
+        return model().encode_photos([_photo(value, model()) for value in values])
+
+    def said(values: Sequence[Any]) -> Iterable[Vector]:
+        if any(not value.strip() for value in values):
+            raise GalleryError("the words to look for are empty; give at least one word.")
+        return model().encode_texts(values)
+
+    def marked(values: Sequence[Any]) -> Iterable[Vector]:
+        return [vector_of(value) for value in values]
+
+    minus = _several(query.minus)
+    words = [value for value in minus if isinstance(value, str)]
+    drawings = [value for value in minus if isinstance(value, Sketch)]
+    photos = [value for value in minus if not isinstance(value, str | Sketch)]
+    weights = {**WEIGHTS, **query.weights}
+    against = -weights["minus"] / max(1, len(minus))
+    terms: list[tuple[str, Sequence[Any], float, Callable[[Sequence[Any]], Iterable[Vector]]]] = [
+        ("sketch", sketches := _several(query.sketch), weights["sketch"] / max(1, len(sketches)), drawn),
+        ("photo", examples := _several(query.photo), weights["photo"] / max(1, len(examples)), photographed),
+        ("text", texts := _several(query.text), weights["text"] / max(1, len(texts)), said),
+        ("text", words, against, said),
+        ("sketch", drawings, against, drawn),
+        ("photo", photos, against, photographed),
+        ("photo", liked := _several(query.like), weights["like"] / max(1, len(liked)), marked),
+        ("photo", disliked := _several(query.unlike), -weights["unlike"] / max(1, len(disliked)), marked),
+    ]
+    parts = []
+    for kind, values, weight, vectors in terms:
+        if values and weight:
+            parts += [Part(kind, weight, vector) for vector in vectors(values)]
+    return parts
+
+
+def fuse(parts: Sequence[Part]) -> Vector:
+    """The query vector, of length 1."""
+    total = np.sum([part.weight * part.vector.astype(np.float64) for part in parts], axis=0) if parts else np.zeros(1)
+    length = float(np.linalg.norm(total))
+    if length < 1e-6:
+        raise GalleryError(
+            "the terms of the query cancel each other out; change the weights or leave a minus term away."
+        )
+    return np.asarray(total / length, np.float32)
+
+
+def relevance(
+    parts: Sequence[Part], vectors: NDArray[np.float16], calibration: Mapping[str, tuple[float, float]] | None
+) -> NDArray[np.float64] | None:
+    """How likely each photo (n, size) is what was meant, 0..1; None where the model's makers measured nothing to say
+    so.
+
+    ``calibration``: kind of query -> (midpoint, scale) of the logistic curve that was fitted from cosine to the rate
+    of relevant photos. Of several terms, their weighted geometric mean: all should hold. A minus term counts with one
+    minus its own.
+    """
+    if calibration is None or any(part.kind not in calibration for part in parts):
+        return None
+    logs = np.zeros(len(vectors))
+    for part in parts:
+        midpoint, scale = calibration[part.kind]
+        cosine = vectors.astype(np.float64) @ part.vector.astype(np.float64)
+        sign = 1.0 if part.weight > 0 else -1.0
+        logs -= abs(part.weight) * np.logaddexp(0.0, -sign * (cosine - midpoint) / scale)
+    return np.exp(logs / sum(abs(part.weight) for part in parts))
+
+
+def _several(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _photo(value: Picture | NDArray[np.uint8], model: Model) -> NDArray[np.uint8]:
+    from sketchseek.pictures import load_photo
+
+    return value if isinstance(value, np.ndarray) else load_photo(value, target=model.photo_side)

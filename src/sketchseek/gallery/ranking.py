@@ -1,0 +1,144 @@
+"""From a query vector to hits: candidates from the index, scores from the catalogue's own vectors, files folded by
+content.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketchseek.gallery.catalogue import Catalogue, Photo, below
+from sketchseek.gallery.errors import GalleryError
+from sketchseek.gallery.hits import Hit, Hits
+from sketchseek.gallery.query import Part, fuse, relevance
+
+if TYPE_CHECKING:
+    from sketchseek.gallery.index import VectorIndex
+
+Day = str | date | None
+Taken = str | tuple[Day, Day] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """How much of the ranking is asked for; see ``Gallery.search``. ``skip``: rows of vectors left out."""
+
+    k: int
+    min_score: float | None = None
+    min_relevance: float | None = None
+    under: bytes | None = None
+    taken: Taken = None
+    fold: float | None = None
+    skip: frozenset[int] = frozenset()
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise GalleryError(f"k is {self.k}; ask for at least 1 hit.")
+
+
+def rank(
+    catalogue: Catalogue,
+    index: "VectorIndex",
+    parts: Sequence[Part],
+    calibration: Mapping[str, tuple[float, float]] | None,
+    wanted: Wanted,
+) -> Hits:
+    """Hits by falling score, then id; call it inside a snapshot that ``index`` shows."""
+    vector = fuse(parts)
+    model = index.model
+    allowed = None
+    if wanted.under is not None or wanted.taken is not None:
+        allowed = catalogue.vectors_under(model.row, wanted.under, *dates(wanted.taken))
+    barred = wanted.skip.union(catalogue.orphans(model.row))
+    ask = 2 * wanted.k + 16  # some to spare: coded vectors are ordered a little differently from the real ones
+    while True:
+        candidates = index.candidates(vector, ask, allowed=allowed, barred=barred)
+        rows, vectors = catalogue.vectors_of(model, candidates)
+        wide = vectors.astype(np.float64)
+        # Row by row, so that a score never depends on what else was found; half floats are not quite of length 1.
+        scores = (wide * vector).sum(axis=1).clip(-1, 1)
+        hits, places, enough = _take(catalogue, rows, wide, scores, wanted)
+        if enough or len(candidates) < ask:
+            break
+        ask *= 4  # ties at the end, or much was folded away
+    likely = relevance(parts, vectors[places], calibration)
+    if likely is not None:
+        hits = [replace(hit, relevance=float(value)) for hit, value in zip(hits, likely, strict=True)]
+        if wanted.min_relevance is not None:
+            hits = [hit for hit in hits if hit.relevance is not None and hit.relevance >= wanted.min_relevance]
+    return Hits(sorted(hits, key=lambda hit: (-hit.score, hit.id))[: wanted.k])
+
+
+def _take(
+    catalogue: Catalogue,
+    rows: NDArray[np.int64],
+    vectors: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    wanted: Wanted,
+) -> tuple[list[Hit], list[int], bool]:
+    """(hits, which candidates they are, whether no further candidate could matter): the k best and all that tie with
+    the last.
+    """
+    hits: list[Hit] = []
+    places: list[int] = []
+    for place in np.argsort(-scores, kind="stable"):
+        score = float(scores[place])
+        if (wanted.min_score is not None and score < wanted.min_score) or (
+            len(hits) >= wanted.k and score < hits[-1].score
+        ):
+            return hits, places, True
+        photo = catalogue.photo(int(rows[place]))
+        if photo is None:
+            continue
+        hit = hit_of(photo, score, wanted.under)
+        better = _near(vectors, places, place, wanted.fold)
+        if better is not None:
+            hits[better] = replace(hits[better], duplicates=(*hits[better].duplicates, hit.path, *hit.duplicates))
+        else:
+            hits.append(hit)
+            places.append(int(place))
+    return hits, places, False
+
+
+def _near(vectors: NDArray[np.float64], places: list[int], place: int, fold: float | None) -> int | None:
+    """Which of the better hits this candidate folds under."""
+    if fold is None or not places:
+        return None
+    lengths = np.linalg.norm(vectors[places], axis=1) * np.linalg.norm(vectors[place])
+    near = np.flatnonzero(vectors[places] @ vectors[place] >= fold * lengths)
+    return int(near[0]) if len(near) else None
+
+
+def hit_of(photo: Photo, score: float, under: bytes | None = None) -> Hit:
+    """A content as a hit: the first of its files, under the folder asked for, stands for all."""
+    first = next((path for path in photo.paths if under and path.startswith(below(under)[0])), photo.paths[0])
+    others = tuple(Path(os.fsdecode(path)) for path in photo.paths if path != first)
+    taken = datetime.fromisoformat(photo.taken) if photo.taken else None
+    return Hit(photo.id, Path(os.fsdecode(first)), score, None, photo.width, photo.height, taken, others)
+
+
+def dates(taken: Taken) -> tuple[str | None, str | None]:
+    """A range of ISO dates as the catalogue compares them: from the first, up to but not including the second."""
+    first, last = (taken, taken) if isinstance(taken, str) or taken is None else taken
+    low, high = _prefix(first), _prefix(last)
+    if low and high and low > high + "~":
+        raise GalleryError(f"the dates run backwards: {low} is after {high}.")
+    return low, high + "~" if high else None  # "~" comes after every digit: all that begins with the prefix is included
+
+
+def _prefix(day: Day) -> str | None:
+    if day is None:
+        return None
+    if isinstance(day, date):
+        return day.isoformat()
+    for form in ("%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"):
+        try:
+            return datetime.strptime(day, form).strftime(form)
+        except ValueError:
+            continue
+    raise GalleryError(f"{day!r} is no date; write 2024, 2024-05 or 2024-05-31.")

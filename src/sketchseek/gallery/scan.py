@@ -1,0 +1,84 @@
+"""Which photos a folder holds now: names, sizes and times of change, without opening one file."""
+
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sketchseek.pictures import PHOTO_SUFFIXES
+
+SUFFIXES = frozenset(suffix.encode() for suffix in PHOTO_SUFFIXES)
+# What systems and network drives leave beside photos; whatever starts with a dot (._*, .Trashes, .thumbnails) is
+# hidden as well.
+JUNK = frozenset(
+    (b"@eadir", b"#recycle", b"#snapshot", b"$recycle.bin", b"system volume information", b"__macosx", b"lost+found")
+)
+
+
+@dataclass(slots=True)
+class Scan:
+    """``files``: path -> (size in bytes, mtime in ns), folder by folder.
+
+    ``blocked``: folders that could not be listed, and why.
+    """
+
+    files: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    blocked: dict[bytes, str] = field(default_factory=dict)
+
+
+def scan(folders: Iterable[bytes], skip: Iterable[str | os.PathLike[str]] = ()) -> Scan:
+    """Walk ``folders`` once each, however links twist between them; ``skip`` names folders never entered.
+
+    Links to folders are followed after everything real, so a photo is known by its real place where it has one here.
+    """
+    found = Scan()
+    visited = {identity for path in skip if (identity := _identity(os.fsencode(path)))}
+    waiting, links = sorted(folders, reverse=True), list[bytes]()
+    while waiting or links:
+        folder = waiting.pop() if waiting else links.pop()
+        identity = _identity(folder)
+        if identity in visited:
+            continue
+        if identity:
+            visited.add(identity)
+        deeper, linked = _list(folder, found)
+        waiting += sorted(deeper, reverse=True)
+        if linked:
+            links = sorted(links + linked, reverse=True)
+    return found
+
+
+def is_photo(name: bytes) -> bool:
+    """By its name: a photo's suffix, not hidden."""
+    dot = name.rfind(b".")
+    return dot > 0 and not name.startswith(b".") and name[dot:].lower() in SUFFIXES
+
+
+def _list(folder: bytes, found: Scan) -> tuple[list[bytes], list[bytes]]:
+    deeper: list[bytes] = []
+    linked: list[bytes] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                try:
+                    if entry.is_dir():
+                        if not name.startswith(b".") and name.lower() not in JUNK:
+                            (linked if entry.is_symlink() else deeper).append(entry.path)
+                    elif is_photo(name):
+                        status = entry.stat()
+                        if stat.S_ISREG(status.st_mode):  # no pipes or devices
+                            found.files[entry.path] = (status.st_size, status.st_mtime_ns)
+                except OSError:
+                    continue  # a link into nothing or to itself, or gone since it was listed: no photo
+    except OSError as error:
+        found.blocked[folder] = f"the folder cannot be listed: {error.strerror or error}"
+    return deeper, linked
+
+
+def _identity(folder: bytes) -> tuple[int, int] | None:
+    try:
+        status = os.stat(folder)  # noqa: PTH116 - paths are bytes here
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

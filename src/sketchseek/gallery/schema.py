@@ -1,0 +1,73 @@
+"""The tables of a gallery's database. A change of any of them is a new FORMAT."""
+
+FORMAT = 1
+APPLICATION = 0x536B5365  # "SkSe": tells us and `file` what this is
+
+SCHEMA = f"""
+PRAGMA application_id = {APPLICATION};
+PRAGMA user_version = {FORMAT};
+
+CREATE TABLE commits (
+  generation INTEGER PRIMARY KEY,
+  stamp BLOB NOT NULL,
+  epoch INTEGER NOT NULL
+);
+
+CREATE TABLE folders (
+  path BLOB PRIMARY KEY,
+  device INTEGER NOT NULL
+);
+
+CREATE TABLE models (
+  row INTEGER PRIMARY KEY,
+  identity TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  source TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  used INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE TABLE contents (
+  row INTEGER PRIMARY KEY AUTOINCREMENT,
+  hash BLOB NOT NULL UNIQUE,
+  width INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  taken TEXT,
+  copies INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX contents_orphaned ON contents (row) WHERE copies = 0;
+CREATE INDEX contents_taken ON contents (taken) WHERE taken IS NOT NULL;
+
+CREATE TABLE files (
+  row INTEGER PRIMARY KEY,
+  path BLOB NOT NULL UNIQUE,
+  size INTEGER NOT NULL,
+  mtime_ns INTEGER NOT NULL,
+  content INTEGER REFERENCES contents (row),
+  failure TEXT,
+  CHECK ((content IS NULL) <> (failure IS NULL))
+);
+CREATE INDEX files_content ON files (content);
+CREATE INDEX files_failed ON files (path) WHERE failure IS NOT NULL;
+
+-- Rows are never used twice (AUTOINCREMENT): "greater than the last I saw" is "new" to a derived index.
+CREATE TABLE vectors (
+  row INTEGER PRIMARY KEY AUTOINCREMENT,
+  model INTEGER NOT NULL REFERENCES models (row),
+  content INTEGER NOT NULL REFERENCES contents (row),
+  vector BLOB NOT NULL,
+  crc INTEGER NOT NULL,
+  UNIQUE (content, model)
+);
+
+-- contents.copies counts files, so that contents without one are found without looking at all.
+CREATE TRIGGER file_added AFTER INSERT ON files WHEN new.content IS NOT NULL
+  BEGIN UPDATE contents SET copies = copies + 1 WHERE row = new.content; END;
+CREATE TRIGGER file_removed AFTER DELETE ON files WHEN old.content IS NOT NULL
+  BEGIN UPDATE contents SET copies = copies - 1 WHERE row = old.content; END;
+CREATE TRIGGER file_changed AFTER UPDATE OF content ON files WHEN old.content IS NOT new.content
+  BEGIN
+    UPDATE contents SET copies = copies - 1 WHERE row = old.content;
+    UPDATE contents SET copies = copies + 1 WHERE row = new.content;
+  END;
+"""  # noqa: S608 - two numbers of ours

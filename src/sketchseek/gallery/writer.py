@@ -1,0 +1,122 @@
+"""The writing side of the catalogue."""
+
+import os
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketchseek.gallery.catalogue import Catalogue, ModelSet, below, connect
+from sketchseek.gallery.errors import plain_words
+from sketchseek.gallery.schema import SCHEMA
+
+
+class Writer(Catalogue):
+    """A connection that writes too; the caller holds the gallery's write lock. Makes the database if there is none."""
+
+    def _connect(self) -> sqlite3.Connection:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        db = connect(self.path.absolute().as_uri())
+        db.execute("PRAGMA journal_mode = WAL")
+        # FULL: every commit is flushed to the disk, so that what a finished `add` reports survives a power cut.
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+        return db
+
+    def _check(self) -> None:
+        if not self._one("SELECT count(*) FROM sqlite_master")[0]:
+            self._db.executescript("BEGIN IMMEDIATE;" + SCHEMA + "COMMIT;")
+        super()._check()
+
+    def close(self) -> None:
+        """Leave everything in the one database file where no reader still needs the log beside it."""
+        try:
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error:
+            pass  # a full disk: the log stays, which is as good
+        finally:
+            super().close()
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """What is written inside becomes visible and durable together, or not at all."""
+        with plain_words(self.folder):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                head = self.head()
+                self._taken_away = 0
+                yield
+                epoch = head.epoch + bool(self._taken_away)
+                self._db.execute("INSERT INTO commits VALUES (?, ?, ?)", (head.generation + 1, os.urandom(8), epoch))
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # SQLite may have rolled back by itself when the disk was full
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def add_model(self, identity: str, name: str, source: str, size: int) -> ModelSet:
+        self._db.execute(
+            "INSERT INTO models (identity, name, source, size) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (identity) DO UPDATE SET name = excluded.name, source = excluded.source",
+            (identity, name, source, size),
+        )
+        return next(model for model in self.models() if model.identity == identity)
+
+    def use_model(self, model: int) -> None:
+        """From now on this set answers where no model is named."""
+        self._db.execute("UPDATE models SET used = (SELECT max(used) + 1 FROM models) WHERE row = ?", (model,))
+
+    def add_folder(self, path: bytes, device: int) -> None:
+        self._db.execute(
+            "INSERT INTO folders VALUES (?, ?) ON CONFLICT (path) DO UPDATE SET device = excluded.device",
+            (path, device),
+        )
+
+    def forget_folder(self, path: bytes) -> None:
+        self._db.execute("DELETE FROM folders WHERE path = ? OR (path >= ? AND path < ?)", (path, *below(path)))
+
+    def add_content(self, digest: bytes, width: int, height: int, taken: str | None) -> int:
+        sql = "INSERT INTO contents (hash, width, height, taken) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING"
+        self._db.execute(sql, (digest, width, height, taken))
+        return self._one("SELECT row FROM contents WHERE hash = ?", (digest,))[0]
+
+    def add_vector(self, model: int, content: int, vector: NDArray[np.float32]) -> None:
+        packed = vector.astype("<f2").tobytes()
+        sql = (
+            "INSERT INTO vectors (model, content, vector, crc) VALUES (?, ?, ?, ?) ON CONFLICT (content, model) "
+            "DO NOTHING"
+        )
+        self._db.execute(sql, (model, content, packed, zlib.crc32(packed)))
+
+    def set_file(self, path: bytes, size: int, mtime_ns: int, content: int | None, failure: str | None) -> None:
+        self._db.execute(
+            "INSERT INTO files (path, size, mtime_ns, content, failure) VALUES (?, ?, ?, ?, ?) ON CONFLICT "
+            "(path) DO UPDATE SET "
+            "size = excluded.size, mtime_ns = excluded.mtime_ns, content = excluded.content, failure = "
+            "excluded.failure",
+            (path, size, mtime_ns, content, failure),
+        )
+
+    def move_file(self, old: bytes, new: bytes, size: int, mtime_ns: int) -> None:
+        self._db.execute("UPDATE files SET path = ?, size = ?, mtime_ns = ? WHERE path = ?", (new, size, mtime_ns, old))
+
+    def remove_files(self, paths: Iterable[bytes]) -> None:
+        self._db.executemany("DELETE FROM files WHERE path = ?", ((path,) for path in paths))
+
+    def remove_under(self, folder: bytes) -> int:
+        return self._db.execute(
+            "DELETE FROM files WHERE path = ? OR (path >= ? AND path < ?)", (folder, *below(folder))
+        ).rowcount
+
+    def drop_vectors(self, rows: Iterable[int]) -> None:
+        for row in rows:
+            self._taken_away += self._db.execute("DELETE FROM vectors WHERE row = ?", (int(row),)).rowcount
+
+    def drop_orphans(self) -> None:
+        """Forget contents that no file has any more, and their vectors."""
+        sql = "DELETE FROM vectors WHERE content IN (SELECT row FROM contents WHERE copies = 0)"
+        self._taken_away += self._db.execute(sql).rowcount
+        self._db.execute("DELETE FROM contents WHERE copies = 0")

@@ -1,0 +1,12 @@
+"""The command line with the small test model, for tests that need a process of its own: python run_cli.py index ..."""
+
+import sys
+
+import sketchseek.model
+from sketchseek.cli import main
+from tests.gallery.grid_model import GridModel
+
+sketchseek.model.load_model = lambda name: GridModel(name.removeprefix("grid-"))  # type: ignore[assignment]
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
