@@ -18,7 +18,7 @@ from sketchseek.clip.backbone import Backbone
 from sketchseek.losses.patch_shuffle import patch_shuffle_loss
 from sketchseek.losses.relative_distance import relative_distance_loss, relative_distances
 from sketchseek.methods.class_texts import ClassTexts
-from sketchseek.methods.forgotten import forgotten
+from sketchseek.methods.forgotten import forgotten, forgotten_attention
 from sketchseek.methods.method import Batch, BatchPlan, Clock, Group, Method, Modality, Setting
 from sketchseek.methods.prompts import Prompts
 from sketchseek.methods.tiles import draw_two_orders, shuffle_tiles
@@ -74,7 +74,8 @@ class ClipAt(Method):
             parameter.requires_grad_(True)
 
     def _forgotten(self) -> tuple[nn.Parameter, ...]:
-        return forgotten(self.backbone.image, attention=True) if self.options.forgotten else ()
+        image = self.backbone.image
+        return (*forgotten(image), *forgotten_attention(*image.stack)) if self.options.forgotten else ()
 
     def encode(self, pixels: Tensor, modality: Modality) -> Tensor:
         """f(x): CLIP with prompts appended before ``ln_pre``, read from CLS."""

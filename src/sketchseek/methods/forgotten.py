@@ -5,20 +5,22 @@ Those codes freeze what is called ``weight`` or ``bias`` in OpenAI's CLIP; param
 
 from torch import nn
 
+from sketchseek.clip.layers import Layer
 from sketchseek.clip.towers import ImageTower
 
 
-def forgotten(image: ImageTower, *, attention: bool) -> tuple[nn.Parameter, ...]:
-    """The image tower's projection, class and position embedding.
+def forgotten(image: ImageTower) -> tuple[nn.Parameter, ...]:
+    """The projection, the class and the position embedding. A stem without such embeddings has none to forget."""
+    names = ("class_embedding", "position_embedding")
+    embeddings = [p for full, p in image.stem.named_parameters() if any(name in full for name in names)]
+    return (*embeddings, *image.projection.parameters())
 
-    ``attention``: also queries, keys and values of all layers, in OpenAI's layout one ``in_proj_weight`` and one
-    ``in_proj_bias`` a layer. A stem without class or position embeddings has none to forget.
-    """
-    found = [
-        p for name, p in image.stem.named_parameters() if "class_embedding" in name or "position_embedding" in name
-    ]
-    if attention:
-        for layer in image.stack:
-            for projection in (layer.self_attn.q_proj, layer.self_attn.k_proj, layer.self_attn.v_proj):
-                found += projection.parameters()
-    return (*found, *image.projection.parameters())
+
+def forgotten_attention(*layers: Layer) -> tuple[nn.Parameter, ...]:
+    """Queries, keys and values: in OpenAI's layout one ``in_proj_weight`` and one ``in_proj_bias`` a layer."""
+    return tuple(
+        parameter
+        for layer in layers
+        for projection in (layer.self_attn.q_proj, layer.self_attn.k_proj, layer.self_attn.v_proj)
+        for parameter in projection.parameters()
+    )

@@ -1,0 +1,49 @@
+"""DP-CLIP's visual prompting module: a few pictures of a category -> prompts for every layer."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from sketchseek.clip.layers import new_layer, run_layer
+from sketchseek.clip.towers import ImageTower
+
+
+class BasePrompts(nn.Module):
+    """l_m -> shared linear layer -> dropout: ``count`` prompts for each layer, of no category yet."""
+
+    def __init__(self, image: ImageTower, count: int, dropout: float) -> None:
+        super().__init__()
+        patch = image.side // image.grid
+        bound = math.sqrt(6 / (3 * patch * patch + image.width))
+        self.tokens = nn.Parameter(torch.empty(image.depth, count, image.width).uniform_(-bound, bound))
+        self.linear = nn.Linear(image.width, image.width)
+        nn.init.kaiming_normal_(self.linear.weight, mode="fan_out")
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self) -> Tensor:
+        """Prompts of all layers, shape (layers, count, width)."""
+        prompts: Tensor = self.dropout(self.linear(self.tokens))
+        return prompts
+
+
+class SupportReader(nn.Module):
+    """One transformer layer for the prompts of all layers: they read the support pictures' tokens and become p_m."""
+
+    def __init__(self, image: ImageTower) -> None:
+        super().__init__()
+        self.layer = new_layer(image.width, image.heads)
+        for module in self.layer.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=0.002)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, prompts: Tensor, support: Tensor) -> Tensor:
+        """p_m, shape (layers, count, width).
+
+        ``prompts``: of ``BasePrompts``, that shape; ``support``: tokens of m pictures before ``pre_norm``, shape
+        (m, n, width), which stand before the prompts.
+        """
+        layers, count, width = prompts.shape
+        seen = support.reshape(1, -1, width).expand(layers, -1, -1)
+        return run_layer(self.layer, torch.cat((seen, prompts), dim=1))[:, -count:]

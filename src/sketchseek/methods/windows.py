@@ -1,0 +1,60 @@
+"""DP-CLIP's patch-level matching: four overlapping windows of patches, each read by a copy of CLIP's last layer."""
+
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+from sketchseek.clip.layers import run_layer
+from sketchseek.clip.towers import ImageTower
+from sketchseek.clip.trainable import norm_names, train_only
+from sketchseek.errors import SketchseekError
+
+NUMBER = 4
+
+
+def window_indices(grid: int, side: int = 5) -> Tensor:
+    """Which tokens stand in each window: CLS, then side x side patches row by row; int64, shape (4, 1 + side * side).
+
+    Windows stand in the corners of the grid x grid patches: top left, top right, bottom left, bottom right. Token 0 is
+    CLS, token 1 + grid * row + column a patch.
+    """
+    if not 1 <= side <= grid:
+        raise SketchseekError(
+            f"windows of {side}x{side} patches do not fit into the backbone's {grid}x{grid}: "
+            f"choose another backbone or a smaller window"
+        )
+    patches = 1 + torch.arange(grid * grid).view(grid, grid)
+    first, last = slice(0, side), slice(grid - side, grid)
+    windows = [patches[rows, columns].flatten() for rows in (first, last) for columns in (first, last)]
+    cls = torch.zeros(NUMBER, 1, dtype=torch.int64)
+    return torch.cat((cls, torch.stack(windows)), dim=1)
+
+
+class LocalHead(nn.Module):
+    """Tokens that enter the tower's last layer -> f_l^1 to f_l^4.
+
+    One copy of the last layer for all windows, trained in its LayerNorms only; for each window an own copy of
+    ``post_norm`` and of the projection, both trained.
+    """
+
+    indices: Tensor
+
+    def __init__(self, image: ImageTower, side: int = 5) -> None:
+        super().__init__()
+        self.register_buffer("indices", window_indices(image.grid, side), persistent=False)
+        self.layer = deepcopy(image.stack[-1])
+        train_only(self.layer, norm_names(self.layer))
+        self.norms = nn.ModuleList(deepcopy(image.post_norm) for _ in range(NUMBER)).requires_grad_(True)
+        self.projections = nn.ModuleList(deepcopy(image.projection) for _ in range(NUMBER)).requires_grad_(True)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens (n, 1 + grid * grid, width), CLS first, no prompts -> (n, 4, size), not normalised."""
+        n, _, width = tokens.shape
+        windows = tokens[:, self.indices].view(n * NUMBER, -1, width)
+        read = run_layer(self.layer, windows)[:, 0].view(n, NUMBER, width)
+        features = [
+            projection(norm(read[:, i]))
+            for i, (norm, projection) in enumerate(zip(self.norms, self.projections, strict=True))
+        ]
+        return torch.stack(features, dim=1)

@@ -1,0 +1,49 @@
+"""The presets are the numbers of the papers and of the released codes."""
+
+import pytest
+
+from sketchseek.methods.registry import METHODS
+from sketchseek.training.presets import presets_of, recipe_from_preset
+
+CASES = [(method, preset) for method in METHODS for preset in presets_of(method)]
+
+
+def recipe(method, preset, setting="category"):
+    return recipe_from_preset(method, preset, setting, "sketchy", {"data": "x"}, "test")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_has_a_default_and_a_paper_preset(method):
+    assert {"default", "paper"} <= set(presets_of(method))
+
+
+@pytest.mark.parametrize(("method", "preset"), CASES)
+@pytest.mark.parametrize("setting", ["category", "fine-grained"])
+def test_every_preset_makes_a_recipe(method, preset, setting):
+    assert recipe(method, preset, setting).preset == preset
+
+
+def test_clip_at_as_published_and_as_released():
+    paper, released = recipe("clip-at", "paper"), recipe("clip-at", "released")
+    assert (paper.batch, paper.epochs, paper.options.norm_lr, paper.options.prompt_lr) == (64, 60, 1e-5, 1e-5)
+    assert (paper.options.margin, paper.options.class_weight, paper.options.encoders) == (0.3, 0.5, "paper")
+    assert (released.batch, released.epochs) == (192, 2000)
+    assert (released.options.norm_lr, released.options.prompt_lr) == (1e-6, 1e-4)
+    assert (released.options.margin, released.options.class_weight) == (0.2, 0.0)
+    assert released.options.encoders == "shared-norms"
+    assert released.options.forgotten
+
+
+def test_splip_as_published():
+    paper = recipe("splip", "paper")
+    assert (paper.batch, paper.epochs, paper.options.block_lr, paper.options.norm_lr) == (192, 60, 1e-3, 1e-3)
+    assert paper.options.text_cost == "per-image"
+
+
+def test_dp_clip_as_published_and_as_released():
+    paper, released = recipe("dp-clip", "paper", "fine-grained"), recipe("dp-clip", "released", "fine-grained")
+    assert (paper.options.rank, released.options.rank, released.options.attention_factor) == (768, 16, 1 / 16)
+    assert (paper.options.hard_clip, released.options.hard_clip) == (True, False)
+    for one in (paper, released):
+        assert (one.batch, one.epochs, one.options.margin, one.options.local_weight) == (64, 60, 0.15, 0.1)
+        assert (one.options.module_lr, one.options.norm_lr) == (1e-5, 1e-6)
