@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,7 @@ class ToyOptions:
     plan: str = "shuffled"
     per_class: int = 2
     augment: bool = True
+    pause: float = 0.0  # seconds a step takes at least
     fault: str = ""  # "nan 3", "memory 3": what goes wrong in which step
 
 
@@ -119,6 +121,7 @@ class Toy(Method):
         return torch.stack([self.head.weight[len(text) % 32] for text in texts])
 
     def losses(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
+        time.sleep(self.options.pause)
         kind, _, step = self.options.fault.partition(" ")
         if kind == "memory" and clock.step == int(step):
             raise torch.OutOfMemoryError("tried to allocate too much")

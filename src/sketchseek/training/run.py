@@ -86,11 +86,6 @@ class CategoryRunModel(RunModel):
         return RunModel(f"{self.name} ({name})", digest.hexdigest(), self._method, encode)
 
 
-def is_run(folder: Path) -> bool:
-    """Whether this is a folder that training wrote."""
-    return (folder / files.RECIPE).is_file()
-
-
 def load_run(folder: Path, device: str | None = None) -> Model:
     """The model in a run folder: the best state so far, even while the training goes on."""
     recipe = read_recipe(folder / files.RECIPE)

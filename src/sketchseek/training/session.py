@@ -70,6 +70,7 @@ def train(recipe: Recipe, folder: Path, *, resume: bool = False, progress: Progr
 def _assemble(recipe: Recipe, folder: Path, resume: bool, progress: Progress, world: World) -> tuple[Training, Dataset]:
     """All parts of the training, where it left off; what can be refused cheaply is refused first."""
     _check_folder(recipe, folder, resume)
+    world.wait()  # before the first one writes there
     kind = method_class(recipe.method)
     if recipe.setting not in kind.settings:
         raise TrainingError(f"{recipe.method} has no {recipe.setting} setting: choose --setting {kind.settings[0]}")

@@ -1,0 +1,56 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from sketchseek.training import files
+from sketchseek.training.distributed import World
+from sketchseek.training.recipe import Recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def train_with(processes: int, one: Recipe, folder: Path) -> dict[str, torch.Tensor]:
+    """Train by torchrun; gives the gradients of every step."""
+    folder.mkdir()
+    (folder / "recipe.toml").write_text(one.to_toml())
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    script = [str(Path(__file__).with_name("torchrun_worker.py")), str(folder / "recipe.toml")]
+    done = subprocess.run(
+        [*launch, *script, str(folder / "run"), str(folder / "gradients")],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")]), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    return load_file(folder / "gradients")
+
+
+def test_two_processes_take_the_steps_of_one_with_the_double_batch(
+    recipe: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    # Dropout differs by process, as it should; without it the two must agree.
+    common = {"steps": 5, "dropout": 0.0, "validate_every": 5, "validation": "val"}
+    two = train_with(2, recipe(batch=4, **common), tmp_path / "two")
+    one = train_with(1, recipe(batch=8, **common), tmp_path / "one")
+    assert two.keys() == one.keys()
+    for name, gradient in one.items():
+        torch.testing.assert_close(two[name], gradient, rtol=1e-4, atol=1e-7)
+    adapters = [load_file(tmp_path / name / "run" / files.ADAPTER) for name in ("two", "one")]
+    for name, tensor in adapters[0].items():
+        torch.testing.assert_close(tensor, adapters[1][name], rtol=1e-3, atol=1e-5)
+    assert (tmp_path / "two" / "run" / files.LOG).read_text().count("step,epoch,name,value") == 1
+
+
+def test_alone_nothing_is_sent() -> None:
+    world = World()
+    parameter = torch.nn.Parameter(torch.ones(2))
+    world.average_gradients([parameter])
+    assert parameter.grad is None
+    assert torch.equal(world.mean(torch.tensor([2.0])), torch.tensor([2.0]))
+    world.wait()
