@@ -54,9 +54,7 @@ class CategoryEdgeModel(EdgeModel):
         self.supports: dict[str, tuple[int, int]] = {}
         self.adapted: list[EdgeModel] = []
 
-    def for_category(
-        self, name: str, sketches: Sequence[Sketch], photos: Sequence[NDArray[np.uint8]]
-    ) -> EdgeModel:
+    def for_category(self, name: str, sketches: Sequence[Sketch], photos: Sequence[NDArray[np.uint8]]) -> EdgeModel:
         self.supports[name] = len(sketches), len(photos)
         inked = float(np.mean([fit(picture, RECORD).mean() for picture in (*sketches, *photos)]))
         self.adapted.append(EdgeModel(1 + inked / 255 + len(name)))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PROTOCOLS = ("zero-shot", "generalized", "cross", "fine-grained")
 SECONDS_BETWEEN_LINES = 10.0
+LINE_WORTH = 100  # pictures from which a stage that has ended is worth a line
 VARIANTS = ("all-seen", "ocean", "dr-clip", "held-out")
 
 
@@ -181,7 +182,7 @@ def describe(result: "Evaluation") -> None:
     task = result.main.task
     sizes = task.sizes()
     name = f"{task.protocol} ({task.variant})" if task.variant else task.protocol
-    click.echo(f"{result.model['name']}, {result.dataset.name}, {name}, {len(task.classes)} classes")
+    click.echo(f"{result.model['name']}, {result.dataset.name}, {name}, {_count(len(task.classes))}")
     if task.subset:
         click.echo(f"SUBSET {task.subset}: not the numbers of the whole protocol")
     others = f", {sizes['of_other_classes']} of them of other classes" if sizes["of_other_classes"] else ""
@@ -210,6 +211,10 @@ def describe(result: "Evaluation") -> None:
     print_table(rows, header)
 
 
+def _count(classes: int) -> str:
+    return "1 class" if classes == 1 else f"{classes} classes"
+
+
 def say(sentence: str) -> None:
     """A line of talk."""
     click.echo(sentence, err=True)
@@ -236,7 +241,7 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
 
     def report_line(what: str, done: int, total: int) -> None:
         nonlocal last
-        if done == total or time.monotonic() - last >= SECONDS_BETWEEN_LINES:
+        if (done == total and total >= LINE_WORTH) or time.monotonic() - last >= SECONDS_BETWEEN_LINES:
             last = time.monotonic()
             say(f"{what}: {done} of {total}")
 

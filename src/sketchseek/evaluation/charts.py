@@ -81,9 +81,8 @@ def rank_chart(counts: Sequence[tuple[str, int, float]]) -> Markup:
     return _svg(width, height, "Ranks of the right photo", parts)
 
 
-def confusion_chart(names: Sequence[str], shares: NDArray[np.float64]) -> Markup:
+def confusion_chart(names: Sequence[str], columns: Sequence[str], shares: NDArray[np.float64]) -> Markup:
     """A square for each pair of classes, the stronger the more of the row's top photos are of the column's class."""
-    columns = [*names, "other classes"] if shares[:, -1].any() else list(names)
     label = 8 * max(len(name) for name in columns) + 8  # px for names along both sides
     cell = Markup(
         '<rect class="{}" x="{}" y="{}" width="19" height="19" fill-opacity="{:.3f}"><title>{}</title></rect>'

@@ -48,6 +48,8 @@ def write_figures(result: Evaluation, folder: Path) -> list[Path]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for name, figure in figures.items():
+                if result.main.task.subset:
+                    figure.suptitle(f"subset: {result.main.task.subset}", fontsize=6)
                 for suffix, about in ((".png", {"Software": None}), (".svg", {"Date": None, "Creator": None})):
                     path = folder / f"{name}{suffix}"
                     figure.savefig(path, dpi=DPI, bbox_inches="tight", metadata=about)
@@ -66,11 +68,6 @@ def _new(width: float, height: float) -> "Figure":
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _label(result: Evaluation) -> str:
-    """What no figure may be without: that it shows a subset."""
-    return f" (subset: {result.main.task.subset})" if result.main.task.subset else ""
-
-
 def _per_class(result: Evaluation) -> "Figure":
     chief = chief_metric(result)
     rows = sorted(result.per_class().items(), key=lambda item: (item[1][chief], item[0]))
@@ -78,7 +75,7 @@ def _per_class(result: Evaluation) -> "Figure":
     axes = figure.subplots()
     axes.barh([name for name, _ in rows], [100 * means[chief] for _, means in rows], color=_BLUE, height=0.7)
     axes.axvline(100 * result.main.scores.means()[chief], color=_ORANGE, linestyle="--", linewidth=1)
-    axes.set_xlabel(f"{chief} (%), mean dashed{_label(result)}")
+    axes.set_xlabel(f"{chief} (%), mean dashed")
     axes.set_xlim(0, 100)
     axes.margins(y=0.01)
     return figure
@@ -92,7 +89,7 @@ def _curve(result: Evaluation) -> "Figure":
             axes.plot(RECALLS, outcome.curve, line, color=colour, marker=".", label=outcome.task.gallery_variant)
     if result.other is not None:
         axes.legend(frameon=False)
-    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel=f"recall{_label(result)}", ylabel="precision (11-point interpolated)")
+    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision (11-point interpolated)")
     return figure
 
 
@@ -113,10 +110,8 @@ def _confusion(found: Confusion) -> "Figure":
     size = 1.2 + 0.16 * len(found.classes)
     figure = _new(size, size)
     axes = figure.subplots()
-    others = bool(found.shares[:, -1].any())
-    shares = found.shares if others else found.shares[:, :-1]
+    columns, shares = found.collapsed()
     picture_of_shares = axes.imshow(100 * shares, cmap="Blues", vmin=0, vmax=100)
-    columns = [*found.classes, "other classes"] if others else list(found.classes)
     axes.set_xticks(range(len(columns)), columns, rotation=90)
     axes.set_yticks(range(len(found.classes)), found.classes)
     axes.set(xlabel=f"class of the first {TOP} photos", ylabel="class of the sketch")

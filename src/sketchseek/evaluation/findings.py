@@ -38,7 +38,16 @@ class Confusion:
     """Of which classes the top photos are."""
 
     classes: tuple[str, ...]  # in words
-    shares: NDArray[np.float64]  # (classes, classes + 1): the last column is all classes without queries
+    others: tuple[str, ...]  # classes of the gallery that have no query
+    shares: NDArray[np.float64]  # (classes, classes + others), each row sums to 1
+
+    def collapsed(self) -> tuple[list[str], NDArray[np.float64]]:
+        """Names and shares (classes, columns) with all the others as one column, where there are some."""
+        count = len(self.classes)
+        if not self.others:
+            return list(self.classes), self.shares
+        rest = self.shares[:, count:].sum(axis=1, keepdims=True)
+        return [*self.classes, "other classes"], np.hstack([self.shares[:, :count], rest])
 
 
 @dataclass(frozen=True)
@@ -104,10 +113,13 @@ def _classes_with_lists(means: dict[str, float]) -> tuple[list[str], str]:
 
 def _confusion(result: Evaluation, tops: TopLists) -> Confusion:
     task = result.main.task
+    names = result.dataset.classes
+    others = sorted({photo.label for photo in task.gallery} - set(task.classes))
     shares = confusion(
         tops,
         np.array([drawing.label for drawing in task.queries]),
         np.array([photo.label for photo in task.gallery]),
-        task.classes,
+        [*task.classes, *others],
+        len(task.classes),
     )
-    return Confusion(tuple(result.dataset.classes[label] for label in task.classes), shares)
+    return Confusion(tuple(names[label] for label in task.classes), tuple(names[label] for label in others), shares)

@@ -22,7 +22,7 @@ from sketchseek.datasets import (
 from sketchseek.datasets import canonical as canonical_name
 from sketchseek.evaluation.draws import draw
 from sketchseek.evaluation.relevance import By, Relevance, by_instance, by_label
-from sketchseek.evaluation.subset import EVERYTHING, Subset
+from sketchseek.evaluation.subset import EVERYTHING, Rule, Subset
 
 ProtocolName = Literal["zero-shot", "generalized", "cross", "fine-grained"]
 Mixture = Literal["all-seen", "ocean", "dr-clip", "held-out"]
@@ -151,8 +151,8 @@ def _by_class(
             split=_published_name(dataset, classes, setting),
             subset=setting.subset.label,
             sentences={
-                "queries": asking,
-                "gallery": ranked,
+                "queries": _thinned(asking, setting.subset.sketches),
+                "gallery": _thinned(ranked, setting.subset.photos),
                 "relevance": "a photo is right if it is of the sketch's class",
                 "gallery_variant": GALLERY_VARIANTS[variant],
             },
@@ -169,7 +169,7 @@ def _generalized(dataset: Dataset, setting: Setting, variant: Variant, unseen: t
         drawn = draw(seen, count, seed=setting.seed, purpose=mixture)
         classes = tuple(sorted((*unseen, *drawn)))
         asking = (
-            f"all sketches of {len(unseen)} unseen and {len(drawn)} seen classes (a fifth of the number of {name}"
+            f"all sketches of the {len(unseen)} classes and of {len(drawn)} seen classes (a fifth of the number of {name}"
             f" classes, drawn by seed {setting.seed}: {_names(dataset, sorted(drawn))})"
         )
         photos, ranked = gallery(dataset, classes, variant), "all photos of the same classes"
@@ -177,14 +177,14 @@ def _generalized(dataset: Dataset, setting: Setting, variant: Variant, unseen: t
             _by_class(dataset, setting, variant, classes, photos, asking, ranked),
             split=_published_name(dataset, unseen, setting),
         )
-    asking = f"all sketches of the {len(unseen)} unseen classes"
+    asking = f"all sketches of the {len(unseen)} classes"
     photos = gallery(dataset, (*unseen, *seen), variant)
-    ranked = f"all photos of the unseen classes and all photos of the {len(seen)} seen classes"
+    ranked = f"all photos of the same classes and all photos of the {len(seen)} other seen classes"
     if mixture == "held-out":
         kept = _fifth_of_each_class([photo for photo in photos if photo.label in seen], setting.seed)
         photos = tuple(photo for photo in photos if photo.label not in seen or photo.instance in kept)
         ranked = (
-            f"all photos of the unseen classes and a fifth of the photos of each of the {len(seen)} seen classes, drawn"
+            f"all photos of the same classes and a fifth of the photos of each of the {len(seen)} other seen classes, drawn"
             f" by seed {setting.seed}; a model trained on these very photos breaks the protocol"
         )
     return _by_class(dataset, setting, variant, unseen, photos, asking, ranked)
@@ -212,8 +212,12 @@ def _fine_grained(dataset: Dataset, setting: Setting, classes: tuple[str, ...]) 
             split=_published_name(dataset, classes, setting),
             subset=setting.subset.label,
             sentences={
-                "queries": f"all sketches of the {len(classes)} classes whose photo is known",
-                "gallery": f"all photos of {where}, without those of the dataset's extension",
+                "queries": _thinned(
+                    f"all sketches of the {len(classes)} classes whose photo is in the gallery", setting.subset.sketches
+                ),
+                "gallery": _thinned(
+                    f"all photos of {where}, without those of the dataset's extension", setting.subset.photos
+                ),
                 "relevance": "only the photo that the sketch was drawn from is right",
                 "gallery_variant": GALLERY_VARIANTS["dedup"],
             },
@@ -280,6 +284,10 @@ def _published_name(dataset: Dataset, classes: tuple[str, ...], setting: Setting
         if known.dataset == dataset.name and known.source == source and unseen == set(classes):
             return known.name
     return None
+
+
+def _thinned(sentence: str, rule: Rule | None) -> str:
+    return f"{sentence}, of which {rule.text}" if rule else sentence
 
 
 def _names(dataset: Dataset, labels: Collection[str]) -> str:

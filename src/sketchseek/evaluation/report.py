@@ -173,7 +173,7 @@ def rank_bins(ranks: NDArray[np.int64], ranked: int) -> list[tuple[str, int, flo
 def _confusion(found: Confusion | None) -> dict[str, Any] | None:
     if found is None:
         return None
-    columns = (*found.classes, "other classes")
+    columns = (*found.classes, *found.others)
     pairs = [
         (float(found.shares[row, column]), found.classes[row], columns[column])
         for row in range(len(found.classes))
@@ -182,7 +182,7 @@ def _confusion(found: Confusion | None) -> dict[str, Any] | None:
     ]
     pairs.sort(key=lambda pair: (-pair[0], pair[1:]))
     return {
-        "chart": confusion_chart(found.classes, found.shares),
+        "chart": confusion_chart(found.classes, *found.collapsed()),
         "pairs": [(f"{100 * share:.1f}", asked, got) for share, asked, got in pairs[:CONFUSED_PAIRS]],
     }
 

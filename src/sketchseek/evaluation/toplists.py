@@ -1,5 +1,6 @@
 """The photos at the top of each list, by the same exact scores and the same tie rule as every metric."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,15 +51,18 @@ def top_photos(
 
 
 def confusion(
-    tops: TopLists, query_labels: NDArray[np.str_], gallery_labels: NDArray[np.str_], classes: tuple[str, ...]
+    tops: TopLists, query_labels: NDArray[np.str_], gallery_labels: NDArray[np.str_], classes: Sequence[str], rows: int
 ) -> NDArray[np.float64]:
-    """Of which class the top photos are: (classes, classes + 1), rows sum to 1; last come all other classes."""
+    """Of which class the top photos are: (rows, classes), each row sums to 1 or, without queries, to 0.
+
+    The first ``rows`` of ``classes`` have queries; the galleries' classes are all among them.
+    """
     place = {label: index for index, label in enumerate(classes)}
     of_query = np.array([place[label] for label in query_labels])
-    of_photo = np.array([place.get(label, len(classes)) for label in gallery_labels])
-    counts = np.zeros((len(classes), len(classes) + 1))
+    of_photo = np.array([place[label] for label in gallery_labels])
+    counts = np.zeros((rows, len(classes)))
     there = tops.photos >= 0
-    rows = np.broadcast_to(of_query[:, None], tops.photos.shape)[there]
-    np.add.at(counts, (rows, of_photo[tops.photos[there]]), 1)
+    asked = np.broadcast_to(of_query[:, None], tops.photos.shape)[there]
+    np.add.at(counts, (asked, of_photo[tops.photos[there]]), 1)
     shares: NDArray[np.float64] = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     return shares

@@ -1,0 +1,156 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sketchseek.model
+from sketchseek.cli import main
+from tests.evaluation.edges import EdgeModel
+from tests.evaluation.trees import make_tree
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = make_tree(tmp_path / "data", ["bat", "cow", "door"], photos=3, sketches=3, extended=1)
+    (root / "splits.json").write_text(json.dumps({"train": ["bat"], "unseen": ["cow", "door"]}))
+    return root
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> EdgeModel:
+    """What ``--model`` loads, with a cache of this test's own."""
+    model = EdgeModel()
+    asked: list[tuple[str, str | None]] = []
+
+    def load(name: str, device: str | None = None) -> EdgeModel:
+        asked.append((name, device))
+        return model
+
+    model.asked = asked
+    monkeypatch.setattr(sketchseek.model, "load_model", load)
+    monkeypatch.setenv("SKETCHSEEK_CACHE", str(tmp_path / "cache"))
+    return model
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 0) -> tuple[str, str]:
+    with pytest.raises(SystemExit) as end:
+        main(["evaluate", "--model", "edges", *map(str, arguments)])
+    said = capsys.readouterr()
+    assert end.value.code == code, said.err
+    return said.out, said.err
+
+
+def test_json_twice_the_second_time_from_the_cache(root, model, capsys) -> None:
+    first, second = (json.loads(call(capsys, "--data", root, "--json")[0]) for _ in range(2))
+    assert first.pop("encoded") == {"sketches": 6, "photos": 6}
+    assert second.pop("encoded") == {"sketches": 0, "photos": 0}
+    first.pop("seconds"), second.pop("seconds")
+    assert first == second
+    assert first["classes"] == ["cow", "door"]
+    assert (first["gallery"], first["other_gallery"]["gallery"]) == (8, 6)
+    assert model.encoded == {"sketches": 6, "photos": 6}
+    assert model.asked == [("edges", None)] * 2
+
+
+def test_no_cache_keeps_nothing(root, model, capsys, tmp_path: Path) -> None:
+    for _ in range(2):
+        assert json.loads(call(capsys, "--data", root, "--json", "--no-cache")[0])["encoded"]["photos"] == 6
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_named_cache_is_used(root, model, capsys, tmp_path: Path) -> None:
+    call(capsys, "--data", root, "--cache", tmp_path / "mine")
+    assert list((tmp_path / "mine").iterdir())
+    assert not (tmp_path / "cache").exists()
+
+
+def test_the_table_names_protocol_sizes_and_both_galleries(root, model, capsys) -> None:
+    out, err = call(capsys, "--data", root, "--protocol", "generalized", "--k", "1,3", "--bootstrap", "20")
+    assert "generalized (all-seen), 2 classes" in out
+    assert ": 12, 4 of them of other classes" in out
+    assert "dedup (9 photos)" in out
+    for name in ("map@all", "map@1:voc", "map@3:hits", "p@3"):
+        assert f"\n{name} " in out
+    assert "95% from" in out
+    assert "\x1b" not in out + err
+
+
+def test_fine_grained_prints_accuracies_and_ranks(root, model, capsys) -> None:
+    out, _ = call(capsys, "--data", root, "--protocol", "fine-grained", "--across", "--bootstrap", 0)
+    rows = [line.split()[0] for line in out.split("metric", 1)[1].splitlines()[1:]]
+    assert rows == ["acc@1", "acc@5", "acc@10", "mean_rank"]
+    assert "fine-grained (across)" in out
+
+
+def test_a_subset_is_labelled_everywhere(root, model, capsys, tmp_path: Path) -> None:
+    rule = ("--subset", "2-sketches-per-class")
+    page = tmp_path / "page.html"
+    out, err = call(capsys, "--data", root, *rule, "--report", page)
+    assert "SUBSET 2-sketches-per-class" in out
+    assert str(page) in err
+    assert "2-sketches-per-class" in page.read_text(encoding="utf-8").split("All numbers")[0]
+    assert json.loads(call(capsys, "--data", root, *rule, "--json")[0])["subset"] == "2-sketches-per-class"
+
+
+def test_figures_are_written(root, model, capsys, tmp_path: Path) -> None:
+    _, err = call(capsys, "--data", root, "--figures", tmp_path / "figures")
+    assert "precision-recall.png" in err
+    assert (tmp_path / "figures" / "per-class.png").is_file()
+
+
+def test_broken_pictures_stop_or_are_named(root, model, capsys) -> None:
+    (root / "photo" / "cow" / "p2.png").write_text("no picture")
+    _, err = call(capsys, "--data", root, code=1)
+    assert "photo/cow/p2.png" in err
+    assert err.rstrip().endswith("--skip-broken")
+    out, _ = call(capsys, "--data", root, "--skip-broken")
+    assert "left out of the gallery: 1 that cannot be opened: photo/cow/p2.png" in out
+
+
+def test_cross_takes_a_source(root, model, capsys) -> None:
+    cross = ("--data", root, "--protocol", "cross", "--classes", "all")
+    out, _ = call(capsys, *cross, "--source", "tuberlin-30")
+    assert "cross, 1 class\n" in out
+    assert "left out, because the source has them: cow, door" in out
+    _, err = call(capsys, *cross, "--source", "tuberlin-29", code=1)
+    assert "tuberlin-30" in err
+
+
+def test_the_device_goes_to_the_model(root, model, capsys) -> None:
+    call(capsys, "--data", root, "--device", "cuda:1")
+    assert model.asked == [("edges", "cuda:1")]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--variant", "ocean"),
+        ("--source", "sketchy-25"),
+        ("--across",),
+        ("--transductive",),
+        ("--protocol", "fine-grained", "--gallery", "dedup"),
+        ("--cache", "x", "--no-cache"),
+        ("--protocol", "fastest"),
+        ("--k", "0"),
+    ],
+)
+def test_options_that_do_not_fit_are_wrong_usage(root, model, capsys, wrong) -> None:
+    out, err = call(capsys, "--data", root, *wrong, code=2)
+    assert out == ""
+    assert wrong[-1] in err or wrong[0] in err
+    assert model.asked == []
+
+
+def test_an_unknown_model_is_one_sentence(root, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sketchseek.cli", "evaluate", "--model", str(tmp_path / "none"), "--data", str(root)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "none" in done.stderr

@@ -1,0 +1,273 @@
+import json
+from math import fsum
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sketchseek.datasets import Dataset, open_dataset
+from sketchseek.errors import SketchseekError
+from sketchseek.evaluation.bootstrap import bootstrap_interval
+from sketchseek.evaluation.cache import VectorCache
+from sketchseek.evaluation.evaluate import Evaluation, Options, evaluate
+from sketchseek.evaluation.protocols import Setting
+from sketchseek.evaluation.subset import parse_subset
+from sketchseek.model import Model
+from sketchseek.pictures import load_photo, load_sketch
+from tests.evaluation.edges import CategoryEdgeModel, EdgeModel
+from tests.evaluation.oracle import oracle, ranked, steps
+from tests.evaluation.trees import make_tree
+
+CLASSES = ["bat", "cow", "door", "tree"]
+SPLITS = {"train": ["bat"], "val": ["tree"], "unseen": ["cow", "door"]}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    root = make_tree(tmp_path_factory.mktemp("data"), CLASSES, photos=4, sketches=5, extended=2)
+    (root / "splits.json").write_text(json.dumps(SPLITS))
+    return open_dataset(root)
+
+
+def run(dataset: Dataset, setting: Setting, options: Options | None = None, model: Model | None = None) -> Evaluation:
+    with VectorCache(None, pytest.fail) as cache:
+        return evaluate(model or EdgeModel(), dataset, setting, cache, options or Options(), lambda *said: None)
+
+
+def slow_metrics(dataset, queries, photos, right, ks, seen=lambda query, photo: True) -> dict[str, float]:
+    """Encode one by one, compare all, sort, walk down the list."""
+    model = EdgeModel()
+    drawn = [model.encode_sketches([load_sketch(dataset.file(query))])[0] for query in queries]
+    shown = [model.encode_photos([load_photo(dataset.file(photo))])[0] for photo in photos]
+    rows = []
+    for query, vector in zip(queries, drawn, strict=True):
+        own = [i for i, photo in enumerate(photos) if seen(query, photo)]
+        scores = [steps(vector, shown[i]) for i in own]
+        rows.append(oracle(ranked(scores, [right(query, photos[i]) for i in own]), ks))
+    return {name: fsum(row[name] for row in rows) / len(rows) for name in rows[0]}
+
+
+def same_class(query, photo) -> bool:
+    return query.label == photo.label
+
+
+def same_instance(query, photo) -> bool:
+    return query.instance == photo.instance
+
+
+@pytest.mark.parametrize("variant", ["zse", "dedup"])
+@pytest.mark.parametrize(
+    ("protocol", "asked", "shown"),
+    [("zero-shot", {"cow", "door"}, {"cow", "door"}), ("generalized", {"cow", "door"}, set(CLASSES))],
+)
+def test_category_protocols_equal_the_slow_way(dataset, protocol, asked, shown, variant) -> None:
+    result = run(dataset, Setting(protocol), Options(gallery=variant, ks=(1, 3, 100)))
+    queries = [query for query in dataset.sketches if query.label in asked]
+    photos = [photo for photo in dataset.photos if photo.label in shown and (variant == "zse" or not photo.extended)]
+    expected = slow_metrics(dataset, queries, photos, same_class, (1, 3, 100))
+    found = result.to_json()
+    assert found["metrics"] == pytest.approx(expected, rel=1e-12)
+    assert (found["queries"], found["gallery"]) == (len(queries), len(photos))
+    other = run(dataset, Setting(protocol), Options(gallery="dedup" if variant == "zse" else "zse", ks=(1, 3, 100)))
+    assert found["other_gallery"]["metrics"] == other.to_json()["metrics"]
+    assert found["other_gallery"]["gallery"] == len(other.main.task.gallery)
+
+
+def test_cross_dataset_equals_the_slow_way(dataset) -> None:
+    # cow and door are among the seen classes of Sketchy-25; a class of no published dataset is not
+    with pytest.raises(SketchseekError, match="every class"):
+        run(dataset, Setting("cross"))
+    result = run(dataset, Setting("cross", "tree,cow,bat"), Options(ks=(2,)))
+    assert result.main.task.classes == ("tree",)
+    queries = [query for query in dataset.sketches if query.label == "tree"]
+    photos = [photo for photo in dataset.photos if photo.label == "tree"]
+    assert result.main.scores.means() == pytest.approx(slow_metrics(dataset, queries, photos, same_class, (2,)))
+
+
+@pytest.mark.parametrize("across", [False, True])
+def test_fine_grained_equals_the_slow_way(dataset, across) -> None:
+    result = run(dataset, Setting("fine-grained", "all", across=across))
+    photos = [photo for photo in dataset.photos if not photo.extended]
+    seen = (lambda query, photo: True) if across else same_class
+    expected = slow_metrics(dataset, dataset.sketches, photos, same_instance, (1, 5, 10), seen)
+    found = result.to_json()
+    assert found["metrics"] == pytest.approx(expected, rel=1e-12)
+    assert {"acc@1", "acc@5", "acc@10", "mean_rank"} == set(result.headline())
+    assert found["other_gallery"] is None
+
+
+def test_intervals_of_pairs_are_drawn_by_photo(dataset) -> None:
+    result = run(dataset, Setting("fine-grained", "all", seed=3), Options(resamples=50))
+    photos = np.unique([str(query.instance) for query in result.main.task.queries], return_inverse=True)[1]
+    low, high = bootstrap_interval(result.main.scores.values, photos, resamples=50, seed=3)
+    column = result.main.scores.metrics.index("acc@1")
+    assert result.intervals is not None
+    assert result.intervals["acc@1"] == (low[column], high[column])
+    found = result.to_json()
+    assert found["bootstrap"] == {"resamples": 50, "level": 0.95, "unit": "photo"}
+    assert run(dataset, Setting("zero-shot"), Options(resamples=0)).to_json()["intervals"] is None
+
+
+def test_per_class_means_and_the_mean_agree(dataset) -> None:
+    found = run(dataset, Setting("zero-shot", "all")).to_json()
+    assert set(found["per_class"]) == set(CLASSES)
+    weighted = sum(means["map@all"] * means["queries"] for means in found["per_class"].values()) / found["queries"]
+    assert weighted == pytest.approx(found["metrics"]["map@all"])
+    assert found["classes"] == CLASSES
+
+
+def test_a_second_run_is_the_same_and_encodes_nothing(dataset, tmp_path: Path) -> None:
+    results = []
+    model = EdgeModel()
+    for setting in (Setting("zero-shot", "all"), Setting("fine-grained", "all")) * 2:
+        with VectorCache(tmp_path, pytest.fail) as cache:
+            results.append(evaluate(model, dataset, setting, cache, Options(), lambda *said: None).to_json())
+    # 16 photos and, of a class, 5 sketches of which the last is drawn one pixel aside of the first
+    assert [result.pop("encoded") for result in results] == [
+        {"sketches": 20, "photos": 16},
+        *[{"sketches": 0, "photos": 0}] * 3,
+    ]
+    assert model.encoded == {"sketches": 20, "photos": 16}
+    for result in results:
+        assert result.pop("seconds") >= 0
+    assert results[:2] == results[2:]
+
+
+def test_everything_that_matters_is_in_the_json(dataset) -> None:
+    found = json.loads(
+        json.dumps(run(dataset, Setting("zero-shot", subset=parse_subset("every-2-sketches"))).to_json())
+    )
+    asked = "metrics intervals per_class protocol queries gallery classes model seconds subset excluded"
+    assert set(asked.split()) <= set(found)
+    assert found["subset"] == "every-2-sketches"
+    assert found["queries"] == 5
+    assert found["model"] == {"name": "edge directions", "identity": EdgeModel().identity, "size": 128}
+    assert found["excluded"] == {"queries": {}, "gallery": {}}
+    assert len(found["precision_recall"]["precision"]) == 11
+    assert {"map@200:voc", "map@200:hits", "map@200:k", "map@200:min", "p@100", "map@all"} <= set(found["metrics"])
+
+
+def test_no_papers_beside_classes_of_no_published_split(dataset) -> None:
+    assert run(dataset, Setting("zero-shot")).to_json()["papers"] is None
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Dataset:
+    root = make_tree(tmp_path, ["cow", "door"], photos=3, sketches=4)
+    (root / "photo/cow/p0.png").write_text("no picture")
+    (root / "sketch/door/p1-1.png").write_bytes((root / "sketch/door/p1-1.png").read_bytes()[:70])
+    return open_dataset(root)
+
+
+def test_broken_pictures_stop_the_evaluation(damaged) -> None:
+    with pytest.raises(SketchseekError) as error:
+        run(damaged, Setting("zero-shot", "all"))
+    assert "2 pictures" in str(error.value)
+    assert "photo/cow/p0.png" in str(error.value)
+    assert "--skip-broken" in str(error.value)
+
+
+def test_skipped_pictures_are_named_and_not_counted(damaged) -> None:
+    found = run(damaged, Setting("zero-shot", "all"), Options(skip_broken=True)).to_json()
+    assert list(found["excluded"]["gallery"]) == ["photo/cow/p0.png"]
+    assert list(found["excluded"]["queries"]) == ["sketch/door/p1-1.png"]
+    assert (found["queries"], found["gallery"]) == (7, 5)
+    queries = [query for query in damaged.sketches if query.path != "sketch/door/p1-1.png"]
+    photos = [photo for photo in damaged.photos if photo.path != "photo/cow/p0.png"]
+    assert found["metrics"] == pytest.approx(slow_metrics(damaged, queries, photos, same_class, (100, 200)))
+
+
+def test_sketches_of_a_skipped_photo_are_no_queries(damaged) -> None:
+    found = run(damaged, Setting("fine-grained", "cow"), Options(skip_broken=True)).to_json()
+    assert (found["queries"], found["queries_without_relevant"]) == (2, 2)  # sketches 0 and 3 draw photo 0
+    assert "2 queries have no right photo" in " ".join(found["notes"])
+
+
+def test_a_class_without_a_sketch_is_noted(tmp_path: Path) -> None:
+    root = make_tree(tmp_path, ["cow", "door"])
+    for file in (root / "sketch" / "door").iterdir():
+        file.unlink()
+    result = run(open_dataset(root), Setting("zero-shot", "cow,door"))
+    assert any("no query: door" in note for note in result.notes)
+
+
+def test_a_category_model_is_adapted_to_each_class_and_its_support_is_no_query(dataset) -> None:
+    model = CategoryEdgeModel()
+    result = run(dataset, Setting("fine-grained", "all"), model=model)
+    assert model.supports == dict.fromkeys(CLASSES, (1, 2))
+    assert model.encoded == {"sketches": 0, "photos": 0}
+    found = result.to_json()
+    support = {path for one in found["support"] for path in one["sketches"]}
+    assert len(support) == 4
+    assert not support & {query.path for query in result.main.task.queries}
+    assert found["queries"] == 16
+    assert {path for one in found["support"] for path in one["photos"]} <= {
+        photo.path for photo in result.main.task.gallery
+    }
+    assert found["transductive"] is False
+    assert any("adapted to each class" in note for note in found["notes"])
+    adapted = dict(zip(CLASSES, model.adapted, strict=True))
+    for row, query in enumerate(result.main.task.queries):
+        expected = adapted[query.label].encode_sketches([load_sketch(dataset.file(query))])[0]
+        np.testing.assert_array_equal(result.main.queries[row], expected)
+
+
+def test_the_support_is_drawn_by_the_seed(dataset) -> None:
+    supports = [
+        run(dataset, Setting("fine-grained", "all", seed=seed), model=CategoryEdgeModel()).support for seed in (0, 0, 1)
+    ]
+    assert supports[0] == supports[1] != supports[2]
+
+
+def test_transductive_keeps_the_support_among_the_queries_and_says_so(dataset) -> None:
+    found = run(dataset, Setting("fine-grained", "all"), Options(transductive=True), CategoryEdgeModel()).to_json()
+    assert found["queries"] == 20
+    assert found["transductive"] is True
+    assert any(note.startswith("Transductive") for note in found["notes"])
+
+
+def test_a_category_model_is_taken_as_it_is_where_the_category_is_not_known(dataset) -> None:
+    model = CategoryEdgeModel()
+    result = run(dataset, Setting("zero-shot"), model=model)
+    assert model.supports == {}
+    assert any("does not tell the category" in note for note in result.notes)
+
+
+def test_what_cannot_be_is_refused_in_one_sentence(dataset) -> None:
+    with pytest.raises(SketchseekError, match="--across"):
+        run(dataset, Setting("fine-grained", across=True), model=CategoryEdgeModel())
+    with pytest.raises(SketchseekError, match="--transductive"):
+        run(dataset, Setting("fine-grained"), Options(transductive=True))
+    with pytest.raises(SketchseekError, match="--gallery"):
+        run(dataset, Setting("fine-grained"), Options(gallery="zse"))
+
+
+def test_an_adapted_model_with_the_old_identity_is_refused(dataset) -> None:
+    class Sloppy(CategoryEdgeModel):
+        def for_category(self, name, sketches, photos):
+            return EdgeModel()
+
+    with pytest.raises(SketchseekError, match="identity"):
+        run(dataset, Setting("fine-grained"), model=Sloppy())
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("protocol", ["zero-shot", "fine-grained"])
+def test_real_sketches_twice_with_the_same_numbers(data_root: Path, tmp_path: Path, protocol) -> None:
+    """Edge directions are no method: only that the numbers repeat, and beat chance, is looked at."""
+    dataset = open_dataset(data_root / "sketchy")
+    results = []
+    for _ in range(2):
+        with VectorCache(tmp_path, pytest.fail) as cache:
+            results.append(
+                evaluate(EdgeModel(), dataset, Setting(protocol), cache, Options(), lambda *said: None).to_json()
+            )
+    first, second = results
+    assert (first["queries"], first["gallery"], len(first["classes"])) == (525, 525, 21)
+    assert first.pop("encoded") == {"sketches": 525, "photos": 525}
+    assert second.pop("encoded") == {"sketches": 0, "photos": 0}
+    assert first.pop("seconds") > 0 < second.pop("seconds")
+    assert first == second
+    assert first["papers"]["comparable"] is False
+    assert "other gallery size" in first["papers"]["because"]
+    assert first["metrics"]["map@all"] > 1.2 / 21 if protocol == "zero-shot" else first["metrics"]["acc@1"] > 1.2 / 25
