@@ -124,6 +124,6 @@ def test_without_torch_the_extra_is_named(tiny_clip_folder: Path) -> None:
         "except SketchseekError as error: print(error)"
     )
     done: Any = subprocess.run([sys.executable, "-c", program, tiny_clip_folder], capture_output=True, text=True)
-    assert done.stdout.strip() == (
-        f"{tiny_clip_folder.name} needs torch, which is not installed: pip install 'sketchseek[train]'"
-    ), done.stderr
+    sentence = f"{tiny_clip_folder.name} needs torch, which is not installed: pip install 'sketchseek[train]'"
+    assert done.stdout.strip().endswith(sentence), done.stderr
+    assert len(done.stdout.splitlines()) == 1
