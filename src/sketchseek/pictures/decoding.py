@@ -32,6 +32,13 @@ _READERS: dict[str, Callable[[BinaryIO], Image.Image]] = {
     "AVIF": AvifImagePlugin.AvifImageFile,
 }
 
+# How much larger than wanted a picture stays: the resize that follows then filters as if it had the full picture.
+_SPARE = 2
+
+# A baseline JPEG has one scan, a progressive one about ten; each costs a pass over the whole picture, so a small file of
+# hundreds would keep a processor busy for minutes.
+_MAX_SCANS = 100
+
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -64,18 +71,36 @@ def decode(stream: BinaryIO, kind: str, name: str, target: int | None, max_pixel
 def _opened(stream: BinaryIO, kind: str, name: str, target: int | None, max_pixels: int | None) -> Image.Image:
     image = _READERS[kind](stream)
     check_size(image.size, name, max_pixels)
-    if kind == "JPEG" and target is not None:
-        # The decoder skips frequencies it would throw away: 1/2, 1/4 or 1/8 of the size at a fraction of the time.
-        shortest = min(image.size)
-        image.draft(None, tuple(-(-side * target // shortest) for side in image.size))  # type: ignore[arg-type]
+    if kind == "JPEG":
+        _check_scans(stream, name)
+        if target is not None:
+            # The decoder skips frequencies it would throw away: 1/2, 1/4 or 1/8 of the size at a fraction of the time.
+            # A square, since its shorter side decides, whichever way EXIF turns the picture later.
+            image.draft(None, (target * _SPARE, target * _SPARE))  # type: ignore[arg-type]
     image.load()
     return image
 
 
+def _check_scans(stream: BinaryIO, name: str) -> None:
+    position = stream.tell()
+    stream.seek(0)
+    scans, last = 0, b""
+    while scans <= _MAX_SCANS and (block := stream.read(1 << 20)):
+        scans += (last + block).count(b"\xff\xda")  # inside compressed data 0xff is always followed by 0
+        last = block[-1:]
+    stream.seek(position)
+    if scans > _MAX_SCANS:
+        raise PictureError(name, f"has more than {_MAX_SCANS} scans, which no camera and no program writes")
+
+
 def _shrunk(image: Image.Image, target: int | None) -> Image.Image:
     """By a whole factor, before colours are converted: that is cheap, and the rest then works on little."""
-    factor = min(image.size) // target if target else 1
-    return image.reduce(factor) if factor > 1 else image
+    factor = min(image.size) // (target * _SPARE) if target else 1
+    if factor < 2:
+        return image
+    reduced = image.reduce(factor)
+    reduced.info = image.info  # the colour profile and EXIF are still needed
+    return reduced
 
 
 def _orientation(image: Image.Image) -> int:

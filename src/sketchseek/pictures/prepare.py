@@ -10,6 +10,8 @@ from sketchseek.pictures.preprocessing import WHITE, Preprocessing
 from sketchseek.pictures.sketch import RasterSketch, Sketch, darkness
 from sketchseek.pictures.strokes import StrokeSketch, render
 
+Box = tuple[float, float, float, float]  # left, top, right, bottom in px
+
 _RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -52,14 +54,26 @@ def fit(picture: NDArray[np.uint8] | Sketch, record: Preprocessing) -> NDArray[n
 
 
 def _fit_array(pixels: NDArray[np.uint8], record: Preprocessing) -> NDArray[np.uint8]:
+    if record.fit == "pad":
+        return _padded(pixels, record.size, record, record.fill)
     height, width = pixels.shape[:2]
     if record.fit == "squash":
         return _resized(pixels, (record.size, record.size), record)
-    if record.fit == "pad":
-        return _padded(pixels, record.size, record, record.fill)
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return _resized(pixels[top : top + side, left : left + side], (record.size, record.size), record)
+    return _resized(pixels, (record.size, record.size), record, _central_square(width, height, record.size))
+
+
+def _central_square(width: int, height: int, size: int) -> Box:
+    """What is left of a picture whose shorter side became ``size`` and whose middle was cut out on whole pixels.
+
+    So do the preprocessors of published CLIPs. Taking the box before the resize never makes the long side: 1 x 20000 px
+    would become 224 x 4480000.
+    """
+    shortest = min(width, height)
+    across, down = size * width // shortest, size * height // shortest
+    left, top = (across - size) // 2, (down - size) // 2
+    step_x, step_y = width / across, height / down
+    right, bottom = min((left + size) * step_x, width), min((top + size) * step_y, height)
+    return (left * step_x, top * step_y, right, bottom)
 
 
 def _padded(
@@ -77,11 +91,13 @@ def _padded(
     return square
 
 
-def _resized(pixels: NDArray[np.uint8], size: tuple[int, int], record: Preprocessing) -> NDArray[np.uint8]:
+def _resized(
+    pixels: NDArray[np.uint8], size: tuple[int, int], record: Preprocessing, box: Box | None = None
+) -> NDArray[np.uint8]:
     if pixels.shape[1::-1] == size:
         return np.array(pixels)
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    return np.asarray(image.resize(size, _RESAMPLING[record.interpolation]), dtype=np.uint8)
+    return np.asarray(image.resize(size, _RESAMPLING[record.interpolation], box=box), dtype=np.uint8)
 
 
 def _cropped_to_ink(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -94,15 +110,25 @@ def _cropped_to_ink(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _fit_strokes(sketch: StrokeSketch, record: Preprocessing) -> NDArray[np.uint8]:
     """Strokes are rendered at their final size: their width is the record's, whatever size they were drawn at."""
-    left, top, right, bottom = sketch.bounds()
-    if record.placement == "as_drawn" and sketch.sheet is not None:
-        left, top, right, bottom = 0.0, 0.0, *sketch.sheet
-        inner = float(record.size)
+    size = record.size
+    if record.placement == "ink" or sketch.sheet is None:
+        # Without a sheet nothing can stay where it was drawn.
+        left, top, right, bottom = sketch.bounds()
+        longest = max(right - left, bottom - top)
+        # A single dot has no extent: it goes to the middle at any scale.
+        across = down = size * (1 - 2 * record.margin) / longest if longest > 0 else 0.0
     else:
-        inner = record.size * (1 - 2 * record.margin)
-    width, height = right - left, bottom - top
-    longest = max(width, height)
-    # A single dot has no extent: it goes to the middle at any scale.
-    scale = inner / longest if longest > 0 else 0.0
-    offset = ((record.size - (left + right) * scale) / 2, (record.size - (top + bottom) * scale) / 2)
-    return render(sketch, (record.size, record.size), scale, offset, record.stroke_width * record.size)
+        left, top, (right, bottom) = 0.0, 0.0, sketch.sheet
+        across, down = size / right, size / bottom
+        if record.fit != "squash":
+            across = down = min(across, down) if record.fit == "pad" else max(across, down)
+    offset = ((size - (left + right) * across) / 2, (size - (top + bottom) * down) / 2)
+    drawn = render(sketch, (size, size), (across, down), offset, record.stroke_width * size)
+    if record.placement == "as_drawn" and sketch.sheet is not None and record.fit == "pad":
+        columns, rows = round(max(offset[0], 0)), round(max(offset[1], 0))
+        framed = np.empty_like(drawn)
+        framed[:] = record.fill
+        inside = (slice(rows, size - rows), slice(columns, size - columns))
+        framed[inside] = drawn[inside]
+        return framed
+    return drawn

@@ -73,7 +73,11 @@ def parse_strokes(text: str, name: str) -> StrokeSketch:
 
 
 def render(
-    sketch: StrokeSketch, size: tuple[int, int], scale: float, offset: tuple[float, float], width: float
+    sketch: StrokeSketch,
+    size: tuple[int, int],
+    scale: tuple[float, float],
+    offset: tuple[float, float],
+    width: float,
 ) -> NDArray[np.uint8]:
     """Black lines ``width`` px wide on white, RGB (height, width, 3); point p lands at p * scale + offset, in px."""
     # On a large sheet the lines are smooth enough with less, and the memory stays bounded.
@@ -82,7 +86,9 @@ def render(
     pen = ImageDraw.Draw(image)
     radius = max(width * factor / 2, 0.5)
     for stroke in sketch.strokes:
-        points = (stroke * scale + np.array(offset)) * factor - 0.5
+        points = (stroke * np.array(scale) + np.array(offset)) * factor - 0.5
+        # What lies far outside is drawn nearer, still outside: Pillow walks along every pixel of a line.
+        points = points.clip(-2 * max(image.size), 3 * max(image.size))
         if len(points) > 1:
             pen.line([(x, y) for x, y in points], fill=0, width=max(1, round(2 * radius)), joint="curve")
         for x, y in points if radius >= 1 else ():  # round ends and joints, and a dot for a single point
