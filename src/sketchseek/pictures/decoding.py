@@ -35,8 +35,8 @@ _READERS: dict[str, Callable[[BinaryIO], Image.Image]] = {
 # How much larger than wanted a picture stays: the resize that follows then filters as if it had the full picture.
 _SPARE = 2
 
-# A baseline JPEG has one scan, a progressive one about ten; each costs a pass over the whole picture, so a small file of
-# hundreds would keep a processor busy for minutes.
+# A baseline JPEG has one scan, a progressive one about ten; each costs a pass over the whole picture, so a small file
+# of hundreds would keep a processor busy for minutes.
 _MAX_SCANS = 100
 
 _UPRIGHT = {
@@ -76,7 +76,7 @@ def _opened(stream: BinaryIO, kind: str, name: str, target: int | None, max_pixe
         if target is not None:
             # The decoder skips frequencies it would throw away: 1/2, 1/4 or 1/8 of the size at a fraction of the time.
             # A square, since its shorter side decides, whichever way EXIF turns the picture later.
-            image.draft(None, (target * _SPARE, target * _SPARE))  # type: ignore[arg-type]
+            image.draft(None, (target * _SPARE, target * _SPARE))
     image.load()
     return image
 

@@ -18,7 +18,7 @@ from sketchseek.pictures.errors import PictureError
 
 SIDE = 1024  # px of the longer side of the rendered sheet
 MAX_ELEMENTS = 20_000
-SECONDS = 10  # on a machine that is not busy a drawing takes milliseconds
+SECONDS = 5  # on a machine that is not busy a drawing takes milliseconds
 _MEMORY = 1 << 30
 
 _CHILD = """
