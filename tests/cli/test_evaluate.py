@@ -154,3 +154,37 @@ def test_an_unknown_model_is_one_sentence(root, tmp_path: Path) -> None:
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert "none" in done.stderr
+
+
+def test_a_backbone_from_a_folder(root, tiny_clip_folder: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("SKETCHSEEK_CACHE", str(tmp_path / "cache"))
+    calls = []
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            main(["evaluate", "--model", str(tiny_clip_folder), "--data", str(root), "--json", "--device", "cpu"])
+        calls.append(json.loads(capsys.readouterr().out))
+    assert [found.pop("encoded")["photos"] for found in calls] == [6, 0]
+    assert all(found.pop("seconds") for found in calls)
+    assert calls[0] == calls[1]
+    assert calls[0]["model"]["identity"]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("protocol", ["zero-shot", "fine-grained"])
+def test_a_backbone_on_real_sketches(
+    data_root: Path, tiny_clip_folder: Path, tmp_path: Path, protocol, monkeypatch, capsys
+) -> None:
+    """The weights are random: the command, the cache and the page are looked at, not the numbers."""
+    monkeypatch.setenv("SKETCHSEEK_CACHE", str(tmp_path / "cache"))
+    page = tmp_path / "page.html"
+    arguments = ["--model", tiny_clip_folder, "--data", data_root / "sketchy", "--protocol", protocol, "--report", page]
+    calls = []
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            main(["evaluate", *map(str, arguments), "--subset", "2-sketches-per-class,5-photos-per-class", "--json"])
+        calls.append(json.loads(capsys.readouterr().out))
+    assert calls[1].pop("encoded") == {"sketches": 0, "photos": 0}
+    assert calls[0].pop("encoded")["photos"] == 105
+    assert [found.pop("seconds") > 0 for found in calls] == [True, True]
+    assert calls[0] == calls[1]
+    assert "Not comparable: only a subset" in page.read_text(encoding="utf-8")

@@ -1,4 +1,5 @@
 import json
+import re
 from math import fsum
 from pathlib import Path
 
@@ -145,6 +146,18 @@ def test_everything_that_matters_is_in_the_json(dataset) -> None:
     assert found["excluded"] == {"queries": {}, "gallery": {}}
     assert len(found["precision_recall"]["precision"]) == 11
     assert {"map@200:voc", "map@200:hits", "map@200:k", "map@200:min", "p@100", "map@all"} <= set(found["metrics"])
+
+
+def test_the_docs_name_every_key_of_the_json(dataset) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    table = text.partition("## Evaluating a model")[2].partition("\n## ")[0]
+    named = {
+        name
+        for line in table.splitlines()
+        if line.startswith("| `")
+        for name in re.findall("`(.+?)`", line.split("|")[1])
+    }
+    assert named == set(run(dataset, Setting("zero-shot")).to_json())
 
 
 def test_no_papers_beside_classes_of_no_published_split(dataset) -> None:
