@@ -1,6 +1,7 @@
 """Follow folders: after every change, and now and then in any case, look again."""
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from sketchseek.gallery.ingest import Report
 
 QUIET_MS = 1600  # changes are gathered until nothing happens for a while: a file being copied is not read half
+TICK_MS = 1000
 EVERY_S = 300  # network drives tell nobody about changes made elsewhere
 
 
@@ -36,15 +38,19 @@ def follow(
         debounce=QUIET_MS,
         step=QUIET_MS // 4,
         stop_event=stop,
-        rust_timeout=int(every * 1000),
+        rust_timeout=TICK_MS,
         yield_on_timeout=True,
         recursive=True,
         raise_interrupt=True,
     )
-    for _ in watched:
+    looked: float | None = None  # never: what changed before the watcher was ready is found at the first tick
+    for changes in watched:
+        if not changes and looked is not None and time.monotonic() - looked < every:
+            continue
         there = [
             folder for folder in folders if folder.is_dir()
         ]  # a folder may come back: its photos are kept until then
         report = gallery.add(there) if there else None
+        looked = time.monotonic()
         if report and (report.added or report.updated or report.moved or report.removed):
             yield report

@@ -1,0 +1,133 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sketchseek.model
+from sketchseek.cli import main
+from tests.gallery.grid_model import GridModel
+from tests.gallery.photos import fill, png, put
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _model_and_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sketchseek.model, "load_model", lambda name: GridModel(name.removeprefix("grid-")))
+    monkeypatch.setenv("SKETCHSEEK_GALLERY", str(tmp_path / "gallery"))
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as end:
+        main(["index", *map(str, arguments)])
+    assert isinstance(end.value.code, int)
+    return end.value.code
+
+
+def test_the_summary_counts_and_names_what_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path / "p", 3)
+    put(tmp_path / "p" / "broken\n.png", b"PK\3\4")
+    assert run(tmp_path / "p", "--model", "one") == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("3 added, 0 updated, 0 moved, 0 removed, 0 unchanged, 1 failed in ")
+    assert captured.err == f"{tmp_path}/p/broken\\n.png: is a zip archive; unpack it first\n"
+
+
+def test_json_has_these_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path / "p", 3)
+    broken = put(tmp_path / "p" / "broken\n.png", b"PK\3\4")
+    assert run(tmp_path / "p", "--model", "one", "--json") == 0
+    captured = capsys.readouterr()
+    found: dict[str, Any] = json.loads(captured.out)
+    assert captured.err == ""
+    assert list(found) == ["added", "updated", "moved", "removed", "unchanged", "failed", "seconds"]
+    assert (found["added"], found["unchanged"]) == (3, 0)
+    assert found["failed"] == [{"path": str(broken), "reason": "is a zip archive; unpack it first"}]
+    assert run("--json") == 0
+    assert json.loads(capsys.readouterr().out)["unchanged"] == 3
+
+
+def test_names_that_are_no_text_come_back_from_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = put(tmp_path / "p" / "\udcff\udcfe.png", b"x")
+    assert run(tmp_path / "p", "--model", "one", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["failed"][0]["path"] == str(broken)
+
+
+def test_failed_files_are_retried_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(tmp_path / "p" / "a.png", b"x" * len(png(1)), mtime=1000)
+    run(tmp_path / "p", "--model", "one")
+    put(tmp_path / "p" / "a.png", png(1), mtime=1000)
+    run("--json")
+    run("--json", "--retry-failed")
+    documents = capsys.readouterr().out.split("\n{")[1:]
+    assert [json.loads("{" + document)["updated"] for document in documents] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere", "--model", "one"], "cannot be listed (No such file or directory)"),
+        (["."], "has no model yet; name one with --model"),
+        ([], "knows no folders yet; name one to index"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments) == 1
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+def test_watching_prints_a_line_for_every_change(tmp_path: Path) -> None:
+    pytest.importorskip("watchfiles")
+    fill(tmp_path / "p", 1)
+    command = [
+        sys.executable,
+        "-m",
+        "tests.gallery.run_cli",
+        "index",
+        tmp_path / "p",
+        "--model",
+        "one",
+        "--watch",
+        "--json",
+    ]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stderr
+        assert json.loads(process.stdout.readline())["added"] == 1
+        assert "following changes" in process.stderr.readline()
+        put(tmp_path / "p" / "new.png", png(5))
+        assert json.loads(process.stdout.readline())["added"] >= 1
+        process.send_signal(2)
+        assert process.wait(20) == 130
+        assert process.stderr.read().strip() == "sketchseek: interrupted"
+
+
+def test_neither_torch_nor_transformers_is_imported(tmp_path: Path) -> None:
+    """By the whole of index and search, with everything they do."""
+    fill(tmp_path / "p", 3)
+    script = (
+        "import sys; from tests.gallery.run_cli import main\n"
+        "for arguments in (['index', sys.argv[1], '--model', 'one'], ['search', '--text', 'red'],"
+        " ['search', '--photo', sys.argv[1] + '/00000.png', '--json'], ['gallery', 'info'], ['gallery', 'verify']):\n"
+        "    try: main(arguments)\n"
+        "    except SystemExit as end: assert end.code == 0, end.code\n"
+        "print(sorted(name for name in sys.modules if name.split('.')[0] in "
+        "('torch', 'transformers', 'matplotlib', 'sklearn', 'scipy', 'onnxruntime', 'fastapi')))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "p"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines()[-1] == "[]"

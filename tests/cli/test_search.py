@@ -1,0 +1,171 @@
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from PIL import Image
+
+import sketchseek.model
+from sketchseek.cli import main
+from tests.gallery.grid_model import GridModel
+from tests.gallery.photos import fill, flat, jpeg, png, put
+
+LINE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><path d="M1 1 9 9" stroke="black"/></svg>'
+
+
+class Calibrated(GridModel):
+    calibration: ClassVar = {"text": (0.9, 0.02), "sketch": (0.9, 0.02), "photo": (0.9, 0.02)}
+
+
+@pytest.fixture(autouse=True)
+def photos(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """A gallery of 12 photos, the default one."""
+    monkeypatch.setattr(sketchseek.model, "load_model", lambda name: GridModel(name.removeprefix("grid-")))
+    monkeypatch.setenv("SKETCHSEEK_GALLERY", str(tmp_path / "gallery"))
+    photos = tmp_path / "photos"
+    fill(photos / "noise", 8)
+    put(photos / "red.png", flat((220, 30, 30)))
+    put(photos / "blue.png", flat((30, 60, 220)))
+    put(photos / "2020.jpg", jpeg(1, taken="2020:05:06 07:08:09"))
+    put(photos / "2021.jpg", jpeg(2, taken="2021:05:06 07:08:09"))
+    with pytest.raises(SystemExit):
+        main(["index", str(photos), "--model", "plain"])
+    capsys.readouterr()
+    return photos
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as end:
+        main(["search", *map(str, arguments)])
+    assert isinstance(end.value.code, int)
+    return end.value.code
+
+
+def found(capsys: pytest.CaptureFixture[str], *arguments: object) -> list[dict[str, Any]]:
+    assert run(*arguments, "--json") == 0
+    hits: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+    return hits
+
+
+def names(hits: list[dict[str, Any]]) -> list[str]:
+    return [Path(hit["path"]).name for hit in hits]
+
+
+def test_json_is_a_list_with_these_keys(capsys: pytest.CaptureFixture[str], photos: Path) -> None:
+    hits = found(capsys, "--text", "red", "-k", 3)
+    assert [list(hit) for hit in hits] == [["path", "score", "relevance", "id"]] * 3
+    assert hits[0]["path"] == str(photos / "red.png")
+    assert hits[0]["score"] == pytest.approx(1, abs=1e-3)
+    assert hits[0]["relevance"] is None
+
+
+def test_people_get_a_table(capsys: pytest.CaptureFixture[str], photos: Path) -> None:
+    assert run("--text", "red", "-k", 2) == 0
+    captured = capsys.readouterr()
+    lines = captured.out.splitlines()
+    assert lines[0].split() == ["score", "relevance", "path"]
+    assert lines[1].split() == ["1.000", "-", str(photos / "red.png")]
+    assert len(lines) == 3
+    assert captured.err == ""
+
+
+def test_drawings_words_photos_and_minus_terms_compose(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawing = tmp_path / "line.svg"
+    drawing.write_text(LINE)
+    assert len(found(capsys, drawing)) == 12
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(LINE.encode())))
+    assert found(capsys, "-") == found(capsys, drawing)
+    assert names(found(capsys, "--photo", photos / "noise" / "00003.png"))[0] == "00003.png"
+    assert names(found(capsys, drawing, "--text", "red", "--weight", "text=5"))[0] == "red.png"
+    assert "red.png" not in names(found(capsys, "--text", "blue", "--minus", "red", "-k", 5))
+
+
+def test_filters(capsys: pytest.CaptureFixture[str], photos: Path) -> None:
+    assert set(names(found(capsys, "--text", "red", "--under", photos / "noise"))) == {f"{n:05}.png" for n in range(8)}
+    for taken, expected in (
+        ("2020", {"2020.jpg"}),
+        ("2020..2021-05", {"2020.jpg", "2021.jpg"}),
+        ("..2020", {"2020.jpg"}),
+        ("2021..", {"2021.jpg"}),
+        ("2019", set()),
+    ):
+        assert set(names(found(capsys, "--text", "red", "--taken", taken))) == expected
+    assert names(found(capsys, "--text", "red", "--min-score", "0.9")) == ["red.png"]
+
+
+def test_nothing_similar_enough_is_said_as_such(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run("--text", "red", "--min-score", "1.5") == 0
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "sketchseek: nothing similar enough among 12 photos\n")
+    assert found(capsys, "--text", "red", "--min-score", "1.5") == []
+
+
+def test_what_is_hardly_relevant_is_no_result(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sketchseek.model, "load_model", lambda name: Calibrated())
+    hits = found(capsys, "--text", "red")
+    assert names(hits) == ["red.png"]
+    assert hits[0]["relevance"] > 0.9
+    assert found(capsys, "--text", "grey green") == []
+    assert len(found(capsys, "--text", "grey green", "--min-score", "-1")) == 12
+
+
+@pytest.mark.parametrize("suffix", ["png", "html"])
+def test_a_sheet_is_written(capsys: pytest.CaptureFixture[str], tmp_path: Path, suffix: str) -> None:
+    sheet = tmp_path / f"sheet.{suffix}"
+    assert len(found(capsys, "--text", "red", "--sheet", sheet)) == 12
+    if suffix == "png":
+        Image.open(sheet).verify()
+    else:
+        assert sheet.read_text().count("<figure") == 12
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "name a drawing, or give --text or --photo"),
+        (["nowhere.png"], 1, "nowhere.png: there is no such file"),
+        (["--text", "red", "--gallery", "nowhere"], 1, "there is no gallery in"),
+        (["--text", "red", "--model", "other"], 1, "were made by grid-plain"),
+        (["--text", "red", "--weight", "text"], 1, "write KIND=NUMBER"),
+        (["--text", "red", "--weight", "words=1"], 1, "no query term 'words'"),
+        (["--text", "red", "--taken", "yesterday"], 1, "'yesterday' is no date"),
+        (["--text", "red", "--sheet", "sheet.gif"], 1, "a sheet is a .png or .html file"),
+        (["--text", "red", "-k", "0"], 2, "0 is not in the range"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    arguments: list[str],
+    code: int,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments) == code
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.out == ""
+
+
+def test_an_empty_gallery_says_what_to_do(capsys: pytest.CaptureFixture[str], photos: Path) -> None:
+    with pytest.raises(SystemExit):
+        main(["gallery", "forget", str(photos)])
+    capsys.readouterr()
+    assert run("--text", "red") == 0
+    assert "holds no photos yet: run sketchseek index FOLDER" in capsys.readouterr().err
+
+
+def test_names_that_break_lines_stay_on_theirs(capsys: pytest.CaptureFixture[str], photos: Path) -> None:
+    put(photos / "a\n\udcff.png", png(90))
+    with pytest.raises(SystemExit):
+        main(["index"])
+    capsys.readouterr()
+    assert run("--photo", photos / "a\n\udcff.png", "-k", 1) == 0
+    assert capsys.readouterr().out.splitlines()[1].endswith(r"a\n\xff.png")
