@@ -50,12 +50,11 @@ def test_each_step_of_each_process_has_random_numbers_of_its_own() -> None:
     ],
 )
 def test_out_of_memory_says_what_to_lower(error: Exception, recipe: Make) -> None:
-    with pytest.raises(TrainingError, match=r"batch lower than 8, or accumulate higher than 1, or checkpointing=true"):
-        with explain_memory(recipe()):
-            raise error
-    with pytest.raises(TrainingError) as found:
-        with explain_memory(recipe(checkpointing=True)):
-            raise error
+    said = "batch lower than 8, or accumulate higher than 1, or checkpointing=true"
+    with pytest.raises(TrainingError, match=said), explain_memory(recipe()):
+        raise error
+    with pytest.raises(TrainingError) as found, explain_memory(recipe(checkpointing=True)):
+        raise error
     assert "checkpointing" not in str(found.value)
 
 

@@ -62,8 +62,8 @@ def command(
         raise SketchseekError(f"training needs {', '.join(missing)}: run pip install 'sketchseek[train]'")
     from sketchseek.training.display import display
     from sketchseek.training.errors import Interrupted
-    from sketchseek.training.recipe import parse_settings
-    from sketchseek.training.session import train
+    from sketchseek.training.recipe import parse_settings, read_recipe
+    from sketchseek.training.session import recipe_to_resume, train
 
     given: dict[str, Any] = {"data": data and str(data.resolve()), "backbone": backbone and _where(backbone)}
     given |= {"setting": setting, "preset": preset}
@@ -71,9 +71,9 @@ def command(
     if resume:
         if out is None or recipe_file is not None:
             raise click.UsageError("--resume goes on with the run in --out RUN, and takes no --recipe")
-        recipe = _saved(method, given, out)
+        recipe = _with_changes(recipe_to_resume(out), method, given)
     elif recipe_file is not None:
-        recipe = _saved(method, given, recipe_file)
+        recipe = _with_changes(read_recipe(_inside(recipe_file)), method, given)
     else:
         if method is None or data is None:
             raise click.UsageError("name a METHOD and its --data, or a --recipe, or --out RUN --resume")
@@ -109,14 +109,17 @@ def _from_preset(method: str, given: dict[str, Any]) -> "Recipe":
     return recipe_from_preset(method, preset, setting, dataset.name, given, "--set")
 
 
-def _saved(method: str | None, given: dict[str, Any], place: Path) -> "Recipe":
-    """The recipe in a run folder or a file, with what is named now in place of what it says."""
-    from sketchseek.training.recipe import changed, read_recipe
-    from sketchseek.training.session import recipe_to_resume
+def _inside(place: Path) -> Path:
+    """The recipe of a run folder, or the file itself."""
+    return place / "recipe.toml" if place.is_dir() else place
 
-    saved = recipe_to_resume(place) if place.is_dir() else read_recipe(place)
+
+def _with_changes(saved: "Recipe", method: str | None, given: dict[str, Any]) -> "Recipe":
+    """A saved recipe with what is named now in place of what it says."""
+    from sketchseek.training.recipe import changed
+
     if method not in (None, saved.method):
-        raise SketchseekError(f"{place} trains {saved.method}, not {method}: leave the method out, or begin anew")
+        raise SketchseekError(f"the recipe trains {saved.method}, not {method}: leave the method out, or begin anew")
     return changed(saved, given, "--set")
 
 

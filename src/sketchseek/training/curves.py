@@ -11,6 +11,7 @@ def draw_curves(log: Path, picture: Path, title: str) -> None:
     """Two panels, or one where nothing was validated."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     lines = read_log(log)
     panels = [
@@ -30,6 +31,8 @@ def draw_curves(log: Path, picture: Path, title: str) -> None:
             points = [(step, value) for step, _, other, value in lines if other == name]
             axes.plot(*zip(*points, strict=True), label=name, marker="." if len(points) < 50 else "")
         axes.set_xlabel("step")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.ticklabel_format(axis="y", useOffset=False)
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
         axes.legend()

@@ -24,7 +24,7 @@ def line(report: StepReport) -> str:
 
 
 def _validated(step: int, values: Mapping[str, float], best: bool) -> str:
-    figures = "  ".join(f"{name} {values[name]:.4f}" for name in ("map@all", "acc@1", "acc@5") if name in values)
+    figures = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
     return f"validation after step {step}: {figures}{', the best so far' if best else ''}"
 
 

@@ -17,12 +17,15 @@ from sketchseek.training.errors import TrainingError
 from sketchseek.training.feed import to_input
 from sketchseek.training.pixels import Pixels
 
-KS = (1, 5, 100)
+# What is kept of the many metrics; the first one decides which state is the best.
+WHOLE_CLASS = ("map@all", "p@100", "acc@1")
+ONE_PHOTO = ("acc@1", "acc@5", "acc@10", "mean_rank")
+KS = (1, 5, 10, 100)
 
 
 @dataclass(frozen=True)
 class Validator:
-    """A task with its pictures prepared. ``metric`` decides which state is the best."""
+    """A task with its pictures prepared."""
 
     task: Task
     words: Mapping[str, str]  # class -> its name in words
@@ -36,18 +39,23 @@ class Validator:
     @property
     def metric(self) -> str:
         """map@all where the whole class is right, acc@1 where one photo is."""
-        return "map@all" if self.task.by == "label" else "acc@1"
+        return self._metrics[0]
+
+    @property
+    def _metrics(self) -> tuple[str, ...]:
+        return WHOLE_CLASS if self.task.by == "label" else ONE_PHOTO
 
     def __call__(self, method: Method, progress: Callable[[int], None]) -> dict[str, float]:
         """Means over the queries, by metric. The method is left as it was."""
         training = method.training
         method.eval()
         try:
-            with torch.inference_mode():
+            with torch.no_grad():  # not inference mode: what a method keeps from here must serve training too
                 task, queries, photos = self._encode(method, progress)
         finally:
             method.train(training)
-        return score(rank_relevant(queries, photos, task.relevance()), KS).means()
+        means = score(rank_relevant(queries, photos, task.relevance()), KS).means()
+        return {name: means[name] for name in self._metrics}
 
     def _encode(
         self, method: Method, progress: Callable[[int], None]

@@ -1,0 +1,55 @@
+"""The papers' methods on a tiny CLIP: trained, interrupted, resumed and read back, through nothing but files."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sketchseek import load_model
+from sketchseek.clip.find import find_backbone
+from sketchseek.clip.weights import read_backbone
+from sketchseek.model import is_category_model
+from sketchseek.pictures import load_photo, load_sketch
+from sketchseek.training import backbones
+from sketchseek.training.presets import recipe_from_preset
+from sketchseek.training.session import train
+from tests.training.test_session import interrupt, same_run
+
+
+@pytest.mark.parametrize(
+    ("method", "setting"),
+    [
+        ("clip-at", "category"),
+        ("clip-at", "fine-grained"),
+        ("splip", "fine-grained"),
+        ("dp-clip", "fine-grained"),
+        ("full-fine-tune", "category"),
+    ],
+)
+def test_a_method_resumes_and_is_read_back(
+    method: str,
+    setting: Any,
+    data: Path,
+    tiny_clip_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(backbones, "load_backbone", lambda name: read_backbone(find_backbone(name)))
+    given = {"data": str(data), "backbone": str(tiny_clip_folder), "steps": 3, "batch": 8, "validate_every": 3}
+    given |= {"validation_subset": "3-sketches-per-class,3-photos-per-class"}
+    given |= {"per_class": 4} if (method, setting) == ("clip-at", "fine-grained") else {}
+    recipe = recipe_from_preset(method, "default", setting, "custom", given, "test")
+    train(recipe, tmp_path / "whole")
+    interrupt(recipe, tmp_path / "pieces", 2, monkeypatch)
+    train(recipe, tmp_path / "pieces", resume=True)
+    assert same_run(tmp_path / "whole", tmp_path / "pieces")
+
+    model = load_model(tmp_path / "whole", device="cpu")
+    sketch = load_sketch(data / "sketch" / "emu" / "p0-1.png")
+    photos = [load_photo(data / "photo" / "emu" / f"p{n}.png", target=model.photo_side) for n in range(2)]
+    if is_category_model(model):
+        model = model.for_category("emu", [sketch], photos)
+    vectors = np.concatenate([model.encode_photos(photos), model.encode_sketches([sketch])])
+    assert vectors.shape == (3, model.size)
+    assert np.isfinite(vectors).all()
