@@ -4,18 +4,21 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
 from sketchseek.training import files
 from sketchseek.training.distributed import World
 from sketchseek.training.recipe import Recipe
+from sketchseek.training.session import train
+from tests.training.torchrun_worker import recording
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def train_with(processes: int, one: Recipe, folder: Path) -> dict[str, torch.Tensor]:
-    """Train by torchrun; gives the gradients of every step."""
+def train_by_torchrun(processes: int, one: Recipe, folder: Path) -> dict[str, torch.Tensor]:
+    """Train in several processes; gives the gradients of every step."""
     folder.mkdir()
     (folder / "recipe.toml").write_text(one.to_toml())
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
@@ -31,13 +34,22 @@ def train_with(processes: int, one: Recipe, folder: Path) -> dict[str, torch.Ten
     return load_file(folder / "gradients")
 
 
+def train_here(one: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, torch.Tensor]:
+    """The same in this process alone."""
+    gradients: dict[str, torch.Tensor] = {}
+    with monkeypatch.context() as patch:
+        patch.setattr(World, "average_gradients", recording(gradients))
+        train(one, folder / "run")
+    return gradients
+
+
 def test_two_processes_take_the_steps_of_one_with_the_double_batch(
-    recipe: Callable[..., Recipe], tmp_path: Path
+    recipe: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Dropout differs by process, as it should; without it the two must agree.
     common = {"steps": 5, "dropout": 0.0, "validate_every": 5, "validation": "val"}
-    two = train_with(2, recipe(batch=4, **common), tmp_path / "two")
-    one = train_with(1, recipe(batch=8, **common), tmp_path / "one")
+    two = train_by_torchrun(2, recipe(batch=4, **common), tmp_path / "two")
+    one = train_here(recipe(batch=8, **common), tmp_path / "one", monkeypatch)
     assert two.keys() == one.keys()
     for name, gradient in one.items():
         torch.testing.assert_close(two[name], gradient, rtol=1e-4, atol=1e-7)

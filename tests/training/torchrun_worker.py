@@ -1,39 +1,40 @@
 """Run by ``torchrun``: trains the toy by the recipe in the first argument into the folder in the second.
 
-Where a third argument names a file, the gradients of every step are written to it by the first process.
+The first process writes the gradients of every step to the third.
 """
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
 
-from sketchseek.training import loop
 from sketchseek.training.distributed import World
 from sketchseek.training.recipe import read_recipe
 from sketchseek.training.session import train
 from tests.training.toys import use_toys
 
 
-def record_gradients(into: dict[str, torch.Tensor]) -> None:
+def recording(into: dict[str, torch.Tensor]) -> Callable[[World, Any], None]:
+    """``World.average_gradients`` that notes what it gives, as "step.parameter"."""
     average = World.average_gradients
 
-    def recording(self: World, parameters: Any) -> None:
+    def average_and_note(self: World, parameters: Any) -> None:
         parameters = list(parameters)
         average(self, parameters)
         step = len(into) // len(parameters)
         into.update({f"{step}.{number}": p.grad.clone() for number, p in enumerate(parameters)})
 
-    loop.World.average_gradients = recording  # type: ignore[method-assign]
+    return average_and_note
 
 
 def run(recipe_file: str, folder: str, gradients_file: str) -> None:
     use_toys()
     gradients: dict[str, torch.Tensor] = {}
-    record_gradients(gradients)
+    World.average_gradients = recording(gradients)  # type: ignore[method-assign]
     train(read_recipe(Path(recipe_file)), Path(folder))
     if os.environ["RANK"] == "0":
         save_file(gradients, gradients_file)
