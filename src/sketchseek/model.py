@@ -65,17 +65,26 @@ def is_category_model(model: Model) -> TypeGuard[CategoryModel]:
 def load_model(name_or_path: "str | Path", *, device: str | None = None, trust_pickle: bool = False) -> Model:
     """The model of a name or a path, ready to encode.
 
-    A backbone's folder or weights file, a folder in the models directory, or ``owner/model`` on the hub.
+    A backbone's folder or weights file, a run folder of ``sketchseek train``, a folder in the models directory, or
+    ``owner/model`` on the hub.
     ``device``: ``cpu``, ``cuda``, ...; a GPU is used where there is one, unless told. ``trust_pickle``: open weights
     that are pickles, whose author must be trusted.
     """
+    from pathlib import Path
+
     from sketchseek.clip.find import find_backbone
 
-    files = find_backbone(name_or_path, trust_pickle=trust_pickle)
+    is_run = (Path(name_or_path).expanduser() / "recipe.toml").is_file()
+    files = None if is_run else find_backbone(name_or_path, trust_pickle=trust_pickle)
     try:
+        if files is None:
+            from sketchseek.training.run import load_run
+
+            return load_run(Path(name_or_path).expanduser(), device=device)
         from sketchseek.clip.encoder import load_backbone_model
+
+        return load_backbone_model(files, device=device)
     except ModuleNotFoundError as error:
         raise SketchseekError(
-            f"{files.name} needs {error.name}, which is not installed: pip install 'sketchseek[train]'"
+            f"{name_or_path} needs {error.name}, which is not installed: pip install 'sketchseek[train]'"
         ) from None
-    return load_backbone_model(files, device=device)
