@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from sketchseek.clip.backbone import Backbone
 from sketchseek.clip.files import files_in
 from sketchseek.clip.weights import read_backbone
 from sketchseek.methods.method import Batch, Method, Setting
 from sketchseek.methods.registry import method_class
+from tests.methods.toys import CLASSES, triplets
 
-CLASSES = ("cat", "dog", "hot-air_balloon", "giraffe")
+torch.set_num_threads(1)  # the tiny CLIP is too small to share out
 
 
 @pytest.fixture(scope="session")
@@ -29,47 +29,15 @@ def backbone(_tiny: Backbone) -> Backbone:
 
 
 @pytest.fixture
-def build(backbone: Backbone) -> Callable[..., Any]:
-    """``build(name, setting, option=value, ...)``: a method on the tiny CLIP, seeded."""
+def build(backbone: Backbone, _tiny: Backbone) -> Callable[..., Any]:
+    """``build(name, setting, option=value, ...)``: a method on the test's tiny CLIP, or on a fresh copy; seeded."""
 
-    def make(name: str, setting: Setting = "category", *, seed: int = 0, **options: Any) -> Method:
+    def make(name: str, setting: Setting = "category", *, seed: int = 0, fresh: bool = False, **options: Any) -> Method:
         torch.manual_seed(seed)
         kind = method_class(name)
-        return kind(backbone, CLASSES, setting, kind.options_type(**options))
+        return kind(deepcopy(_tiny) if fresh else backbone, CLASSES, setting, kind.options_type(**options))
 
     return make
-
-
-def draw(of_class: int, instance: int, modality: str) -> Tensor:
-    """A made-up picture (3, 224, 224): a class is a shape, an instance its place and size; photos have colour."""
-    generator = torch.Generator().manual_seed(100 * of_class + instance)
-    x, y, size = (torch.rand(3, generator=generator) * torch.tensor([80.0, 80.0, 40.0]) + 20).tolist()
-    across, down = torch.meshgrid(torch.arange(224.0) - x - size, torch.arange(224.0) - y - size, indexing="xy")
-    inside = (
-        (across.abs() < size) & (down.abs() < size),
-        across.square() + down.square() < size**2,
-        (across.abs() < size / 4) | (down.abs() < size / 4),
-        ((across + down) / 20).floor() % 2 == 0,
-    )[of_class]
-    picture = torch.where(inside, -1.5, 2.0).expand(3, -1, -1).clone()
-    if modality == "photo":
-        colour = torch.randn(3, 1, 1, generator=torch.Generator().manual_seed(of_class))
-        picture = torch.where(inside, colour, 0.3 * torch.randn(picture.shape, generator=generator))
-    return picture
-
-
-def triplets(pairs: list[tuple[int, int]], wrong: list[tuple[int, int]]) -> Batch:
-    """(class, instance) of each sketch and its photo, and of its negative photo."""
-    labels, negative_labels = (torch.tensor([row[0] for row in rows]) for rows in (pairs, wrong))
-    return Batch(
-        sketches=torch.stack([draw(*row, "sketch") for row in pairs]),
-        positives=torch.stack([draw(*row, "photo") for row in pairs]),
-        negatives=torch.stack([draw(*row, "photo") for row in wrong]),
-        labels=labels,
-        negative_labels=negative_labels,
-        instances=torch.tensor([100 * c + i for c, i in pairs]),
-        negative_instances=torch.tensor([100 * c + i for c, i in wrong]),
-    )
 
 
 @pytest.fixture(scope="session")

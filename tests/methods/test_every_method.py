@@ -2,19 +2,57 @@
 
 import pytest
 import torch
+from safetensors.torch import load, save
 
+from sketchseek import SketchseekError
 from sketchseek.methods.method import Clock
-from sketchseek.methods.registry import METHODS
+from sketchseek.methods.registry import METHODS, method_class
+from tests.methods.toys import CLASSES, draw
 
-torch.set_num_threads(2)
 START = Clock(epoch=0, step=0, steps=100)
 #: a method, a setting, options
 EVERY = [(name, setting, {}) for name in METHODS for setting in ("category", "fine-grained")] + [
     ("clip-at", "category", {"encoders": "shared-norms", "class_weight": 0.0, "forgotten": True}),
     ("splip", "category", {"text_cost": "per-image", "block_per_layer": True}),
     ("splip", "fine-grained", {"train_norms": False, "beta": 0.0}),
+    ("dp-clip", "category", {"unknown_text": "mean", "attention_factor": 0.0625}),
+    ("dp-clip", "fine-grained", {"texts": "single", "forgotten": True, "support_sketches": 0}),
 ]
+TRAINED = [case for case in EVERY if case[0] != "zero-shot"]
 every = pytest.mark.parametrize(("name", "setting", "options"), EVERY)
+trained = pytest.mark.parametrize(("name", "setting", "options"), TRAINED)
+
+
+def encoder_of(method):
+    """``encode``, with pictures of the batches' category where the method needs one."""
+    if method.support() is None:
+        return method.encode
+    sketches, photos = (
+        torch.stack([draw(1, 50 + i, modality) for i in range(count)]) if count else torch.zeros(0, 3, 224, 224)
+        for modality, count in zip(("sketch", "photo"), method.support(), strict=True)
+    )
+    return method.for_category(CLASSES[1], sketches, photos)
+
+
+def embeddings(method, batch):
+    """Sketches and photos as search sees them."""
+    with torch.inference_mode():
+        encode = encoder_of(method.eval())
+        return encode(batch.sketches, "sketch").clone(), encode(batch.positives, "photo").clone()
+
+
+def train(method, batch, steps, rate):
+    """Losses of every step of Adam at one rate."""
+    method.train()
+    optimiser = torch.optim.Adam([p for group in method.groups() for p in group.parameters], lr=rate)
+    course = []
+    for step in range(steps):
+        loss = sum(method.losses(batch, Clock(0, step, steps)).values())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        course.append(loss.item())
+    return course
 
 
 @every
@@ -23,11 +61,96 @@ def test_what_is_trained_is_what_groups_name_and_all_of_it_learns(build, batch_f
     named = [p for group in method.groups() for p in group.parameters]
     assert len({id(p) for p in named}) == len(named)
     assert {id(p) for p in method.parameters() if p.requires_grad} == {id(p) for p in named}
-    losses = method.losses(batch_for(method), START)
-    total = sum(losses.values())
+    total = sum(method.losses(batch_for(method), START).values())
     assert total.shape == ()
     assert torch.isfinite(total)
     if named:
         total.backward()
-        missing = [n for n, p in method.named_parameters() if p.requires_grad and p.grad is None]
-        assert not missing
+        assert not [n for n, p in method.named_parameters() if p.requires_grad and p.grad is None]
+
+
+@every
+def test_an_embedding_never_depends_on_the_other_pictures(build, batch_for, name, setting, options):
+    method, batch = build(name, setting, **options), batch_for(build(name, setting, **options))
+    if name != "zero-shot":
+        train(method, batch, 1, 1e-3)
+    before = {key: value.clone() for key, value in method.state_dict().items()}
+    with torch.inference_mode():
+        encode = encoder_of(method.eval())
+        for pixels, modality in ((batch.sketches, "sketch"), (batch.positives, "photo")):
+            together = encode(pixels, modality)
+            assert together.shape == (len(pixels), method.size)
+            alone = torch.cat([encode(one, modality) for one in pixels.split(1)])
+            backwards = encode(pixels.flip(0), modality).flip(0)
+            strangers = encode(torch.cat((torch.randn(9, 3, 224, 224), pixels)), modality)[9:]
+            for other in (alone, backwards, strangers):
+                torch.testing.assert_close(other, together, rtol=1e-4, atol=1e-5)
+    for key, value in method.state_dict().items():
+        assert torch.equal(value, before[key]), f"encoding changed {key}"
+
+
+@every
+def test_texts_live_in_the_same_space(build, name, setting, options):
+    method = build(name, setting, **options).eval()
+    with torch.inference_mode():
+        words = method.encode_texts(["a photo of a cat", "dog", ""])
+        alone = method.encode_texts(["dog"])
+    assert words.shape == (3, method.size)
+    torch.testing.assert_close(words[1:2], alone, rtol=1e-4, atol=1e-5)
+
+
+@trained
+def test_an_adapter_put_on_a_fresh_method_gives_the_same_embeddings(build, batch_for, name, setting, options):
+    method = build(name, setting, **options)
+    batch = batch_for(method)
+    started = embeddings(method, batch)
+    train(method, batch, 2, 1e-2)
+    expected = embeddings(method, batch)
+    # The tiny CLIP is read anew inside ``build``: nothing but the file of tensors passes from one to the other.
+    stored = save({name: tensor.contiguous() for name, tensor in method.adapter().items()})
+    frozen = {name: p.clone() for name, p in method.named_parameters() if not p.requires_grad}
+    fresh = build(name, setting, seed=1, fresh=True, **options)
+    assert not torch.equal(embeddings(fresh, batch)[0], expected[0])
+    fresh.load_adapter(load(stored))
+    for one, other in zip(embeddings(fresh, batch), expected, strict=True):
+        assert torch.equal(one, other)
+    assert not torch.equal(started[0], expected[0])
+    for key, parameter in fresh.named_parameters():
+        if key in frozen:
+            assert torch.equal(parameter, frozen[key]), f"training changed {key}"
+
+
+@every
+def test_the_same_seed_gives_the_same_losses(build, batch_for, name, setting, options):
+    runs = []
+    for _ in range(2):
+        method = build(name, setting, fresh=True, **options)
+        losses = method.losses(batch_for(method), START)
+        runs.append({key: value.item() for key, value in losses.items()})
+    assert runs[0] == runs[1]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_an_unknown_setting_is_refused(build, name):
+    assert method_class(name).name == name
+    with pytest.raises(SketchseekError, match="choose category or fine-grained"):
+        build(name, "coarse")
+
+
+def test_an_unknown_method_is_refused_with_the_nearest_names():
+    with pytest.raises(SketchseekError, match="clip-at"):
+        method_class("clipat")
+
+
+def test_names_validated_first_serve_training_later(build, pure_batch, category_batch):
+    # What is computed once in a validation, without gradients at all, must not stop a later training step.
+    for name, setting, options, batch in (
+        ("dp-clip", "fine-grained", {}, pure_batch),
+        ("dp-clip", "category", {"unknown_text": "mean"}, category_batch),
+        ("splip", "category", {}, category_batch),
+    ):
+        method = build(name, setting, **options)
+        embeddings(method, batch)
+        with torch.inference_mode():
+            method.losses(batch, START)
+        assert len(train(method, batch, 1, 1e-3)) == 1

@@ -1,11 +1,13 @@
 """Frozen text embeddings of class names: computed when first asked for, then kept."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
 from sketchseek.clip.backbone import Backbone
+from sketchseek.clip.words import spell
 from sketchseek.losses.distances import unit
 
 _AT_ONCE = 256  # texts in one pass: bounds the memory
@@ -28,15 +30,27 @@ class ClassTexts:
         return self._table
 
 
-@torch.no_grad()
 def class_table(backbone: Backbone, classes: Sequence[str], template: str) -> Tensor:
     """Class names in a template -> the text tower's embeddings (classes, size), not normalised, without gradients."""
-    texts = backbone.class_tokens(classes, template)
-    parts = [slice(start, start + _AT_ONCE) for start in range(0, len(texts.ids), _AT_ONCE)]
-    return torch.cat([backbone.text(texts.ids[part], texts.ends[part]) for part in parts])
+    return _encode(backbone, [template.replace("{}", spell(name)) for name in classes])
 
 
-@torch.no_grad()
 def template_mean(backbone: Backbone, category: str, templates: Sequence[str]) -> Tensor:
     """t: the mean over templates of text embeddings of length 1, itself not brought to length 1. -> (size,)."""
-    return unit(torch.cat([class_table(backbone, [category], template) for template in templates])).mean(dim=0)
+    embeddings = _encode(backbone, [template.replace("{}", spell(category)) for template in templates])
+    with _as_constants(backbone):
+        return unit(embeddings).mean(dim=0)
+
+
+def _encode(backbone: Backbone, phrases: Sequence[str]) -> Tensor:
+    with _as_constants(backbone):
+        texts = backbone.tokens(phrases)
+        parts = [slice(start, start + _AT_ONCE) for start in range(0, len(phrases), _AT_ONCE)]
+        return torch.cat([backbone.text(texts.ids[part], texts.ends[part]) for part in parts])
+
+
+@contextmanager
+def _as_constants(backbone: Backbone) -> Iterator[None]:
+    # Asked for first in a validation or under autocast, they must serve training at full precision nevertheless.
+    with torch.inference_mode(False), torch.no_grad(), torch.autocast(backbone.device.type, enabled=False):
+        yield
