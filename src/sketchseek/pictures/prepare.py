@@ -116,7 +116,7 @@ def _fit_strokes(sketch: StrokeSketch, record: Preprocessing) -> NDArray[np.uint
         left, top, right, bottom = sketch.bounds()
         longest = max(right - left, bottom - top)
         # A single dot has no extent: it goes to the middle at any scale.
-        across = down = size * (1 - 2 * record.margin) / longest if longest > 0 else 0.0
+        across = down = size * (1 - 2 * record.margin) / longest if longest > 1e-9 else 0.0
     else:
         left, top, (right, bottom) = 0.0, 0.0, sketch.sheet
         across, down = size / right, size / bottom

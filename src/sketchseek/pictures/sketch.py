@@ -73,7 +73,7 @@ def darkness(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _is_blank(pixels: NDArray[np.uint8]) -> bool:
-    return int(pixels.max()) - int(pixels.min()) < 8
+    return bool((pixels.max(axis=(0, 1)).astype(int) - pixels.min(axis=(0, 1)) < 8).all())
 
 
 def _is_white_on_black(pixels: NDArray[np.uint8]) -> bool:

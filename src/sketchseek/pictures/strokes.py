@@ -84,17 +84,15 @@ def render(
     factor = _OVERSAMPLING if max(size) <= 1024 else 1
     image = Image.new("L", (size[0] * factor, size[1] * factor), 255)
     pen = ImageDraw.Draw(image)
-    radius = max(width * factor / 2, 0.5)
+    radius = max(width * factor / 2, 1)  # thinner would leave gaps
     for stroke in sketch.strokes:
         points = (stroke * np.array(scale) + np.array(offset)) * factor - 0.5
         # What lies far outside is drawn nearer, still outside: Pillow walks along every pixel of a line.
         points = points.clip(-2 * max(image.size), 3 * max(image.size))
         if len(points) > 1:
             pen.line([(x, y) for x, y in points], fill=0, width=max(1, round(2 * radius)), joint="curve")
-        for x, y in points if radius >= 1 else ():  # round ends and joints, and a dot for a single point
+        for x, y in points:  # round ends and joints, and a dot for a single point
             pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=0)
-        if len(points) == 1 and radius < 1:
-            pen.point((points[0, 0], points[0, 1]), fill=0)
     smooth = image.reduce(factor) if factor > 1 else image
     return np.asarray(smooth.convert("RGB"), dtype=np.uint8)
 

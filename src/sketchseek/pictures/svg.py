@@ -34,7 +34,8 @@ import resvg_py
 side = int(sys.argv[2])
 text = sys.stdin.buffer.read().decode()
 try:
-    sys.stdout.buffer.write(resvg_py.svg_to_bytes(svg_string=text, width=side, height=side, skip_system_fonts=True))
+    png = resvg_py.svg_to_bytes(svg_string=text, width=side, height=side, dpi=96, skip_system_fonts=True)
+    sys.stdout.buffer.write(png)
 except ValueError as error:
     sys.exit(str(error))
 """
