@@ -96,8 +96,9 @@ def _leads() -> bool:
 
 
 def _where(backbone: str) -> str:
-    """A folder is named so that the recipe finds it from anywhere."""
-    return str(Path(backbone).resolve()) if Path(backbone).is_dir() else backbone
+    """A folder or a file is named so that the recipe finds it from anywhere."""
+    path = Path(backbone).expanduser()
+    return str(path.resolve()) if path.exists() else backbone
 
 
 def _from_preset(method: str, given: dict[str, Any]) -> "Recipe":
