@@ -167,3 +167,30 @@ def test_what_is_no_date_is_said(taken: Any) -> None:
 def test_dates_that_run_backwards_are_said() -> None:
     with pytest.raises(GalleryError, match="run backwards"):
         dates(("2024", "2023"))
+
+
+def test_a_search_reads_no_whole_table(filled: Gallery, photos: Path) -> None:
+    """However large the gallery: what SQLite plans for a search and for a writer's last steps looks things up."""
+    asked: list[str] = []
+    db = filled._reader._db
+    filled.search(text="red")
+    db.set_trace_callback(asked.append)
+    hit = filled.search(text="red")[0]
+    filled.search(text="red", under=photos / "f1", taken="2024")
+    filled.similar(hit.id)
+    filled.photo(hit.id)
+    db.set_trace_callback(None)
+    asked += ["DELETE FROM vectors WHERE content IN (SELECT row FROM contents WHERE copies = 0)"]
+    selects = [sql for sql in asked if sql.startswith(("SELECT", "DELETE"))]
+    assert len(selects) > 20
+    steps = [step[3] for sql in selects for step in db.execute(f"EXPLAIN QUERY PLAN {sql}")]
+    small = (
+        "commits",
+        "models",
+        "c USING INDEX contents_orphaned",
+        "contents USING",
+        "c USING COVERING INDEX contents_orphaned",
+    )
+    assert [
+        step for step in steps if step.startswith("SCAN") and not step.removeprefix("SCAN ").startswith(small)
+    ] == []

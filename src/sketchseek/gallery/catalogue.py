@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,15 +48,14 @@ class Commit:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the catalogue says about a file: ``encoded`` if the model asked about has its vector."""
+class Known(NamedTuple):
+    """What the catalogue says about a file; ``encoded`` is 1 if the vector of the model asked about is there."""
 
     size: int
     mtime_ns: int
     content: int | None
     failure: str | None
-    encoded: bool
+    encoded: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +192,7 @@ class Catalogue:
             "LEFT JOIN vectors v ON v.content = f.content AND v.model = ? WHERE f.path >= ? AND f.path < ?",
             (model, *below(folder)),
         )
-        return {
-            path: Known(size, mtime, content, failure, bool(encoded))
-            for path, size, mtime, content, failure, encoded in rows
-        }
+        return {path: Known(*rest) for path, *rest in rows}
 
     def content(self, digest: bytes, model: int) -> tuple[int, bool] | None:
         """(row, whether the model's vector is there) of a content."""
@@ -247,7 +244,10 @@ class Catalogue:
 
     def orphans(self, model: int) -> list[int]:
         """Vectors whose content has no file at the moment: a run in progress may still find where it went."""
-        sql = "SELECT v.row FROM contents c JOIN vectors v ON v.content = c.row AND v.model = ? WHERE c.copies = 0"
+        # CROSS JOIN makes SQLite begin with the orphans, of which there are hardly ever any.
+        sql = (
+            "SELECT v.row FROM contents c CROSS JOIN vectors v ON v.content = c.row AND v.model = ? WHERE c.copies = 0"
+        )
         return [row[0] for row in self._db.execute(sql, (model,))]
 
     def vectors_under(self, model: int, folder: bytes | None, first: str | None, last: str | None) -> NDArray[np.int64]:

@@ -33,13 +33,15 @@ def shown(path: bytes | str | os.PathLike[str]) -> str:
 
 
 @contextmanager
-def plain_words(folder: Path) -> Iterator[None]:
-    """Say what SQLite and the system complain about as one sentence about the gallery in ``folder``."""
+def plain_words(folder: Path, *, system: bool = True) -> Iterator[None]:
+    """Say what SQLite and, unless told otherwise, the system complain about as one sentence about the gallery."""
     try:
         yield
     except sqlite3.Error as error:
         raise _sentence(folder, error) from error
     except OSError as error:
+        if not system:
+            raise
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise _full(folder) from error
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):

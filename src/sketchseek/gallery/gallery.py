@@ -4,12 +4,10 @@ Any number of processes may read a gallery at once; one at a time may write. A r
 one. The photos themselves are only ever read.
 """
 
-import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,18 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.gallery.catalogue import Catalogue, ModelSet, absolute
-from sketchseek.gallery.errors import (
-    GalleryBusyError,
-    GalleryDamagedError,
-    GalleryError,
-    NoGalleryError,
-    plain_words,
-    shown,
-)
+from sketchseek.gallery.errors import GalleryDamagedError, GalleryError, NoGalleryError, plain_words, shown
 from sketchseek.gallery.hits import Hit, Hits
+from sketchseek.gallery.models import load_own, register, set_of
 from sketchseek.gallery.query import Query, encode
 from sketchseek.gallery.ranking import Taken, Wanted, hit_of, rank
-from sketchseek.gallery.writer import Writer
+from sketchseek.gallery.stats import Stats, gather
+from sketchseek.gallery.writer import Writer, write_lock
 from sketchseek.model import Model
 
 if TYPE_CHECKING:
@@ -36,39 +29,8 @@ if TYPE_CHECKING:
     from sketchseek.gallery.ingest import Progress, Report
     from sketchseek.gallery.verify import Problem
 
-log = logging.getLogger(__name__)
-
 AnyPath = str | os.PathLike[str]
 BATCH = 32
-
-
-@dataclass(frozen=True, slots=True)
-class SetStats:
-    """One set of vectors: its model, and how many photos it covers."""
-
-    name: str
-    identity: str
-    size: int
-    vectors: int
-    current: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """``photos`` are distinct contents; ``files`` = photos + duplicates + failed.
-
-    ``bytes``: what the gallery takes on disk.
-    """
-
-    path: Path
-    photos: int
-    files: int
-    duplicates: int
-    failed: int
-    folders: list[Path]
-    models: list[SetStats]
-    generation: int
-    bytes: int
 
 
 class Gallery:
@@ -122,7 +84,9 @@ class Gallery:
         """The model that encodes for this gallery, loaded on first use."""
         with self._lock:
             if self._loaded is None:
-                self._loaded = self._load()
+                from sketchseek.model import load_model
+
+                self._loaded = load_model(self._asked) if isinstance(self._asked, str) else load_own(self._reader)
             return self._loaded
 
     # Writing.
@@ -144,18 +108,21 @@ class Gallery:
         from sketchseek.gallery.index_files import keep
         from sketchseek.gallery.ingest import Ingestion, checked_folders
 
+        if folders is None:
+            folders = self.stats().folders
+            if not folders:
+                raise GalleryError(f"the gallery {shown(self.path)} knows no folders yet; name one to index.")
+        asked = [folders] if isinstance(folders, str | os.PathLike) else list(folders)
+        checked = checked_folders(asked, self._reader)
+        model = self.model
+        source = self._asked if isinstance(self._asked, str) else model.name
         with self._writing() as catalogue:
-            if folders is None:
-                folders = [os.fsdecode(path) for path in catalogue.folders()]
-                if not folders:
-                    raise GalleryError(f"the gallery {shown(self.path)} knows no folders yet; name one to index.")
-            asked = [folders] if isinstance(folders, str | os.PathLike) else list(folders)
-            checked = checked_folders(asked, catalogue)
-            model = self.model
-            model_set = self._registered(catalogue, model)
+            before = catalogue.head()
+            model_set = register(catalogue, model, source)
             run = Ingestion(catalogue, model, model_set, batch=batch, threads=threads or _cores(), progress=progress)
             report = run.run(checked, retry=retry)
-            keep(catalogue, model_set)
+            if catalogue.head() != before:
+                keep(catalogue, model_set)
         return report
 
     def remove(self, paths: AnyPath | Sequence[AnyPath]) -> int:
@@ -179,22 +146,20 @@ class Gallery:
         return removed
 
     def rebuild(self) -> "list[Problem]":
-        """Save what can be read of a damaged database, drop damaged vectors, make the index files anew; returns what
-        was lost.
+        """Save what can be read of a damaged database, drop damaged vectors, make the index files anew.
+
+        Returns what was lost.
         """
         from sketchseek.gallery.index_files import keep
         from sketchseek.gallery.verify import repair
 
-        with self._lock, self._write_lock():
+        self._may_write()
+        with self._lock, write_lock(self.path):
             self.close()
             problems = repair(self.path)
-            with plain_words(self.path):
-                catalogue = Writer(self.path)
-                try:
-                    for model_set in catalogue.models():
-                        keep(catalogue, model_set, anew=True)
-                finally:
-                    catalogue.close()
+            with closing(Writer(self.path)) as catalogue:
+                for model_set in catalogue.models():
+                    keep(catalogue, model_set, anew=True)
         return problems
 
     # Asking.
@@ -264,23 +229,7 @@ class Gallery:
 
     def stats(self) -> Stats:
         with self._reading():
-            counts = self._reader.counts()
-            current = self._reader.current_model()
-            sets = [
-                SetStats(
-                    one.name,
-                    one.identity,
-                    one.size,
-                    self._reader.vectors_count(one.row),
-                    current is not None and one.row == current.row,
-                )
-                for one in self._reader.models()
-            ]
-            folders = [Path(os.fsdecode(path)) for path in self._reader.folders()]
-            size = sum(entry.stat().st_size for entry in self.path.iterdir() if entry.is_file())
-            return Stats(
-                self.path, **counts, folders=folders, models=sets, generation=self._reader.head().generation, bytes=size
-            )
+            return gather(self._reader)
 
     def failures(self) -> list[tuple[Path, str]]:
         """Files that could not be taken in, and why."""
@@ -303,91 +252,24 @@ class Gallery:
                 self._catalogue = Catalogue(self.path)
             return self._catalogue
 
-    @contextmanager
-    def _write_lock(self) -> Iterator[None]:
-        from filelock import FileLock, Timeout
-
+    def _may_write(self) -> None:
         if self.readonly:
             raise GalleryError(f"the gallery {shown(self.path)} was opened for reading only; open it without readonly.")
-        with plain_words(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / "write.lock", thread_local=False)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                raise GalleryBusyError(
-                    f"another process is writing to the gallery {shown(self.path)}; wait until it has ended, "
-                    "or name another gallery."
-                ) from None
-        try:
-            yield
-        finally:
-            lock.release()
 
     @contextmanager
     def _writing(self) -> Iterator[Writer]:
-        with self._write_lock(), plain_words(self.path):
-            catalogue = Writer(self.path)
-            try:
-                yield catalogue
-            finally:
-                catalogue.close()
+        self._may_write()
+        with write_lock(self.path), closing(Writer(self.path)) as catalogue, plain_words(self.path, system=False):
+            yield catalogue
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
         with self._lock, self._reader.snapshot():
             yield
 
-    def _load(self) -> Model:
-        from sketchseek.model import load_model
-
-        if isinstance(self._asked, str):
-            return load_model(self._asked)
-        current = self._reader.current_model()
-        if current is None:
-            raise GalleryError(
-                f"the gallery {shown(self.path)} has no model yet; name one with --model (model=... in Python)."
-            )
-        model = load_model(current.source)
-        if model.identity != current.identity:
-            raise GalleryError(
-                f"the model {current.source} is no longer the one that the gallery {shown(self.path)} was "
-                "indexed with; index its "
-                f"folders again (sketchseek index --model {current.source}), or bring the old model back."
-            )
-        return model
-
     def _set(self) -> ModelSet | None:
         """The vectors to search in: of the model asked for, else the current ones; None if the gallery is empty."""
-        sets = self._reader.models()
-        if not sets:
-            return None
-        if self._asked is None:
-            return self._reader.current_model()
-        for model_set in sets:
-            if model_set.identity == self.model.identity:
-                return model_set
-        names = " and ".join(sorted({one.name for one in sets}))
-        raise GalleryError(
-            f"the vectors in the gallery {shown(self.path)} were made by {names}, and those of "
-            f"{self.model.name} cannot be compared with "
-            f"them; search with --model {sets[-1].source}, or index the folders with --model {self.model.name} first."
-        )
-
-    def _registered(self, catalogue: Writer, model: Model) -> ModelSet:
-        for model_set in catalogue.models():
-            if model_set.identity == model.identity:
-                if model_set.size != model.size:
-                    raise GalleryError(
-                        f"the model {model.name} makes vectors of {model.size} numbers, its vectors in the "
-                        f"gallery have {model_set.size}."
-                    )
-                return model_set
-        source = self._asked if isinstance(self._asked, str) else model.name
-        if Path(source).exists():
-            source = os.fsdecode(absolute(source))  # the next command may be called from another folder
-        with catalogue.batch():
-            return catalogue.add_model(model.identity, model.name, source, model.size)
+        return self._reader.current_model() if self._asked is None else set_of(self._reader, self.model)
 
     def _vector(self, id: str) -> NDArray[np.float32]:
         with self._reading():

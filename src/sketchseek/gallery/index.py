@@ -23,7 +23,7 @@ faiss: Any = untyped_faiss
 log = logging.getLogger(__name__)
 
 EXACT_LIMIT = 100_000  # vectors; above, an exact scan takes longer than all else in a search (docs/performance.md)
-RECALL = 0.98  # of the 10 best, that lists must find on their own sample when they are made
+RECALL = 0.99  # of the 10 best, that lists must find on their own sample when they are made
 REBUILD_AT = 2.0  # lists are made anew when there are this many times the vectors they were made for
 SEED = 7
 
@@ -165,10 +165,8 @@ def _exact(size: int) -> Any:
 
 
 def _lists(catalogue: Catalogue, model: ModelSet, count: int) -> Any:
-    """Empty inverted lists around centroids of a sample: as many lists as the square root of the photos, 40 photos to
-    learn each.
-    """
-    lists = max(1, 2 ** round(np.log2(np.sqrt(count))))
+    """Empty inverted lists around centroids of a sample: about twice the root of the photos, learnt from 40 each."""
+    lists = 2 ** round(np.log2(2 * np.sqrt(max(1, count))))
     index = faiss.IndexIVFScalarQuantizer(
         faiss.IndexFlatIP(model.size), model.size, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
     )

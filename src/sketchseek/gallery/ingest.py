@@ -141,7 +141,7 @@ class Ingestion:
 
     def _must_open(self, path: bytes, seen: tuple[int, int], before: Known | None, retry: bool) -> bool:
         """Whether a file has to be opened; if not, it is counted."""
-        if before is None or (before.size, before.mtime_ns) != seen:
+        if before is None or before[:2] != seen:
             return True
         if before.failure is not None:
             if not retry:

@@ -5,13 +5,35 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.gallery.catalogue import Catalogue, ModelSet, below, connect
-from sketchseek.gallery.errors import plain_words
+from sketchseek.gallery.errors import GalleryBusyError, plain_words, shown
 from sketchseek.gallery.schema import SCHEMA
+
+
+@contextmanager
+def write_lock(folder: Path) -> Iterator[None]:
+    """Held by one process at a time, and let go by the system if that process dies."""
+    from filelock import FileLock, Timeout
+
+    with plain_words(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "write.lock", thread_local=False)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise GalleryBusyError(
+                f"another process is writing to the gallery {shown(folder)}; wait until it has ended, or name "
+                "another one."
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class Writer(Catalogue):
