@@ -76,7 +76,9 @@ def _random_clip(seed: int = 0, **config: Any) -> Any:
     import torch
     from transformers import CLIPConfig, CLIPModel
 
-    model = CLIPModel(CLIPConfig(**config)).eval()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = CLIPModel(CLIPConfig(**config)).eval()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -90,9 +92,19 @@ def _random_clip(seed: int = 0, **config: Any) -> Any:
 
 def _tiny_tokenizer() -> Any:
     """A tokenizer of CLIP's kind (byte-level BPE, SOS and EOS as the last two tokens) over a few hundred tokens."""
-    from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
-    tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
+    # Spelled out, not trained: training numbers the tokens anew in every process.
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens, merges = [*alphabet, *(letter + "</w>" for letter in alphabet)], []
+    for word in ("a", "photo", "sketch", "of", "cat", "dog", "hot", "air", "balloon", "giraffe"):
+        letters = [*word[:-1], word[-1] + "</w>"]
+        for end in range(1, len(letters)):
+            merges.append(("".join(letters[:end]), letters[end]))
+            tokens.append("".join(letters[: end + 1]))
+    merges, tokens = list(dict.fromkeys(merges)), list(dict.fromkeys(tokens))
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, end_of_word_suffix="</w>"))
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
     )
@@ -101,14 +113,6 @@ def _tiny_tokenizer() -> Any:
             pre_tokenizers.Split(Regex(r"\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"), "removed", invert=True),
             pre_tokenizers.ByteLevel(add_prefix_space=False),
         ]
-    )
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(
-        vocab_size=700, initial_alphabet=alphabet, end_of_word_suffix="</w>", show_progress=False
-    )
-    phrases = ["a photo of a cat", "a sketch of a dog", "a photo of a hot air balloon", "a sketch of a giraffe"]
-    tokenizer.train_from_iterator(
-        [*phrases, *(f"{letter} {letter}" for letter in "abcdefghijklmnopqrstuvwxyz")], trainer
     )
     specials = ["<|startoftext|>", "<|endoftext|>"]
     tokenizer.add_special_tokens([AddedToken(token, special=True) for token in specials])
