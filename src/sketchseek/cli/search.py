@@ -71,8 +71,9 @@ def command(
     as_json: bool,
     sheet: Path | None,
 ) -> None:
-    """Find photos like QUERY, a drawing in any sketch format ("-": from stdin), like words, or like another photo; or
-    all at once.
+    """Find photos like QUERY, a drawing in any sketch format ("-": from stdin), like words or like another photo.
+
+    All of them may be given at once.
     """
     from sketchseek.gallery import Gallery
     from sketchseek.gallery.errors import shown

@@ -222,9 +222,7 @@ class Catalogue:
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
     def vectors_after(self, model: ModelSet, row: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
-        """Chunks of (rows (n,), vectors (n, size)) with rows greater than ``row``, ascending; damaged vectors are left
-        out.
-        """
+        """Chunks of (rows (n,), vectors (n, size)) after ``row``, ascending; damaged vectors are left out."""
         cursor = self._db.execute(
             "SELECT row, vector, crc FROM vectors WHERE row > ? AND model = ? ORDER BY row", (row, model.row)
         )
@@ -251,9 +249,7 @@ class Catalogue:
         return [row[0] for row in self._db.execute(sql, (model,))]
 
     def vectors_under(self, model: int, folder: bytes | None, first: str | None, last: str | None) -> NDArray[np.int64]:
-        """Rows of the vectors with a file under ``folder``, taken from ``first`` up to but not including ``last`` (ISO
-        dates).
-        """
+        """Rows of the vectors with a file under ``folder``, taken from ``first`` up to before ``last`` (ISO dates)."""
         sql = (
             "SELECT DISTINCT v.row FROM files f JOIN contents c ON c.row = f.content JOIN vectors v ON v.content "
             "= c.row AND v.model = ?"

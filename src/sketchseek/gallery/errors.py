@@ -54,8 +54,7 @@ def _sentence(folder: Path, error: sqlite3.Error) -> GalleryError:
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return GalleryDamagedError(
             f"the database of the gallery {shown(folder)} is damaged ({error}); `sketchseek gallery rebuild` "
-            "keeps all that can "
-            "still be read, and the next `sketchseek index` looks at the rest again."
+            "keeps all that can still be read, and the next `sketchseek index` looks at the rest again."
         )
     if code == sqlite3.SQLITE_FULL:
         return _full(folder)

@@ -37,8 +37,9 @@ class Hit:
     duplicates: tuple[Path, ...] = ()
 
     def thumbnail(self, side: int = THUMBNAIL) -> "Image.Image":
-        """The photo, no side longer than ``side`` px; a ``PictureError`` if the file has gone or changed into
-        something else.
+        """The photo, no side longer than ``side`` px.
+
+        A ``PictureError`` if the file has gone or changed into something else.
         """
         from PIL import Image
 

@@ -30,8 +30,9 @@ SEED = 7
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What an index shows: the vectors of ``model`` as of a commit, up to ``last_row``; ``made_for`` vectors it was
-    laid out for.
+    """What an index shows: the vectors of ``model`` as of a commit, up to ``last_row``.
+
+    ``made_for``: how many vectors it was laid out for.
     """
 
     model: str
@@ -176,8 +177,9 @@ def _lists(catalogue: Catalogue, model: ModelSet, count: int) -> Any:
 
 
 def _tuned(index: Any, catalogue: Catalogue, model: ModelSet) -> int:
-    """The fewest lists, doubling, that find RECALL of the 10 best for queries as far from photos (cosine 0.7) as
-    drawings are.
+    """The fewest lists, doubling, that find RECALL of the 10 best.
+
+    The queries are photos turned as far away as drawings are (cosine 0.7).
     """
     vectors = _sample(catalogue, model, 64).astype(np.float32)
     noise = np.random.default_rng(SEED).standard_normal(vectors.shape, dtype=np.float32)

@@ -20,8 +20,9 @@ SAVE_AT = 0.05  # an index is saved when this share of it has changed: following
 
 
 def load(catalogue: Catalogue, model: ModelSet) -> VectorIndex | None:
-    """The saved index, brought up to date; None if there is none, or, with a note, if it is damaged or of another
-    past.
+    """The saved index, brought up to date.
+
+    None if there is none, or, with a note, if it is damaged or of another past.
     """
     data, record = paths(catalogue.folder, model)
     try:

@@ -230,10 +230,12 @@ class Ingestion:
         if missing := self.catalogue.missing(self.model_set.row):
             answers = current.name if current and current.used else self.model_set.name
             log.warning(
-                "%d photos of other folders have no vectors of %s yet: index those folders with it too; "
-                "until then searches that "
-                "name no model use %s", missing, self.model_set.name, answers,
-            )  # fmt: skip
+                "%d photos of other folders have no vectors of %s yet: index those folders with it too; until then "
+                "searches that name no model use %s",
+                missing,
+                self.model_set.name,
+                answers,
+            )
             return
         with self.catalogue.batch():
             self.catalogue.use_model(self.model_set.row)

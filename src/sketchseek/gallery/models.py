@@ -35,15 +35,13 @@ def set_of(catalogue: Catalogue, model: Model) -> ModelSet | None:
         return None
     names = " and ".join(sorted({one.name for one in sets}))
     raise GalleryError(
-        f"the vectors in the gallery {shown(catalogue.folder)} were made by {names}, and those of "
-        f"{model.name} cannot be "
-        f"compared with them; search with --model {sets[-1].source}, or index the folders with --model "
-        f"{model.name} first."
+        f"the vectors in the gallery {shown(catalogue.folder)} were made by {names}, and those of {model.name} cannot "
+        f"be compared with them; search with --model {sets[-1].source}, or index the folders with --model {model.name}."
     )
 
 
 def register(catalogue: Writer, model: Model, source: str) -> ModelSet:
-    """The set that ``model`` adds to, a new one if need be; ``source`` is what to give ``load_model`` to get it back."""
+    """The set that ``model`` adds to, a new one if need be; ``source``: what to give ``load_model`` to get it back."""
     for model_set in catalogue.models():
         if model_set.identity == model.identity:
             if model_set.size != model.size:

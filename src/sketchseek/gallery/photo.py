@@ -77,8 +77,9 @@ def read_photo(path: bytes, target: int, wanted: Callable[[bytes], bool]) -> Rea
 
 
 def facts(data: bytes, name: str, pixels: NDArray[np.uint8]) -> tuple[int, int, str | None]:
-    """(width, height) in px as seen upright, and when the photo was taken (ISO, local time), from a file that did
-    decode.
+    """(width, height) in px as seen upright, and when the photo was taken (ISO, local time).
+
+    ``data`` is a file that did decode, to ``pixels``.
     """
     kind = kind_of(data[:HEAD_BYTES], os.path.splitext(name)[1].lower())  # noqa: PTH122 - any text, not only a valid Path
     size = (pixels.shape[1], pixels.shape[0])

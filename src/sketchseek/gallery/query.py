@@ -66,8 +66,9 @@ class Part:
 
 
 def encode(query: Query, model: Callable[[], Model], vector_of: Callable[[str], Vector]) -> list[Part]:
-    """The terms of a query; ``model`` is called only if something has to be encoded, ``vector_of`` gives a photo's
-    own.
+    """The terms of a query.
+
+    ``model`` is called only if something has to be encoded; ``vector_of`` gives the vector of a photo by its id.
     """
     from sketchseek.pictures import Sketch, load_sketch
 
@@ -122,8 +123,7 @@ def fuse(parts: Sequence[Part]) -> Vector:
 def relevance(
     parts: Sequence[Part], vectors: NDArray[np.float16], calibration: Mapping[str, tuple[float, float]] | None
 ) -> NDArray[np.float64] | None:
-    """How likely each photo (n, size) is what was meant, 0..1; None where the model's makers measured nothing to say
-    so.
+    """How likely each photo (n, size) is what was meant, 0..1; None where the makers of the model measured nothing.
 
     ``calibration``: kind of query -> (midpoint, scale) of the logistic curve that was fitted from cosine to the rate
     of relevant photos. Of several terms, their weighted geometric mean: all should hold. A minus term counts with one

@@ -1,6 +1,4 @@
-"""From a query vector to hits: candidates from the index, scores from the catalogue's own vectors, files folded by
-content.
-"""
+"""From a query to hits: candidates from the index, scores from the catalogue, files folded by content."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -81,9 +79,7 @@ def _take(
     scores: NDArray[np.float64],
     wanted: Wanted,
 ) -> tuple[list[Hit], list[int], bool]:
-    """(hits, which candidates they are, whether no further candidate could matter): the k best and all that tie with
-    the last.
-    """
+    """The k best and all that tie with the last: (hits, which candidates they are, whether that is surely all)."""
     hits: list[Hit] = []
     places: list[int] = []
     for place in np.argsort(-scores, kind="stable"):

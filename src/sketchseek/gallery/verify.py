@@ -81,9 +81,8 @@ def _replace(folder: Path) -> Problem:
         old.replace(damaged)
         new.replace(old)
     return Problem(
-        "the database was damaged: what could be read was kept, and the next `sketchseek index` looks at the "
-        "rest again; "
-        f"{shown(damaged)} is the old one, for you to delete."
+        "the database was damaged: what could be read was kept, and the next `sketchseek index` looks at the rest "
+        f"again; {shown(damaged)} is the old one, for you to delete."
     )
 
 
@@ -124,9 +123,8 @@ def _salvage(old: Path, new: Path) -> None:
             source.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.DatabaseError as error:
             raise GalleryError(
-                f"nothing can be read of the database {shown(old)} ({error}); delete the folder "
-                f"{shown(old.parent)} and index again: "
-                "your photos were never touched."
+                f"nothing can be read of the database {shown(old)} ({error}); delete the folder {shown(old.parent)} "
+                "and index again: your photos were never touched."
             ) from error
         target.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN;" + SCHEMA)
         for table in TABLES:
@@ -138,8 +136,9 @@ def _salvage(old: Path, new: Path) -> None:
 
 
 def _rows(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """(names of columns, values) of all rows that can be read, by rowid: ranges are halved until what is broken is
-    alone.
+    """(names of columns, values) of all rows that can be read, by rowid.
+
+    Ranges are halved until what is broken is alone.
     """
     columns = [row[1:4] for row in target.execute(f"PRAGMA table_info({table})")]
     columns = [column for column in columns if column[0] != "copies"]  # the triggers count them while files come in

@@ -115,10 +115,9 @@ class Writer(Catalogue):
 
     def set_file(self, path: bytes, size: int, mtime_ns: int, content: int | None, failure: str | None) -> None:
         self._db.execute(
-            "INSERT INTO files (path, size, mtime_ns, content, failure) VALUES (?, ?, ?, ?, ?) ON CONFLICT "
-            "(path) DO UPDATE SET "
-            "size = excluded.size, mtime_ns = excluded.mtime_ns, content = excluded.content, failure = "
-            "excluded.failure",
+            "INSERT INTO files (path, size, mtime_ns, content, failure) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, "
+            "content = excluded.content, failure = excluded.failure",
             (path, size, mtime_ns, content, failure),
         )
 
