@@ -70,17 +70,16 @@ def load_model(name_or_path: "str | Path", *, device: str | None = None, trust_p
     ``device``: ``cpu``, ``cuda``, ...; a GPU is used where there is one, unless told. ``trust_pickle``: open weights
     that are pickles, whose author must be trusted.
     """
-    from pathlib import Path
+    from sketchseek.clip.find import existing, find_backbone
 
-    from sketchseek.clip.find import find_backbone
-
-    is_run = (Path(name_or_path).expanduser() / "recipe.toml").is_file()
-    files = None if is_run else find_backbone(name_or_path, trust_pickle=trust_pickle)
+    place = existing(name_or_path)
+    run = place if place is not None and (place / "recipe.toml").is_file() else None
     try:
-        if files is None:
+        if run is not None:
             from sketchseek.training.run import load_run
 
-            return load_run(Path(name_or_path).expanduser(), device=device)
+            return load_run(run, device=device, trust_pickle=trust_pickle)
+        files = find_backbone(name_or_path, trust_pickle=trust_pickle)
         from sketchseek.clip.encoder import load_backbone_model
 
         return load_backbone_model(files, device=device)

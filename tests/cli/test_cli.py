@@ -1,7 +1,9 @@
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import click
@@ -9,6 +11,7 @@ import pytest
 
 import sketchseek
 from sketchseek.cli import VERBS, LazyGroup, cli, main
+from sketchseek.cli.doctor import CORE, EXTRAS
 from sketchseek.errors import SketchseekError
 from tests.cli.help_page import commands, page
 
@@ -53,12 +56,11 @@ def test_help_names_every_verb() -> None:
 
 
 def test_every_verb_says_the_same_line_in_both_places() -> None:
-    # The line in VERBS stands beside the verb in --help; the command's own help must begin with the same thought.
     with click.Context(cli) as context:
-        for verb in VERBS:
+        for verb, (_, line) in VERBS.items():
             command = cli.get_command(context, verb)
             assert command is not None
-            assert command.get_short_help_str(200)
+            assert command.short_help == line
 
 
 def test_every_option_and_argument_of_every_command_has_help() -> None:
@@ -101,7 +103,7 @@ def test_doctor_tells_what_works() -> None:
     found = json.loads(done.stdout)
     assert done.returncode == 0
     assert found["ok"] is True
-    assert {check["name"] for check in found["checks"]} == {"packages", "pictures", "onnxruntime", "faiss"}
+    assert {check["name"] for check in found["checks"]} == {"packages", "pictures", "onnxruntime", "faiss", "models"}
     assert found["formats"]["jpeg"] is True
     assert found["threads"] >= 1
     plain = run("doctor")
@@ -109,12 +111,41 @@ def test_doctor_tells_what_works() -> None:
     assert "onnxruntime: providers" in plain.stdout
 
 
-def test_doctor_names_the_broken_piece_and_fails(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['faiss'] = None\n")
+@pytest.mark.parametrize(
+    ("module", "check"),
+    [
+        ("faiss", "faiss"),
+        ("onnxruntime", "onnxruntime"),
+        ("numpy", "pictures"),
+        ("PIL", "pictures"),
+        ("platformdirs", "models"),
+        ("huggingface_hub", "models"),
+    ],
+)
+def test_doctor_names_the_broken_piece_and_fails(module: str, check: str, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules[{module!r}] = None\n")
     done = run("doctor", PYTHONPATH=os.pathsep.join([str(tmp_path), str(ROOT / "src")]))
     assert done.returncode == 1
-    assert "FAIL  faiss" in done.stdout
-    assert "Traceback" not in done.stderr
+    assert f"FAIL  {check}" in done.stdout
+    assert "Traceback" not in done.stderr  # without numpy, faiss has a word to say of its own
+
+
+def test_doctor_goes_on_where_the_models_cannot_be_listed() -> None:
+    done = run("doctor", SKETCHSEEK_MODELS="~nobody-here")
+    assert done.returncode == 1
+    assert "FAIL  models: SKETCHSEEK_MODELS is ~nobody-here" in done.stdout
+    assert done.stderr == ""
+
+
+def test_doctor_looks_for_all_that_the_package_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    def names(requirements: list[str]) -> tuple[str, ...]:
+        return tuple(re.split(r"[\[<>=]", requirement)[0] for requirement in requirements)
+
+    assert names(project["dependencies"]) == CORE
+    extras = project["optional-dependencies"]
+    assert {extra: names(needed) for extra, needed in extras.items() if extra != "dev"} == EXTRAS
 
 
 def test_models_lists_the_catalogue() -> None:

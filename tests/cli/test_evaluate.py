@@ -22,10 +22,10 @@ def root(tmp_path: Path) -> Path:
 def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> EdgeModel:
     """What ``--model`` loads, with a cache of this test's own."""
     model = EdgeModel()
-    asked: list[tuple[str, str | None]] = []
+    asked: list[tuple[str, str | None, bool]] = []
 
-    def load(name: str, device: str | None = None) -> EdgeModel:
-        asked.append((name, device))
+    def load(name: str, *, device: str | None, trust_pickle: bool) -> EdgeModel:
+        asked.append((name, device, trust_pickle))
         return model
 
     model.asked = asked
@@ -51,7 +51,12 @@ def test_json_twice_the_second_time_from_the_cache(root, model, capsys) -> None:
     assert first["classes"] == ["cow", "door"]
     assert (first["gallery"], first["other_gallery"]["gallery"]) == (8, 6)
     assert model.encoded == {"sketches": 6, "photos": 6}
-    assert model.asked == [("edges", None)] * 2
+    assert model.asked == [("edges", None, False)] * 2
+
+
+def test_pickles_are_trusted_only_when_told(root, model, capsys) -> None:
+    call(capsys, "--data", root, "--trust-pickle", "--device", "cpu")
+    assert model.asked == [("edges", "cpu", True)]
 
 
 def test_no_cache_keeps_nothing(root, model, capsys, tmp_path: Path) -> None:
@@ -120,7 +125,7 @@ def test_cross_takes_a_source(root, model, capsys) -> None:
 
 def test_the_device_goes_to_the_model(root, model, capsys) -> None:
     call(capsys, "--data", root, "--device", "cuda:1")
-    assert model.asked == [("edges", "cuda:1")]
+    assert model.asked == [("edges", "cuda:1", False)]
 
 
 @pytest.mark.parametrize(

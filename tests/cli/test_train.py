@@ -21,7 +21,7 @@ SHORT = ("--backbone", "toy", "--set", "epochs=2", "--set", "batch=8")
 @pytest.fixture(autouse=True)
 def toys(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     monkeypatch.setitem(METHODS, "toy", f"{Toy.__module__}:Toy")
-    monkeypatch.setattr(backbones, "load_backbone", lambda name: ToyBackbone())
+    monkeypatch.setattr(backbones, "load_backbone", lambda name, **_: ToyBackbone())
     monkeypatch.setenv("SKETCHSEEK_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     torch.set_num_threads(1)
 
@@ -46,6 +46,22 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
 
 
 Run = Callable[..., tuple[int, str, str]]
+
+
+def test_pickles_are_trusted_only_when_told(
+    run: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+
+    def load(name: str, *, trust_pickle: bool) -> ToyBackbone:
+        told.append(trust_pickle)
+        return ToyBackbone()
+
+    monkeypatch.setattr(backbones, "load_backbone", load)
+    for number, more in enumerate(((), ("--trust-pickle",))):
+        code, _, err = run("toy", "--data", data, *SHORT, "--out", tmp_path / str(number), *more)
+        assert code == 0, err
+    assert told == [False, True]
 
 
 def test_it_trains_and_says_what_to_do_next(run: Run, data: Path, tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from sketchseek import load_model
 from sketchseek.clip.catalog import Pin, list_backbones, models_dir, published, recall, record
 from sketchseek.clip.fetch import is_hub_name
 from sketchseek.clip.find import find_backbone
@@ -78,6 +80,28 @@ def test_what_cannot_be_found_is_told_what_could_be(name: str, tmp_path: Path, m
         find_backbone(name)
     assert "\n" not in str(caught.value)
     assert "config.json" in str(caught.value) or "holds no weights" in str(caught.value)
+
+
+@pytest.mark.parametrize("call", [find_backbone, load_model])
+@pytest.mark.parametrize("name", ["~nobody-here/x", "~nobody-here", "x" * 5000, "nul\0byte"])
+def test_what_cannot_be_a_path_is_one_sentence(call: Callable[[str], object], name: str) -> None:
+    with pytest.raises(SketchseekError, match=r"no model|cannot be opened as a model"):
+        call(name)
+
+
+@pytest.mark.parametrize("call", [find_backbone, load_model])
+def test_a_place_without_permission_says_so(
+    call: Callable[[Path], object], tiny_clip_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sketchseek.clip.find.os.access", lambda *_: False)  # root may read everything
+    with pytest.raises(SketchseekError, match="permission to read it is denied"):
+        call(tiny_clip_folder)
+
+
+def test_a_models_directory_nobody_can_have_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKETCHSEEK_MODELS", "~nobody-here/models")
+    with pytest.raises(SketchseekError, match="SKETCHSEEK_MODELS is ~nobody-here/models"):
+        list_backbones()
 
 
 def test_records_come_back_as_they_were(models: Path) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import CLIPModel
@@ -239,6 +241,21 @@ def test_a_torchscript_archive_is_not_run(folder: Path) -> None:
         read_backbone(files_in(folder / "ViT-B-32.pt", trust_pickle=True))
 
 
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.booleans(), st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=5))
+@pytest.mark.filterwarnings("ignore")
+def test_a_damaged_pickle_is_one_sentence(folder: Path, zipped: bool, flips: list[tuple[float, int]]) -> None:
+    path = folder / "clip.pt"
+    torch.save({"logit_scale": torch.ones(2)}, path, _use_new_zipfile_serialization=zipped)
+    data = bytearray(path.read_bytes())
+    for place, value in flips:
+        data[int(place * len(data))] = value
+    path.write_bytes(data)
+    with pytest.raises(SketchseekError) as caught:  # undamaged it is no CLIP either
+        read_backbone(files_in(path, trust_pickle=True))
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("content", [{"state_dict": [1, 2]}, [torch.ones(2)], {"logit_scale": 3}])
 def test_a_pickle_of_something_else_is_told_apart(folder: Path, content: Any) -> None:
     torch.save(content, folder / "clip.pt")
@@ -295,6 +312,7 @@ def prepared(**changes: Any) -> Callable[[Path], None]:
         (vision(num_hidden_layers=10**9), "holds 3 image and 3 text layers, but .* says 1000000000 and 3"),
         (vision(hidden_size=64), r"has shape .* but .* is needed"),
         (vision(hidden_size=4 * 10**12), "does not describe a CLIP"),
+        (vision(hidden_size=10**30), "does not describe a CLIP"),
         (vision(image_size=[224, 224]), "image_size is .*, one whole number is needed"),
         (vision(patch_size=0), "patch_size is 0, one whole number is needed"),
         (vision(num_channels=1), "1 colour channels"),
@@ -313,6 +331,9 @@ def prepared(**changes: Any) -> Callable[[Path], None]:
         (prepared(crop_size=336), "prepares 336 pixels a side|not supported"),
         (prepared(size={"shortest_edge": 256}), "resizing to 256 before cropping to 224 is not supported"),
         (prepared(do_center_crop=False), "not made square"),
+        (prepared(do_normalize=False), "not supported .do_normalize is off"),
+        (prepared(rescale_factor=1 / 127.5), "not supported .rescale_factor is"),
+        (prepared(rescale_factor="1"), "not supported"),
         (prepared(resample=77), "this preprocessing is not supported"),
         (prepared(image_mean=[0.5]), "this preprocessing is not supported"),
         (prepared(image_std=None), "this preprocessing is not supported"),

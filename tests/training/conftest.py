@@ -15,7 +15,7 @@ from tests.training.toys import ToyBackbone, write_data
 def toys(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """The toy method and backbone by name, one thread, and a cache of this run's own."""
     monkeypatch.setitem(METHODS, "toy", "tests.training.toys:Toy")
-    monkeypatch.setattr(backbones, "load_backbone", lambda name: ToyBackbone())
+    monkeypatch.setattr(backbones, "load_backbone", lambda name, **_: ToyBackbone())
     monkeypatch.setenv("SKETCHSEEK_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     torch.set_num_threads(1)
 

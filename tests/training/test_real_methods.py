@@ -1,14 +1,17 @@
 """The papers' methods on a tiny CLIP: trained, interrupted, resumed and read back, through nothing but files."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from sketchseek import load_model
-from sketchseek.clip.find import find_backbone
-from sketchseek.clip.weights import read_backbone
+from sketchseek.clip.encoder import load_backbone
+from sketchseek.errors import SketchseekError
 from sketchseek.model import is_category_model
 from sketchseek.pictures import load_photo, load_sketch
 from sketchseek.training import backbones
@@ -35,7 +38,7 @@ def test_a_method_resumes_and_is_read_back(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(backbones, "load_backbone", lambda name: read_backbone(find_backbone(name)))
+    monkeypatch.setattr(backbones, "load_backbone", load_backbone)
     given = {"data": str(data), "backbone": str(tiny_clip_folder), "steps": 3, "batch": 8, "validate_every": 3}
     given |= {"validation_subset": "3-sketches-per-class,3-photos-per-class"}
     given |= {"per_class": 4} if (method, setting) == ("clip-at", "fine-grained") else {}
@@ -53,3 +56,21 @@ def test_a_method_resumes_and_is_read_back(
     vectors = np.concatenate([model.encode_photos(photos), model.encode_sketches([sketch])])
     assert vectors.shape == (3, model.size)
     assert np.isfinite(vectors).all()
+
+
+def test_a_pickled_backbone_is_opened_only_when_trusted(
+    data: Path, tiny_clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backbones, "load_backbone", load_backbone)
+    folder = Path(shutil.copytree(tiny_clip_folder, tmp_path / "pickled"))
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    given = {"data": str(data), "backbone": str(folder), "steps": 1, "batch": 8, "validate_every": 1}
+    given |= {"validation_subset": "3-sketches-per-class,3-photos-per-class"}
+    recipe = recipe_from_preset("linear-probe", "default", "category", "custom", given, "test")
+    with pytest.raises(SketchseekError, match="--trust-pickle"):
+        train(recipe, tmp_path / "run")
+    train(recipe, tmp_path / "run", trust_pickle=True)
+    with pytest.raises(SketchseekError, match="--trust-pickle"):
+        load_model(tmp_path / "run")
+    assert load_model(tmp_path / "run", trust_pickle=True).size == 16

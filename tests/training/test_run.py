@@ -81,7 +81,7 @@ def test_what_does_not_fit_together_is_one_sentence(run: Path, monkeypatch: pyte
     other = ToyBackbone()
     torch.nn.init.zeros_(other.mix)
     with monkeypatch.context() as patch:
-        patch.setattr(backbones, "load_backbone", lambda name: other)
+        patch.setattr(backbones, "load_backbone", lambda name, **_: other)
         with pytest.raises(TrainingError, match="was trained on other weights than toy has now"):
             load_run(run)
     with monkeypatch.context() as patch:

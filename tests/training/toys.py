@@ -162,5 +162,5 @@ def use_toys() -> None:
     from sketchseek.training import backbones
 
     registry.METHODS["toy"] = f"{__name__}:Toy"
-    backbones.load_backbone = lambda name: ToyBackbone()
+    backbones.load_backbone = lambda name, **_: ToyBackbone()
     torch.set_num_threads(1)

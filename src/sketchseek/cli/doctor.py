@@ -11,17 +11,24 @@ import click
 
 from sketchseek import __version__
 from sketchseek.cli.output import print_json
+from sketchseek.errors import SketchseekError
 
 CORE = (
     "numpy",
     "pillow",
     "onnxruntime",
     "faiss-cpu",
+    "filelock",
     "tokenizers",
     "huggingface-hub",
     "resvg-py",
+    "click",
+    "rich",
+    "jinja2",
+    "platformdirs",
     "fastapi",
     "uvicorn",
+    "python-multipart",
 )
 EXTRAS = {
     "train": ("torch", "transformers", "safetensors", "matplotlib"),
@@ -93,13 +100,33 @@ def check_index() -> Check:
     )
 
 
+def check_models() -> tuple[Check, list[str]]:
+    """Look through the models on this machine; their names come too."""
+    try:
+        from sketchseek.clip.catalog import list_backbones
+
+        here = [backbone.name for backbone in list_backbones() if backbone.here]
+    except ImportError as error:
+        return Check("models", False, f"{error}; install sketchseek again"), []
+    except SketchseekError as error:
+        return Check("models", False, str(error)), []
+    return Check("models", True, f"{len(here)} on this machine"), here
+
+
+def formats() -> dict[str, bool]:
+    """What can be opened; nothing where the room of pictures itself does not start, which ``check_pictures`` tells."""
+    try:
+        from sketchseek.pictures import supported_formats
+    except (ImportError, OSError):
+        return {}
+    return supported_formats()
+
+
 def report() -> dict[str, Any]:
     """Everything ``doctor`` says, as plain data."""
-    from sketchseek.clip.catalog import list_backbones
-    from sketchseek.pictures import supported_formats
-
     packages = {name: installed(name) for name in CORE}
     missing = [name for name, found in packages.items() if found is None]
+    models, here = check_models()
     checks = [
         Check(
             "packages",
@@ -109,6 +136,7 @@ def report() -> dict[str, Any]:
         check_pictures(),
         check_inference(),
         check_index(),
+        models,
     ]
     return {
         "ok": all(check.ok for check in checks),
@@ -119,8 +147,8 @@ def report() -> dict[str, Any]:
         "threads": usable_cores(),
         "packages": packages,
         "extras": {extra: {name: installed(name) for name in names} for extra, names in EXTRAS.items()},
-        "formats": supported_formats(),
-        "models": [backbone.name for backbone in list_backbones() if backbone.here],
+        "formats": formats(),
+        "models": here,
         "offline": os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"},
         "checks": [asdict(check) for check in checks],
     }

@@ -25,6 +25,7 @@ VARIANTS = ("all-seen", "ocean", "dr-clip", "held-out")
 
 @click.command(short_help="Measure a model on a dataset by a protocol of the field.")
 @click.option("--model", "model_name", required=True, metavar="M", help="A model's name or folder.")
+@click.option("--trust-pickle", is_flag=True, help="Open weights that are pickles; only from somebody you trust.")
 @click.option("--data", required=True, type=click.Path(), help="The dataset's folder; for cross, the target's.")
 @click.option("--as", "as_name", metavar="NAME", help="Which dataset it is: sketchy, tuberlin, quickdraw or custom.")
 @click.option(
@@ -85,6 +86,7 @@ VARIANTS = ("all-seen", "ocean", "dr-clip", "held-out")
 @click.option("--no-cache", is_flag=True, help="Keep no vectors and use none.")
 def command(
     model_name: str,
+    trust_pickle: bool,
     data: str,
     as_name: str | None,
     protocol: "ProtocolName",
@@ -131,7 +133,7 @@ def command(
     dataset = open_dataset(data, as_name)
     if dataset.problems:
         say(f"{len(dataset.problems)} kinds of problems with {data}: sketchseek datasets check names them")
-    model = load_model(model_name, device=device)
+    model = load_model(model_name, device=device, trust_pickle=trust_pickle)
     folder = None if no_cache else cache or default_folder()
     with VectorCache(folder, say) as kept, progress() as watch:
         result = evaluate(model, dataset, setting, kept, options, watch)

@@ -22,6 +22,7 @@ NEEDED = ("torch", "transformers", "safetensors", "matplotlib")
 @click.argument("method", required=False)
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the dataset.")
 @click.option("--backbone", help="Frozen model to adapt: a name, a folder.  [default: lite]")
+@click.option("--trust-pickle", is_flag=True, help="Open weights that are pickles; only from somebody you trust.")
 @click.option(
     "--setting",
     type=click.Choice(["category", "fine-grained"]),
@@ -45,6 +46,7 @@ def command(
     method: str | None,
     data: Path | None,
     backbone: str | None,
+    trust_pickle: bool,
     setting: str | None,
     preset: str | None,
     settings: tuple[str, ...],
@@ -81,7 +83,7 @@ def command(
     folder = out or _free_folder(recipe)
     try:
         with display() as progress:
-            outcome = train(recipe, folder, resume=resume, progress=progress)
+            outcome = train(recipe, folder, resume=resume, trust_pickle=trust_pickle, progress=progress)
     except Interrupted:
         if not _leads():
             sys.exit(Interrupted.exit_code)

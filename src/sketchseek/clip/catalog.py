@@ -87,7 +87,10 @@ def _list(value: str | int | list[str]) -> list[str]:
 def models_dir() -> Path:
     """Our own folder of models: the one named in SKETCHSEEK_MODELS, or the platform's place for data."""
     named = os.environ.get("SKETCHSEEK_MODELS")
-    return Path(named).expanduser() if named else platformdirs.user_data_path("sketchseek") / "models"
+    try:
+        return Path(named).expanduser() if named else platformdirs.user_data_path("sketchseek") / "models"
+    except RuntimeError:  # "~somebody" who has no home
+        raise SketchseekError(f"SKETCHSEEK_MODELS is {named}, whose home is unknown: name a folder") from None
 
 
 def _record_path(spec: str) -> Path:
@@ -97,12 +100,14 @@ def _record_path(spec: str) -> Path:
 def recall(spec: str) -> Pin | None:
     """The state of a repository at its first download, as ``record`` noted it."""
     path = _record_path(spec)
-    if not path.is_file():
-        return None
     try:
+        if not path.is_file():
+            return None
         noted = json.loads(path.read_text(encoding="utf-8"))
         return Pin(str(noted["revision"]), {str(name): str(digest) for name, digest in noted["files"].items()})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except OSError as error:
+        raise SketchseekError(f"{path} cannot be read ({error.strerror}): set SKETCHSEEK_MODELS") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise SketchseekError(f"{path} is damaged: remove it, and {spec} is recorded anew") from None
 
 

@@ -1,6 +1,6 @@
 """A folder, a file, a folder of ours or a name on the hub -> the files of a backbone. Needs no torch."""
 
-from contextlib import suppress
+import os
 from pathlib import Path
 
 from sketchseek.clip.catalog import models_dir
@@ -8,15 +8,28 @@ from sketchseek.clip.fetch import fetch, is_hub_name
 from sketchseek.clip.files import BackboneFiles, files_in
 from sketchseek.errors import SketchseekError
 
-__all__ = ["find_backbone"]
+__all__ = ["existing", "find_backbone"]
+
+
+def existing(name_or_path: str | Path) -> Path | None:
+    """The file or folder that is meant, None where there is none; a sentence about one that may not be read."""
+    path = Path(name_or_path)
+    try:
+        path = path.expanduser()
+        if not path.exists():
+            return None
+    except RuntimeError:  # "~somebody" who has no home
+        return None
+    except OSError as error:
+        raise SketchseekError(f"{path} cannot be opened as a model: {error.strerror}") from None
+    if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+        raise SketchseekError(f"{path} cannot be opened as a model: permission to read it is denied")
+    return path
 
 
 def find_backbone(name_or_path: str | Path, *, trust_pickle: bool = False) -> BackboneFiles:
     """What is meant: a path that exists, else a folder in ``models_dir``, else ``owner/model`` on the hub."""
-    path = Path(name_or_path)
-    with suppress(RuntimeError):  # "~somebody" who has no home
-        path = path.expanduser()
-    if path.exists():
+    if path := existing(name_or_path):
         return files_in(path, trust_pickle=trust_pickle)
     name = str(name_or_path)
     if name and Path(name).name == name and (models_dir() / name).is_dir():

@@ -41,6 +41,11 @@ def preprocessing_of(files: BackboneFiles, *, side: int) -> tuple[Preprocessing,
 
 def _transformers_fields(written: dict[str, Any]) -> dict[str, Any]:
     """The fields that a preprocessor_config.json sets; sizes were plain numbers once and are objects today."""
+    for step in ("do_resize", "do_rescale", "do_normalize"):
+        if not written.get(step, True):
+            raise SketchseekError(f"{step} is off")
+    if abs(written.get("rescale_factor", 1 / 255) * 255 - 1) > 1e-3:
+        raise SketchseekError(f"rescale_factor is {written['rescale_factor']}, not 1/255")
     size, crop = written.get("size", 224), written.get("crop_size", written.get("size", 224))
     shorter = size.get("shortest_edge", size.get("height")) if isinstance(size, dict) else size
     square = crop.get("height", crop.get("shortest_edge")) if isinstance(crop, dict) else crop

@@ -1,6 +1,5 @@
 """A backbone from its files: read safely, checked name by name and shape by shape, frozen, fp32, on the CPU."""
 
-import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,8 +35,9 @@ def read_backbone(files: BackboneFiles) -> Backbone:
     with torch.device("meta"):
         try:
             image, text = build_clip(config)
-        except (RuntimeError, KeyError, ArithmeticError) as error:  # an unknown activation, a size beyond everything
-            raise SketchseekError(f"{files.config} does not describe a CLIP: {error}") from None
+        except (RuntimeError, KeyError, TypeError, ArithmeticError) as error:  # an unknown activation, absurd sizes
+            reason = " ".join(str(error).split())[:200]
+            raise SketchseekError(f"{files.config} does not describe a CLIP: {reason}") from None
     photos, sketches = preprocessing_of(files, side=image.side)
     with torch.device("meta"):
         backbone = Backbone(image, text, words, photos=photos, sketches=sketches)
@@ -58,17 +58,19 @@ def _read_tensors(path: Path, *, pickled: bool) -> dict[str, Tensor]:
 
 def _unpickle(path: Path) -> dict[str, Tensor]:
     """A state dict out of a pickle, by a reader that runs no code from it."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
-                raise SketchseekError(
-                    f"{path} is a TorchScript program, which cannot be opened without running it:"
-                    " take the same weights as safetensors (openai/clip-vit-...), or save its state dict elsewhere"
-                )
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).strip().split("\n")[0]
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+                    raise SketchseekError(
+                        f"{path} is a TorchScript program, which cannot be opened without running it:"
+                        " take the same weights as safetensors (openai/clip-vit-...), or save its state dict elsewhere"
+                    )
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (SketchseekError, OSError):
+        raise
+    except Exception as error:  # damaged pickles and archives raise nearly everything
+        reason = " ".join(str(error).split(maxsplit=60)[:60]) or type(error).__name__
         raise SketchseekError(f"{path} holds more than plain tensors, or is damaged ({reason})") from None
     state = state.get("state_dict", state) if isinstance(state, dict) else state
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self, get_args
 
@@ -22,6 +21,7 @@ BLACK = (0, 0, 0)
 WHITE = (255, 255, 255)
 
 MAX_SIZE = 4096
+_LARGEST = 1e6  # of any number in a record; NaN is above every limit too
 _VERSION = 1  # goes up when a field is added, or when the same record would give other numbers
 
 
@@ -61,7 +61,7 @@ class Preprocessing:
         )
         mean, std = _triple(self.mean), _triple(self.std)
         _check(all(_is_number(x) for x in mean), "mean", self.mean, "three numbers")
-        _check(all(_is_number(x) and x > 0 for x in std), "std", self.std, "three numbers above 0")
+        _check(all(_is_number(x) and x >= 1 / _LARGEST for x in std), "std", self.std, "three numbers above 0")
         _check(
             _is_number(self.margin) and 0 <= self.margin < 0.5, "margin", self.margin, "a fraction from 0 to below 0.5"
         )
@@ -113,7 +113,7 @@ class Preprocessing:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
 
 
 def _is_whole(value: object) -> bool:

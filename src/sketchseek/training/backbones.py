@@ -4,22 +4,16 @@ import hashlib
 from dataclasses import replace
 
 from sketchseek.clip.backbone import Backbone
-from sketchseek.clip.find import find_backbone
-from sketchseek.clip.weights import read_backbone
+from sketchseek.clip.encoder import load_backbone
 from sketchseek.pictures.preprocessing import CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from sketchseek.training.recipe import Recipe
 
 STATISTICS = {"clip": (CLIP_MEAN, CLIP_STD), "imagenet": (IMAGENET_MEAN, IMAGENET_STD)}
 
 
-def load_backbone(name: str) -> Backbone:
-    """A folder, or a name as ``load_model`` takes it."""
-    return read_backbone(find_backbone(name))
-
-
-def open_backbone(recipe: Recipe) -> Backbone:
+def open_backbone(recipe: Recipe, *, trust_pickle: bool = False) -> Backbone:
     """The backbone the recipe names, on the CPU, with the recipe's way to compute and to prepare pictures."""
-    backbone = load_backbone(recipe.backbone)
+    backbone = load_backbone(recipe.backbone, trust_pickle=trust_pickle)
     for tower in (backbone.image, backbone.text):
         tower.checkpointing = recipe.checkpointing
     backbone.photos, backbone.sketches = normalised(backbone.photos, recipe), normalised(backbone.sketches, recipe)

@@ -86,11 +86,11 @@ class CategoryRunModel(RunModel):
         return RunModel(f"{self.name} ({name})", digest.hexdigest(), self._method, encode)
 
 
-def load_run(folder: Path, device: str | None = None) -> Model:
+def load_run(folder: Path, device: str | None = None, *, trust_pickle: bool = False) -> Model:
     """The model in a run folder: the best state so far, even while the training goes on."""
     recipe = read_recipe(folder / files.RECIPE)
     tensors, facts = load_adapter(folder / files.ADAPTER)
-    backbone = open_backbone(recipe)
+    backbone = open_backbone(recipe, trust_pickle=trust_pickle)
     if weights_identity(backbone) != facts.backbone:
         raise TrainingError(
             f"{folder} was trained on other weights than {recipe.backbone} has now: take those, or train again"

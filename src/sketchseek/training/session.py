@@ -43,8 +43,17 @@ class Outcome:
     was_finished: bool  # nothing was left to do
 
 
-def train(recipe: Recipe, folder: Path, *, resume: bool = False, progress: Progress | None = None) -> Outcome:
+def train(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    resume: bool = False,
+    trust_pickle: bool = False,
+    progress: Progress | None = None,
+) -> Outcome:
     """Train into ``folder``; with ``resume``, go on from the state in it, which the same recipe must have left.
+
+    ``trust_pickle``: a backbone whose weights are a pickle may be opened; no recipe can say so, since recipes travel.
 
     Under ``torchrun`` every process calls this, and the first one writes and tells.
     """
@@ -53,7 +62,7 @@ def train(recipe: Recipe, folder: Path, *, resume: bool = False, progress: Progr
         torch.set_num_threads(recipe.threads)
     with world_of(choose_device(recipe.device).type) as world:
         told = progress if progress is not None and world.leads else Silent()
-        training, dataset = _assemble(recipe, folder, resume, told, world)
+        training, dataset = _assemble(recipe, folder, resume, trust_pickle, told, world)
         was_finished = training.counters.step >= training.feed.timetable.steps
         if not was_finished:
             with stop_on_signals() as stop:
@@ -67,7 +76,9 @@ def train(recipe: Recipe, folder: Path, *, resume: bool = False, progress: Progr
     return Outcome(folder, training.feed.timetable.steps, best, trained, time.monotonic() - begun, was_finished)
 
 
-def _assemble(recipe: Recipe, folder: Path, resume: bool, progress: Progress, world: World) -> tuple[Training, Dataset]:
+def _assemble(
+    recipe: Recipe, folder: Path, resume: bool, trust_pickle: bool, progress: Progress, world: World
+) -> tuple[Training, Dataset]:
     """All parts of the training, where it left off; what can be refused cheaply is refused first."""
     _check_folder(recipe, folder, resume)
     world.wait()  # before the first one writes there
@@ -80,7 +91,7 @@ def _assemble(recipe: Recipe, folder: Path, resume: bool, progress: Progress, wo
     material = training_material(dataset, recipe)
     task = validation_task(dataset, recipe, material)
 
-    backbone = open_backbone(recipe)
+    backbone = open_backbone(recipe, trust_pickle=trust_pickle)
     identity = weights_identity(backbone)
     torch.manual_seed(recipe.seed)
     method = kind(backbone, material.words, recipe.setting, recipe.options).to(device)
