@@ -56,6 +56,7 @@ def corpus() -> dict[str, bytes]:
         "bilevel.png": saved(rgb.convert("1"), "PNG"),
         "grey16.png": saved(deep, "PNG"),
         "rgb16.png": png_of_16_bits(scene()),
+        "rgba16.png": png_of_16_bits(np.dstack([scene(), np.full((48, 64), 255, np.uint8)])),
         "rgb.webp": saved(rgb, "WEBP"),
         "rgba.webp": saved(rgba, "WEBP", lossless=True),
         "animated.webp": saved(rgb, "WEBP", save_all=True, append_images=[rgb.rotate(90), rgb.rotate(180)]),
@@ -68,6 +69,8 @@ def corpus() -> dict[str, bytes]:
         "cmyk.tiff": saved(rgb.convert("CMYK"), "TIFF"),
         "lab.tiff": saved(to_lab(rgb), "TIFF"),
         "grey16.tiff": saved(deep, "TIFF"),
+        "grey16-big-endian.tiff": saved(Image.frombytes("I;16B", (64, 48), np.asarray(deep, ">u2").tobytes()), "TIFF"),
+        "rgb16.tiff": tiff(64, 48, scene().astype("<u2") * 257),
         "float.tiff": saved(Image.fromarray(np.asarray(grey, np.float32) / 255), "TIFF"),
     }
     if features.check_module("avif"):
@@ -77,10 +80,10 @@ def corpus() -> dict[str, bytes]:
 
 def png_of_16_bits(pixels: NDArray[np.uint8]) -> bytes:
     """Pillow writes no colour PNG of 16 bits: by hand."""
-    height, width, _ = pixels.shape
+    height, width, channels = pixels.shape
     rows = (pixels.astype(">u2") * 257).astype(">u2")
     data = b"".join(b"\0" + row.tobytes() for row in rows)
-    return png(width, height, data, depth=16)
+    return png(width, height, data, depth=16, colour={3: 2, 4: 6}[channels])
 
 
 def png(width: int, height: int, data: bytes, *, depth: int = 8, colour: int = 2) -> bytes:
@@ -91,6 +94,22 @@ def png(width: int, height: int, data: bytes, *, depth: int = 8, colour: int = 2
 
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(data, 9)) + chunk(b"IEND", b"")
+
+
+def tiff(
+    width: int, height: int, pixels: NDArray[np.uint16] | None = None, tile: tuple[int, int] | None = None
+) -> bytes:
+    """A TIFF of 16 bits a channel in one strip, or of compressed grey tiles without content."""
+    data = pixels.astype("<u2").tobytes() if pixels is not None else bytes(1000)
+    entries = [(256, 4, 1, width), (257, 4, 1, height), (259, 3, 1, 8 if tile else 1), (262, 3, 1, 1 if tile else 2)]
+    if tile:
+        entries += [(258, 3, 1, 8), (277, 3, 1, 1), (322, 4, 1, tile[0]), (323, 4, 1, tile[1])]
+        entries += [(324, 4, 1, 1024), (325, 4, 1, len(data))]
+    else:
+        entries += [(258, 3, 3, 512), (277, 3, 1, 3), (273, 4, 1, 1024), (278, 4, 1, height), (279, 4, 1, len(data))]
+    rows = b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries))
+    head = b"II*\0" + struct.pack("<IH", 8, len(entries)) + rows + bytes(4)
+    return head.ljust(512, b"\0") + b"\x10\0" * 256 + data  # three times 16 bits stand at 512
 
 
 def svg(content: str, attributes: str = 'viewBox="0 0 100 60"') -> bytes:

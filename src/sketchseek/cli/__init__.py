@@ -4,6 +4,7 @@ stdout is data, stderr is talk. Exit codes: 0 done, 1 a mistake the message name
 """
 
 import sys
+import warnings
 from importlib import import_module
 
 import click
@@ -51,6 +52,7 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every mistake a user can mend ends in one sentence on stderr."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # about files with damaged metadata, which open all the same
     try:
         code = cli.main(args=arguments, prog_name="sketchseek", standalone_mode=False)
     except click.ClickException as error:

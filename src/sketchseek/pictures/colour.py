@@ -1,7 +1,6 @@
 """Any mode Pillow decodes to -> 8-bit sRGB, with or without transparency."""
 
 import io
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +12,10 @@ _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 def to_eight_bits(image: Image.Image) -> Image.Image:
     """Palettes, bilevel, 16-bit, 32-bit and float -> one of L, RGB, RGBA, CMYK, LAB, YCbCr, HSV."""
     if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))  # as Pillow does with 16 bits a colour
+        high = np.asarray(image).astype("<u2", copy=False).view(np.uint8)[:, 1::2]
+        return _with_info(Image.fromarray(high), image)  # as Pillow does with 16 bits a colour
     if image.mode in ("I", "F"):
-        return Image.fromarray(_scaled(np.asarray(image)))
+        return _with_info(Image.fromarray(_scaled(np.array(image, np.float32))), image)
     if image.mode in ("P", "PA", "LA", "La", "RGBa") or "transparency" in image.info:
         return image.convert("RGBA" if image.has_transparency_data else "RGB")
     if image.mode in ("1", "RGBX"):
@@ -41,13 +41,19 @@ def over_white(image: Image.Image) -> Image.Image:
     return paper
 
 
-def _scaled(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Whole numbers or floats of unknown range -> 0..255: white is the least usual full scale that holds them all."""
-    values = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+def _with_info(image: Image.Image, source: Image.Image) -> Image.Image:
+    image.info = source.info  # the colour profile is still needed
+    return image
+
+
+def _scaled(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Numbers of unknown range -> 0..255, in place: white is the least usual full scale that holds them all."""
+    np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     highest = float(values.max(initial=0.0))
     scales = (1.0, 255.0, 65535.0, float(2**31 - 1))
     white = next((scale for scale in scales if highest <= scale), highest)
-    return np.asarray((values * (255.0 / white)).round().clip(0, 255), dtype=np.uint8)
+    values *= 255.0 / white
+    return np.rint(values, out=values).clip(0, 255, out=values).astype(np.uint8)
 
 
 def _through_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
@@ -58,10 +64,11 @@ def _through_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            mode = _PROFILE_MODES.get(source.profile.xcolor_space.strip())
+            mode = None if _is_srgb(source) else _PROFILE_MODES.get(source.profile.xcolor_space.strip())
         except (OSError, ValueError, TypeError, ImageCms.PyCMSError):
             mode = None
-        if mode is not None and (mode == "CMYK") == (image.mode == "CMYK") and not _is_srgb(source):
+        # A profile of greys on a colour picture is a mistake of somebody's; one of colours on a grey picture works.
+        if mode == image.mode or (mode == "RGB" and image.mode != "CMYK"):
             return _transformed(image.convert(mode), source, mode) or image.convert("RGB")
     return image.convert("RGB")
 

@@ -9,7 +9,7 @@ from sketchseek.pictures.errors import PictureError
 from sketchseek.pictures.limits import check_size
 
 # LibRaw's code for how the camera was held -> EXIF orientation.
-_FLIPS = {3: 3, 5: 8, 6: 6}
+_FLIPS = {1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
 
 
 def open_heif(stream: BinaryIO, name: str, max_pixels: int | None) -> Image.Image:

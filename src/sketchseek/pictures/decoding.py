@@ -17,28 +17,34 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from sketchseek.errors import SketchseekError
 from sketchseek.pictures.colour import to_eight_bits
 from sketchseek.pictures.containers import open_heif, raw_preview
 from sketchseek.pictures.errors import PictureError
 from sketchseek.pictures.limits import check_size
+from sketchseek.pictures.structure import check_structure
+
 
 # The plugins themselves, not Image.open: that would hold every caller to one limit that all of the process shares.
+class _Tiff(TiffImagePlugin.TiffImageFile):
+    def load_prepare(self) -> None:
+        if self._im is None:  # before Pillow holds it to that limit here as well
+            self.im = Image.new(self.mode, self._tile_size, None).im
+        super().load_prepare()
+
+
 _READERS: dict[str, Callable[[BinaryIO], Image.Image]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
     "PNG": PngImagePlugin.PngImageFile,
     "WEBP": WebPImagePlugin.WebPImageFile,
     "GIF": GifImagePlugin.GifImageFile,
     "BMP": BmpImagePlugin.BmpImageFile,
-    "TIFF": TiffImagePlugin.TiffImageFile,
+    "TIFF": _Tiff,
     "AVIF": AvifImagePlugin.AvifImageFile,
 }
 
 # How much larger than wanted a picture stays: the resize after it then filters nearly as if it had the full picture.
 _SPARE = 1.5
-
-# A baseline JPEG has one scan, a progressive one about ten; each costs a pass over the whole picture, so a small file
-# of hundreds would keep a processor busy for minutes.
-_MAX_SCANS = 100
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -70,28 +76,15 @@ def decode(stream: BinaryIO, kind: str, name: str, target: int | None, max_pixel
 
 
 def _opened(stream: BinaryIO, kind: str, name: str, target: int | None, max_pixels: int | None) -> Image.Image:
+    check_structure(stream, kind, name)
     image = _READERS[kind](stream)
     check_size(image.size, name, max_pixels)
-    if kind == "JPEG":
-        _check_scans(stream, name)
-        if target is not None:
-            # The decoder skips frequencies it would throw away: 1/2, 1/4 or 1/8 of the size at a fraction of the time.
-            # A square, since its shorter side decides, whichever way EXIF turns the picture later.
-            image.draft(None, (ceil(target * _SPARE), ceil(target * _SPARE)))
+    if kind == "JPEG" and target is not None:
+        # The decoder skips frequencies it would throw away: 1/2, 1/4 or 1/8 of the size at a fraction of the time.
+        # A square, since its shorter side decides, whichever way EXIF turns the picture later.
+        image.draft(None, (ceil(target * _SPARE), ceil(target * _SPARE)))
     image.load()
     return image
-
-
-def _check_scans(stream: BinaryIO, name: str) -> None:
-    position = stream.tell()
-    stream.seek(0)
-    scans, last = 0, b""
-    while scans <= _MAX_SCANS and (block := stream.read(1 << 20)):
-        scans += (last + block).count(b"\xff\xda")  # inside compressed data 0xff is always followed by 0
-        last = block[-1:]
-    stream.seek(position)
-    if scans > _MAX_SCANS:
-        raise PictureError(name, f"has more than {_MAX_SCANS} scans, which no camera and no program writes")
 
 
 def _shrunk(image: Image.Image, target: int | None) -> Image.Image:
@@ -126,14 +119,14 @@ def _told(name: str) -> Iterator[None]:
     """Whatever a decoder raises becomes one sentence: on hostile bytes they raise nearly everything."""
     try:
         yield
-    except PictureError:
+    except SketchseekError:  # said already
         raise
     except MemoryError:
         raise PictureError(name, "does not fit into memory") from None
     except Image.DecompressionBombError:
-        raise PictureError(name, "has more pixels than its format's decoder accepts") from None
+        raise PictureError(name, "has more pixels than its format's decoder accepts; save it as JPEG") from None
     except Exception as error:
-        raise PictureError(name, f"is damaged or cut short ({_first_line(error)})") from None
+        raise PictureError(name, f"is damaged or cut short, or of an unusual kind ({_first_line(error)})") from None
 
 
 def _first_line(error: Exception) -> str:

@@ -14,7 +14,7 @@ def pixel_limit() -> int:
     told = os.environ.get(VARIABLE)
     if told is None:
         return MAX_PIXELS
-    if not told.isdecimal() or int(told) == 0:
+    if not (told.isdecimal() and len(told) <= 18 and int(told) > 0):
         raise SketchseekError(f"{VARIABLE} is {told!r}: give a whole number of pixels, such as {MAX_PIXELS}")
     return int(told)
 

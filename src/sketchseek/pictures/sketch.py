@@ -12,8 +12,8 @@ from sketchseek.pictures.errors import PictureError
 from sketchseek.pictures.formats import HEAD_BYTES, kind_of, refusal
 from sketchseek.pictures.photo import flattened
 from sketchseek.pictures.sources import Source, name_of, opened, read_text, suffix_of
-from sketchseek.pictures.strokes import StrokeSketch, parse_strokes
-from sketchseek.pictures.svg import render_svg
+from sketchseek.pictures.strokes import MAX_STROKES_BYTES, StrokeSketch, parse_strokes
+from sketchseek.pictures.svg import MAX_SVG_BYTES, render_svg
 
 # Drawings are kept no larger than this needs: lines of a scan survive, a 50-megapixel sheet does not stay in memory.
 _TARGET = 1024
@@ -44,9 +44,9 @@ def load_sketch(source: Source, *, name: str | None = None, max_pixels: int | No
         if kind is None:
             raise PictureError(shown, refusal(head))
         if kind == "STROKES":
-            return parse_strokes(read_text(stream, shown), shown)
+            return parse_strokes(read_text(stream, shown, MAX_STROKES_BYTES), shown)
         if kind == "SVG":
-            image = render_svg(read_text(stream, shown), shown)
+            image = render_svg(read_text(stream, shown, MAX_SVG_BYTES), shown)
         else:
             image = decode(stream, kind, shown, _TARGET, max_pixels)
         return RasterSketch(on_white(image, shown))

@@ -13,7 +13,6 @@ from sketchseek.pictures.errors import PictureError
 Source = Path | str | bytes
 
 MAX_FILE_BYTES = 512 * 2**20
-MAX_TEXT_BYTES = 8 * 2**20
 
 # Without O_NONBLOCK, opening a pipe that took the file's place after the look at it would wait for a writer forever.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -30,7 +29,7 @@ _KINDS = {
 def name_of(source: Source, name: str | None) -> str:
     """What messages call the source."""
     if name is not None:
-        return name
+        return printable(name)
     return "picture" if isinstance(source, bytes) else printable(str(source))
 
 
@@ -50,7 +49,7 @@ def suffix_of(source: Source, name: str | None) -> str:
 def opened(source: Source, name: str) -> Iterator[BinaryIO]:
     """The source as a seekable stream at its start; a ``PictureError`` for anything but a plain file of sane size."""
     stream = io.BytesIO(source) if isinstance(source, bytes) else _open_file(source, name)
-    with stream:
+    with stream, _readable(name):
         size = stream.seek(0, os.SEEK_END)
         stream.seek(0)
         if size == 0:
@@ -62,15 +61,23 @@ def opened(source: Source, name: str) -> Iterator[BinaryIO]:
         yield stream
 
 
-def read_text(stream: BinaryIO, name: str) -> str:
-    """All of a small text file (SVG, JSON)."""
-    data = stream.read(MAX_TEXT_BYTES + 1)
-    if len(data) > MAX_TEXT_BYTES:
-        raise PictureError(name, f"is over the limit of {MAX_TEXT_BYTES // 2**20} MB for a drawing made of text")
+def read_text(stream: BinaryIO, name: str, limit: int) -> str:
+    """All of a text file (SVG, JSON) of up to ``limit`` bytes."""
+    data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise PictureError(name, f"is over the limit of {limit // 2**20} MB for a drawing made of text")
     try:
         return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError:
         raise PictureError(name, "is not text in UTF-8") from None
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:  # a disk or a network that fails halfway
+        raise PictureError(name, f"cannot be read ({error.strerror or error})") from None
 
 
 def _open_file(path: Path | str, name: str) -> BinaryIO:

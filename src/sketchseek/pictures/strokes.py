@@ -12,9 +12,17 @@ from PIL import Image, ImageDraw
 
 from sketchseek.pictures.errors import PictureError
 
-MAX_POINTS = 200_000
+MAX_STROKES_BYTES = 4 * 2**20
+MAX_POINTS = 50_000  # a pen that reports 120 a second draws for seven minutes
 MAX_COORDINATE = 1e6
 _OVERSAMPLING = 4  # Pillow draws lines with hard edges: drawn larger and averaged down they become smooth
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+_READER = json.JSONDecoder(parse_constant=_refuse)  # NaN and Infinity are no JSON
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +67,12 @@ def sketch_from_strokes(
 
 
 def parse_strokes(text: str, name: str) -> StrokeSketch:
-    """JSON ``[[xs, ys], ...]``, or QuickDraw's object with a ``drawing``, or ndjson, of which the first line counts."""
-    first = text.lstrip().partition("\n")[0]
+    """JSON ``[[xs, ys], ...]`` or QuickDraw's object with a ``drawing``; of many lines of them the first counts."""
+    text = text.lstrip()
     try:
-        found: Any = _json(first if first.lstrip().startswith("{") and first.rstrip().endswith("}") else text)
+        found, end = _READER.raw_decode(text)
+        if text[end:].partition("\n")[0].strip():
+            raise ValueError("more on the same line")
     except (ValueError, RecursionError):
         raise PictureError(name, "is not JSON strokes: [[xs, ys], ...], or an object with them as drawing") from None
     if isinstance(found, dict):
@@ -81,7 +91,7 @@ def render(
 ) -> NDArray[np.uint8]:
     """Black lines ``width`` px wide on white, RGB (height, width, 3); point p lands at p * scale + offset, in px."""
     # On a large sheet the lines are smooth enough with less, and the memory stays bounded.
-    factor = _OVERSAMPLING if max(size) <= 1024 else 1
+    factor = max(1, min(_OVERSAMPLING, 4096 // max(size)))
     image = Image.new("L", (size[0] * factor, size[1] * factor), 255)
     pen = ImageDraw.Draw(image)
     radius = max(width * factor / 2, 1)  # thinner would leave gaps
@@ -90,18 +100,11 @@ def render(
         # What lies far outside is drawn nearer, still outside: Pillow walks along every pixel of a line.
         points = points.clip(-2 * max(image.size), 3 * max(image.size))
         if len(points) > 1:
-            pen.line([(x, y) for x, y in points], fill=0, width=max(1, round(2 * radius)), joint="curve")
+            pen.line([(x, y) for x, y in points], fill=0, width=max(1, round(2 * radius)))
         for x, y in points:  # round ends and joints, and a dot for a single point
             pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=0)
     smooth = image.reduce(factor) if factor > 1 else image
     return np.asarray(smooth.convert("RGB"), dtype=np.uint8)
-
-
-def _json(text: str) -> Any:
-    def refuse(constant: str) -> None:
-        raise ValueError(constant)
-
-    return json.loads(text, parse_constant=refuse)
 
 
 def _is_number(value: Any) -> bool:

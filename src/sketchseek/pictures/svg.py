@@ -17,6 +17,7 @@ from PIL import Image
 from sketchseek.pictures.errors import PictureError
 
 SIDE = 1024  # px of the longer side of the rendered sheet
+MAX_SVG_BYTES = 8 * 2**20
 MAX_ELEMENTS = 20_000
 SECONDS = 5  # on a machine that is not busy a drawing takes milliseconds
 _MEMORY = 1 << 30
@@ -25,6 +26,7 @@ _CHILD = """
 import sys
 try:
     import resource
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[3]), int(sys.argv[3])))
     resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[4]), int(sys.argv[4])))
 except (ImportError, ValueError, OSError):
@@ -72,7 +74,7 @@ def render_svg(text: str, name: str) -> Image.Image:
 def _inspect(text: str, name: str) -> None:
     """Refuse what would reach outside the document, or unfold in memory, before the renderer sees it."""
     inspector = _Inspector(name)
-    parser = expat.ParserCreate()
+    parser = expat.ParserCreate("utf-8")  # whatever the document declares: it is decoded already
     parser.StartElementHandler = inspector.start
     parser.EndElementHandler = inspector.end
     parser.CharacterDataHandler = inspector.text
