@@ -1,13 +1,13 @@
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from transformers import CLIPConfig
 
-from sketchseek.clip.backbone import Backbone
+from sketchseek.clip.backbone import Backbone, build_clip
 from sketchseek.clip.files import files_in
 from sketchseek.clip.weights import read_backbone
 from sketchseek.methods.method import Batch, Method, Setting
@@ -73,12 +73,48 @@ def batch_for(category_batch: Batch, fine_batch: Batch, pure_batch: Batch) -> Ca
     return choose
 
 
-@pytest.fixture(scope="session")
-def as_double() -> Callable[[Batch], Batch]:
-    """The same batch in float64."""
-    return lambda batch: replace(
-        batch,
-        sketches=batch.sketches.double(),
-        positives=batch.positives.double(),
-        negatives=batch.negatives.double(),
-    )
+@pytest.fixture
+def build_micro(_tiny: Backbone) -> Callable[..., Any]:
+    """As ``build``, in float64 and small enough to be written out by hand: 3x3 patches, 2 layers."""
+
+    def make(name: str, setting: Setting = "category", **options: Any) -> Method:
+        torch.manual_seed(0)
+        image = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+        text = image | {"hidden_size": 12, "vocab_size": _tiny.text.words.num_embeddings}
+        config = CLIPConfig(vision_config={**image, "image_size": 96}, text_config=text, projection_dim=8)
+        backbone = deepcopy(_tiny)
+        backbone.image, backbone.text = build_clip(config)
+        backbone.size = backbone.image.size
+        kind = method_class(name)
+        with torch.no_grad():
+            for parameter in backbone.parameters():
+                parameter.add_(0.3 * torch.randn_like(parameter))
+            method = kind(backbone, CLASSES, setting, kind.options_type(**options))
+            for parameter in method.parameters():  # away from zeros, ones and copies, so that no mix-up hides
+                parameter.add_(0.1 * torch.randn_like(parameter))
+        return method.double()
+
+    return make
+
+
+@pytest.fixture
+def micro_batch() -> Callable[..., Batch]:
+    """``micro_batch(labels)``: noise for ``build_micro``; negatives of the next class, or of the same."""
+
+    def make(labels: list[int], *, same_class: bool = False) -> Batch:
+        generator = torch.Generator().manual_seed(1)
+        sketches, positives, negatives = torch.randn(
+            3, len(labels), 3, 96, 96, generator=generator, dtype=torch.float64
+        ).unbind()
+        own = torch.tensor(labels)
+        return Batch(
+            sketches=sketches,
+            positives=positives,
+            negatives=negatives,
+            labels=own,
+            negative_labels=own if same_class else (own + 1) % len(CLASSES),
+            instances=torch.arange(len(labels)),
+            negative_instances=torch.arange(len(labels)) + len(labels),
+        )
+
+    return make

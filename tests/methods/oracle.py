@@ -33,12 +33,12 @@ def slow_layer(layer, x, norms=None, side=None, causal=False):
     heads, size = attention.num_heads, x.shape[1] // attention.num_heads
     mixed = []
     for i in range(len(x)):
-        seen = range(i + 1) if causal else range(len(x))
+        seen = slice(0, i + 1 if causal else len(x))
         parts = []
         for head in range(heads):
             at = slice(head * size, (head + 1) * size)
-            powers = [torch.exp(q[i, at] @ k[j, at] / math.sqrt(size)) for j in seen]
-            parts.append(sum(p * v[j, at] for p, j in zip(powers, seen, strict=True)) / sum(powers))
+            powers = torch.exp((k[seen, at] * q[i, at]).sum(dim=1) / math.sqrt(size))
+            parts.append((powers.unsqueeze(1) * v[seen, at]).sum(dim=0) / powers.sum())
         mixed.append(torch.cat(parts))
     x2 = x + linear(torch.stack(mixed), attention.out_proj)
     hidden = linear(layer_norm(x2, norm2), layer.mlp.fc1)

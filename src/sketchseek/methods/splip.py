@@ -179,11 +179,12 @@ class Splip(Method):
 
     def _lasting_prompts(self, modality: Modality) -> dict[int, Tensor]:
         """The image prompts that T's moving average makes; computed once while nothing is trained."""
-        if modality in self._prepared:
+        lasts = not self.training and not torch.is_grad_enabled()
+        if lasts and modality in self._prepared:
             return self._prepared[modality]
         _, states = self.read_classes(self.mean_words[MODALITIES.index(modality)], modality)
         prompts = self.image_prompts(states, modality)
-        if not self.training and not torch.is_grad_enabled():
+        if lasts:
             self._prepared[modality] = prompts
         return prompts
 
