@@ -50,7 +50,7 @@ bench: dev  ## run every benchmark and print its table
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 docs: dev  ## write the commands' --help into docs/cli.md
-	@$(BIN)/python -m tests.cli.help_page > docs/cli.md
+	@$(BIN)/python -m tests.cli.help_page > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
 
 wheel: $(BIN)/python  ## build the wheel into dist/
 	@$(PIP) build
