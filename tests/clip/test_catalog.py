@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sketchseek import load_model
-from sketchseek.clip.catalog import Pin, list_backbones, models_dir, published, recall, record
+from sketchseek.clip.catalog import Pin, list_backbones, models_dir, published, recall, record, shipped
 from sketchseek.clip.fetch import is_hub_name
 from sketchseek.clip.find import find_backbone
 from sketchseek.errors import SketchseekError
@@ -36,8 +36,8 @@ def test_pins_are_whole_hashes() -> None:
 
 
 def test_nothing_is_here_on_a_fresh_machine(models: Path) -> None:
-    assert [line.name for line in list_backbones()] == list(published())
-    assert not any(line.here or line.path for line in list_backbones())
+    assert [line.name for line in list_backbones()] == [*sorted(shipped()), *published()]
+    assert not any(line.here or line.path for line in list_backbones() if line.kind != "shipped")
     assert not models.exists()  # looking makes nothing
 
 
@@ -47,9 +47,9 @@ def test_what_lies_in_the_hubs_cache_is_here(tmp_path: Path, tiny_clip_folder: P
     snapshot = tmp_path / "hub" / "models--openai--clip-vit-base-patch32" / "snapshots" / str(revision)
     snapshot.mkdir(parents=True)
     shutil.copy(tiny_clip_folder / "config.json", snapshot)
-    assert not any(line.here for line in list_backbones())  # a part of it is not enough
+    assert not any(line.here for line in list_backbones() if line.kind != "shipped")  # a part of it is not enough
     shutil.copytree(tiny_clip_folder, snapshot, dirs_exist_ok=True)
-    (line,) = (line for line in list_backbones() if line.here)
+    (line,) = (line for line in list_backbones() if line.here and line.kind != "shipped")
     assert (line.name, line.path, line.pinned) == (name, snapshot, True)
     assert line.bytes == sum(path.stat().st_size for path in snapshot.iterdir())
     with pytest.raises(SketchseekError, match="SHA-256"):
@@ -59,7 +59,7 @@ def test_what_lies_in_the_hubs_cache_is_here(tmp_path: Path, tiny_clip_folder: P
 def test_folders_in_the_models_directory_are_listed_and_found_by_name(models: Path, tiny_clip_folder: Path) -> None:
     shutil.copytree(tiny_clip_folder, models / "mine")
     (models / "something-else").mkdir()
-    (line,) = (line for line in list_backbones() if line.here)
+    (line,) = (line for line in list_backbones() if line.here and line.kind != "shipped")
     assert (line.name, line.kind, line.path) == ("mine", "folder", models / "mine")
     assert find_backbone("mine").name == "mine"
 

@@ -13,10 +13,21 @@ from urllib.parse import quote, unquote
 
 import platformdirs
 
-from sketchseek.clip.files import BackboneFiles, arrange, files_in
+from sketchseek.clip.files import BackboneFiles, arrange, files_in, read_json
 from sketchseek.errors import SketchseekError
 
-__all__ = ["Listed", "Pin", "Published", "cached", "list_backbones", "models_dir", "published", "recall", "record"]
+__all__ = [
+    "Listed",
+    "Pin",
+    "Published",
+    "cached",
+    "list_backbones",
+    "models_dir",
+    "published",
+    "recall",
+    "record",
+    "shipped",
+]
 
 _USUAL_FILES = ("model.safetensors", "config.json", "tokenizer.json", "preprocessor_config.json")
 
@@ -49,7 +60,7 @@ class Listed:
     """
 
     name: str
-    kind: Literal["published", "fetched", "folder"]
+    kind: Literal["shipped", "published", "fetched", "folder"]
     about: str
     licence: str
     here: bool
@@ -82,6 +93,12 @@ def _published(name: str, table: dict[str, str | int | list[str]]) -> Published:
 def _list(value: str | int | list[str]) -> list[str]:
     assert isinstance(value, list)
     return value
+
+
+@cache
+def shipped() -> dict[str, Path]:
+    """The backbones inside this package: name -> folder."""
+    return {path.parent.name: path.parent for path in Path(str(files("sketchseek"))).glob("models/*/config.json")}
 
 
 def models_dir() -> Path:
@@ -134,8 +151,9 @@ def cached(spec: str, pin: Pin) -> BackboneFiles | None:
 
 
 def list_backbones() -> list[Listed]:
-    """The published backbones, others that were fetched by name, and the folders in ``models_dir``."""
-    listed = [_line(entry) for entry in published().values()]
+    """What ships, the published backbones, others that were fetched by name, and the folders in ``models_dir``."""
+    listed = [_shipped_line(name, files_in(folder, name=name)) for name, folder in sorted(shipped().items())]
+    listed += [_line(entry) for entry in published().values()]
     for path in sorted(_record_path("").parent.glob("*.json")):
         spec = unquote(path.stem)
         if spec not in published() and (pin := recall(spec)) and (here := cached(spec, pin)):
@@ -147,6 +165,20 @@ def list_backbones() -> list[Listed]:
             continue  # models of other kinds lie here too
         listed.append(Listed(folder.name, "folder", "", "", True, folder, found.bytes, pinned=False))
     return listed
+
+
+def _shipped_line(name: str, found: BackboneFiles) -> Listed:
+    about = read_json(found.config) if found.config else {}
+    return Listed(
+        name,
+        "shipped",
+        str(about.get("about", "")),
+        str(about.get("licence", "")),
+        True,
+        found.folder,
+        found.bytes,
+        pinned=True,
+    )
 
 
 def _line(entry: Published) -> Listed:

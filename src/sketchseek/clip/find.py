@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from sketchseek.clip.catalog import models_dir
+from sketchseek.clip.catalog import models_dir, shipped
 from sketchseek.clip.fetch import fetch, is_hub_name
 from sketchseek.clip.files import BackboneFiles, files_in
 from sketchseek.errors import SketchseekError
@@ -28,10 +28,12 @@ def existing(name_or_path: str | Path) -> Path | None:
 
 
 def find_backbone(name_or_path: str | Path, *, trust_pickle: bool = False) -> BackboneFiles:
-    """What is meant: a path that exists, else a folder in ``models_dir``, else ``owner/model`` on the hub."""
+    """What is meant: what ships, else a path that exists, a folder in ``models_dir``, ``owner/model`` on the hub."""
+    name = str(name_or_path)
+    if name in shipped():
+        return files_in(shipped()[name], name=name)
     if path := existing(name_or_path):
         return files_in(path, trust_pickle=trust_pickle)
-    name = str(name_or_path)
     if name and Path(name).name == name and (models_dir() / name).is_dir():
         return files_in(models_dir() / name, name=name, trust_pickle=trust_pickle)
     if is_hub_name(name):

@@ -14,9 +14,11 @@ from transformers import CLIPConfig
 from sketchseek.clip.backbone import Backbone, build_clip
 from sketchseek.clip.files import BackboneFiles, read_json
 from sketchseek.clip.layouts import config_from_shapes, is_openai, layer_counts, to_ours
+from sketchseek.clip.lite import MODEL_TYPE, build_lite
 from sketchseek.clip.preparation import preprocessing_of
 from sketchseek.clip.words import Words
 from sketchseek.errors import SketchseekError
+from sketchseek.pictures import Preprocessing
 
 __all__ = ["read_backbone"]
 
@@ -26,6 +28,9 @@ def read_backbone(files: BackboneFiles) -> Backbone:
     state: dict[str, Tensor] = {}
     for path in files.weights:
         state |= _read_tensors(path, pickled=files.pickled)
+    written = {} if files.config is None else read_json(files.config)
+    if written.get("model_type") == MODEL_TYPE:
+        return _read_lite(files, written, state)
     ours = to_ours(state)
     config = _config(files, state, ours)
     _check_layers(files, config, ours)
@@ -44,6 +49,24 @@ def read_backbone(files: BackboneFiles) -> Backbone:
     _check_tensors(files, backbone, ours)
     backbone.load_state_dict({name: tensor.float() for name, tensor in ours.items()}, assign=True)
     image.stem.position_ids = torch.arange(1 + image.grid**2).expand(1, -1)  # a buffer that no checkpoint holds
+    return backbone.requires_grad_(False).eval()
+
+
+def _read_lite(files: BackboneFiles, written: dict[str, Any], state: Mapping[str, Tensor]) -> Backbone:
+    """Our own small backbone: its tensors have our names already, its pictures records of their own."""
+    try:
+        with torch.device("meta"):
+            image, text = build_lite(written)
+        words = Words(files.tokenizer, context=text.context, vocabulary=text.words.num_embeddings)
+        records = written["preprocessing"]
+        photos, sketches = (Preprocessing.from_json(records[name]) for name in ("photos", "sketches"))
+    except (KeyError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SketchseekError(f"{files.config} does not describe a lite backbone: {reason}") from None
+    with torch.device("meta"):
+        backbone = Backbone(image, text, words, photos=photos, sketches=sketches)
+    _check_tensors(files, backbone, state)
+    backbone.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)
     return backbone.requires_grad_(False).eval()
 
 

@@ -1,0 +1,144 @@
+"""Every picture the lite backbone learns from or is validated on, with its class, its photo and its part.
+
+Unseen classes are never listed; validation classes only as ``val``.
+"""
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from sketchseek.clip.words import spell
+from sketchseek.pictures import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Preprocessing,
+    RasterSketch,
+    Sketch,
+    load_photo,
+    load_sketch,
+)
+
+PHOTOS = Preprocessing(fit="squash", mean=IMAGENET_MEAN, std=IMAGENET_STD)
+SKETCHES = Preprocessing(fit="pad", fill=(255, 255, 255), placement="ink", mean=IMAGENET_MEAN, std=IMAGENET_STD)
+
+# Names that mean one thing, or that no English speaker would write.
+_SAME = {
+    "car (sedan)": "car", "motorbike": "motorcycle", "motorbikes": "motorcycle", "airplanes": "airplane",
+    "faces easy": "face", "cellphone": "cell phone", "car side": "car", "crocodilian": "crocodile",
+    "crocodile head": "crocodile", "cougar body": "cougar", "cougar face": "cougar", "headphone": "headphones",
+    "binocular": "binoculars", "grand piano": "piano", "water lilly": "water lily", "watch": "wristwatch",
+    "hermit crab": "hermit crab", "racket": "tennis racquet", "teddy-bear": "teddy bear", "ray": "stingray",
+    "sea horse": "seahorse", "dollar bill": "dollar bill", "hotdog": "hot dog", "bass": "fish",
+}  # fmt: skip
+
+
+def plain_name(folder: str) -> str:
+    """A data set's class name -> the words people use."""
+    name = spell(folder).lower().removeprefix("the ")
+    return _SAME.get(name, name)
+
+
+@dataclass(frozen=True)
+class Item:
+    """``kind``: photo, sketch, word (a row of words.npz) or line (drawn from the photo at ``source``).
+
+    ``about``: the source of the photo a drawing shows, or its own for a photo; drawings without a photo have none.
+    ``sort``: the data set, for balance in a batch.
+    """
+
+    kind: str
+    source: str
+    name: str | None
+    about: str | None
+    sort: str
+    part: str
+
+
+def list_items(root: Path) -> list[Item]:
+    """All of them, in a fixed order."""
+    items: list[Item] = []
+
+    def add_photo(source: str, name: str | None, sort: str, part: str) -> None:
+        items.append(Item("photo", source, name, source, sort, part))
+        if part == "train":
+            items.append(Item("line", source, name, source, f"{sort}-lines", part))
+
+    parts = _parts(root / "sketchy")
+    for path in sorted((root / "sketchy/photo").glob("*/*.jpg")):
+        if part := parts.get(path.parent.name):
+            add_photo(_relative(root, path), plain_name(path.parent.name), "sketchy", part)
+    for row in _rows(root / "sketchy/pairs.csv"):
+        if part := parts.get(row["class"]):
+            sketch, photo = f"sketchy/{row['sketch']}", f"sketchy/{row['photo']}"
+            items.append(Item("sketch", sketch, plain_name(row["class"]), photo, "sketchy", part))
+
+    parts = _parts(root / "quickdraw")
+    held = {plain_name(name) for folder in ("sketchy", "quickdraw") for name in _held_out(root / folder)}
+    for path in sorted((root / "quickdraw").glob("*/*/*")):
+        part = parts.get(path.parent.name)
+        if part == "train" and plain_name(path.parent.name) in held:
+            continue
+        if part and path.suffix == ".jpg":
+            add_photo(_relative(root, path), plain_name(path.parent.name), "quickdraw", part)
+        elif part:
+            items.append(Item("sketch", _relative(root, path), plain_name(path.parent.name), None, "quickdraw", part))
+    words = np.load(root / "quickdraw/words.npz")
+    for number, label in enumerate(words["labels"]):
+        if (name := plain_name(str(words["names"][label]))) not in held:
+            items.append(Item("word", str(number), name, None, "words", "train"))
+
+    for folder in ("shoes", "contours"):
+        rows = [row for row in _rows(root / folder / "pairs.csv") if row["split"] == "train"]
+        name = "shoe" if folder == "shoes" and "shoe" not in held else None
+        for photo in sorted({row["photo"] for row in rows}):
+            add_photo(f"{folder}/{photo}", name, folder, "train")
+        items += [
+            Item("sketch", f"{folder}/{row['sketch']}", name, f"{folder}/{row['photo']}", folder, "train")
+            for row in rows
+        ]
+    for path in sorted((root / "photos").glob("*/*")):
+        name = plain_name(path.parent.name)
+        if path.is_file() and name not in held:
+            add_photo(_relative(root, path), name, "photos", "train")
+    return items
+
+
+class Opener:
+    """Opens what an item names, as ``pictures`` opens it for search."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.words = np.load(root / "quickdraw/words.npz")["drawings"]
+
+    def __call__(self, item: Item) -> "np.ndarray | Sketch":
+        if item.kind == "word":
+            drawing = Image.fromarray(self.words[int(item.source)]).convert("RGB")
+            return RasterSketch(np.asarray(drawing, dtype=np.uint8))
+        path = self.root / item.source
+        return load_sketch(path) if item.kind == "sketch" else load_photo(path)
+
+
+def _relative(root: Path, path: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _splits(folder: Path) -> dict[str, list[str]]:
+    splits: dict[str, list[str]] = json.loads((folder / "splits.json").read_text(encoding="utf-8"))
+    return splits
+
+
+def _parts(folder: Path) -> dict[str, str]:
+    return {name: part for part in ("train", "val") for name in _splits(folder)[part]}
+
+
+def _held_out(folder: Path) -> list[str]:
+    return [name for part, names in _splits(folder).items() if part != "train" for name in names]

@@ -1,0 +1,124 @@
+"""Train the text tower to say where words lie in the space of pictures; run again after more image training.
+
+    python pretraining/train_text.py RUN --steps 600
+
+Vocabulary: the classes of the pictures, and the nouns of which ImageNet has many photos. The place of a noun without
+pictures is what ``train_image.py`` learned of meanings. Continues from ``RUN/text.safetensors`` where there is one.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from imagenet import class_synsets, common_synsets, synsets
+from meaning import meanings
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from torch import Tensor
+from torch.nn.functional import normalize
+from train_image import CONFIG
+
+from sketchseek.clip.lite import build_lite
+from sketchseek.clip.words import Words
+
+TEMPLATES = (
+    "{}", "a {}", "the {}", "a photo of a {}", "a picture of a {}", "a photo of the {}", "an image of a {}",
+    "a sketch of a {}", "a drawing of a {}", "a line drawing of a {}", "a doodle of a {}", "two {}s", "{} in a photo",
+)  # fmt: skip
+SOS, EOS = "<|startoftext|>", "<|endoftext|>"
+
+
+def new_tokenizer(texts: list[str], vocabulary: int) -> Tokenizer:
+    """Byte-level BPE of lower-cased English, framed as CLIP frames its texts."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    tokenizer.train_from_iterator(
+        texts, trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=[SOS, EOS], initial_alphabet=alphabet)
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{SOS} $A {EOS}", special_tokens=[(SOS, tokenizer.token_to_id(SOS)), (EOS, tokenizer.token_to_id(EOS))]
+    )
+    return tokenizer
+
+
+def vocabulary_of(run: Path) -> tuple[list[str], Tensor, Tensor]:
+    """Words, their meanings (n, 384), and their rows of the offsets, -1 where they have none; meanings are kept."""
+    names: list[str] = json.loads((run / "names.json").read_text())
+    lemmas, first = synsets(), class_synsets()
+    owner = {name: 1000 + number for number, name in enumerate(names)}
+    for row, synset in enumerate(first):
+        for word in lemmas[synset][:2]:
+            owner.setdefault(word.lower(), row)
+    for synset in common_synsets():
+        owner.setdefault(lemmas[synset][0].lower(), -1)
+    words = list(owner)
+    kept = run / "vocabulary.safetensors"
+    if not kept.exists():
+        save_file({"meanings": meanings([f"a photo of a {word}" for word in words])}, kept)
+    return words, load_file(kept)["meanings"], torch.tensor(list(owner.values()))
+
+
+def places_of(run: Path, found: Tensor, owners: Tensor) -> Tensor:
+    """Where words belong in the space of pictures, by the averaged student: unit rows (n, size)."""
+    state = torch.load(run / "state.pt", weights_only=True)["averaged"]
+    weight, bias = state["to_places.weight"], state["to_places.bias"]
+    places = found @ weight.T + bias
+    known = owners >= 0
+    rows = owners[known]
+    places[known] = state["meaning"][rows] @ weight.T + bias + state["offsets"][rows]
+    return normalize(places, dim=1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--steps", type=int, default=600)
+    options = parser.parse_args()
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    dice = np.random.default_rng(0)
+    words, found, owners = vocabulary_of(options.run)
+    places = places_of(options.run, found, owners)
+    corpus = [template.replace("{}", word) for word in words for template in TEMPLATES[:3]] + [*TEMPLATES] * 50
+    tokenizer = new_tokenizer(corpus, CONFIG["text"]["vocabulary"])
+    tokenizer.save(str(options.run / "tokenizer.json"))
+    reader = Words(
+        options.run / "tokenizer.json", context=CONFIG["text"]["context"], vocabulary=CONFIG["text"]["vocabulary"]
+    )
+    tower = build_lite(CONFIG)[1]
+    torch.nn.init.normal_(tower.words.weight, std=0.02)
+    torch.nn.init.normal_(tower.positions.weight, std=0.01)
+    kept = options.run / "text.safetensors"
+    if kept.exists():
+        tower.load_state_dict(load_file(kept))
+    known = np.flatnonzero(owners.numpy() >= 0)
+    optimiser = torch.optim.AdamW(tower.parameters(), lr=1e-3, weight_decay=1e-3)
+    schedule: Any = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1.5e-3, total_steps=options.steps, pct_start=0.1)
+    for step in range(options.steps):
+        rows = np.concatenate((dice.choice(known, 96), dice.integers(0, len(words), 160)))
+        texts = [TEMPLATES[dice.integers(len(TEMPLATES))].replace("{}", words[row]) for row in rows]
+        tokens = reader(texts)
+        with torch.autocast("cpu", torch.bfloat16):
+            said = tower(tokens.ids, tokens.ends)
+        cosine = (normalize(said.float(), dim=1) * places[rows]).sum(1)
+        loss = (1 - cosine).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        if step % 50 == 0 or step == options.steps - 1:
+            print(
+                json.dumps({"step": step, "cosine": [round(float(c.mean()), 3) for c in (cosine[:96], cosine[96:])]}),
+                flush=True,
+            )
+    save_file({name: value.contiguous() for name, value in tower.state_dict().items()}, kept)
+
+
+if __name__ == "__main__":
+    main()

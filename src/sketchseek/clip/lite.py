@@ -1,0 +1,128 @@
+"""The small backbone that ships with the package: a convolutional stem, a short transformer, a short text tower."""
+
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad, relu6
+
+from sketchseek.clip.layers import new_layer
+from sketchseek.clip.towers import ImageTower, TextTower
+
+__all__ = ["MODEL_TYPE", "LiteStem", "build_lite"]
+
+MODEL_TYPE = "sketchseek-lite"  # what config.json says
+
+# EfficientNet-Lite0: blocks in the stage, kernel, stride of the first block, expansion, channels out.
+_STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+_FIRST, _HEAD = 32, 1280
+
+
+class SameConv(nn.Module):
+    """A convolution that keeps the size, or halves an even one; its batch norm is folded into weight and bias."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 1, *, stride: int = 1, groups: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2 if stride == 1 else 0, groups=groups)
+        # Halving pads one pixel less before than behind: so the ImageNet weights were trained.
+        before = (kernel - 2) // 2
+        self.edges = None if stride == 1 else (before, kernel - 2 - before) * 2
+
+    def forward(self, maps: Tensor) -> Tensor:
+        out: Tensor = self.conv(maps if self.edges is None else pad(maps, self.edges))
+        return out
+
+
+class Block(nn.Module):
+    """Widen each pixel, look around within each channel, narrow again; added to the input where the shapes agree."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        inner = inputs * expansion
+        self.expand = SameConv(inputs, inner) if expansion > 1 else None
+        self.depthwise = SameConv(inner, inner, kernel, stride=stride, groups=inner)
+        self.project = SameConv(inner, outputs)
+        self.adds = stride == 1 and inputs == outputs
+
+    def forward(self, maps: Tensor) -> Tensor:
+        inner = maps if self.expand is None else relu6(self.expand(maps))
+        out: Tensor = self.project(relu6(self.depthwise(inner)))
+        return maps + out if self.adds else out
+
+
+class LiteStem(nn.Module):
+    """Pixels (batch, 3, side, side) -> tokens (batch, 1 + grid * grid, width); one token stands for 32 x 32 pixels.
+
+    CLS enters as the mean of the grid, so that even a transformer that does nothing reads the pooled picture.
+    """
+
+    def __init__(self, *, grid: int, width: int) -> None:
+        super().__init__()
+        plan = [
+            (outputs, kernel, stride if number == 0 else 1, expansion)
+            for count, kernel, stride, expansion, outputs in _STAGES
+            for number in range(count)
+        ]
+        self.first = SameConv(3, _FIRST, 3, stride=2)
+        channels = [_FIRST, *(outputs for outputs, *_ in plan)]
+        self.blocks = nn.ModuleList(
+            Block(inputs, outputs, kernel, stride, expansion)
+            for (inputs, outputs), (_, kernel, stride, expansion) in zip(pairwise(channels), plan, strict=True)
+        )
+        self.head = SameConv(channels[-1], _HEAD)
+        self.to_width = nn.Linear(_HEAD, width)
+        self.positions = nn.Parameter(torch.zeros(1 + grid * grid, width))
+
+    def early(self, pixels: Tensor, blocks: int) -> Tensor:
+        """Pixels -> the maps that enter block number ``blocks``."""
+        maps: Tensor = relu6(self.first(pixels))
+        for block in self.blocks[:blocks]:
+            maps = block(maps)
+        return maps
+
+    def features(self, maps: Tensor, blocks: int) -> Tensor:
+        """The maps that enter block number ``blocks`` -> (batch, 1280, grid, grid)."""
+        for block in self.blocks[blocks:]:
+            maps = block(maps)
+        return relu6(self.head(maps))
+
+    def tokens(self, features: Tensor) -> Tensor:
+        """Features (batch, 1280, grid, grid) -> tokens (batch, 1 + grid * grid, width)."""
+        patches = self.to_width(features.flatten(2).transpose(1, 2))
+        return torch.cat((patches.mean(dim=1, keepdim=True), patches), dim=1) + self.positions
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.tokens(self.features(self.early(pixels, 0), 0))
+
+
+def build_lite(config: dict[str, Any]) -> tuple[ImageTower, TextTower]:
+    """Towers with fresh weights, shaped as the ``config.json`` of a lite backbone says."""
+    image, text, size = config["image"], config["text"], config["size"]
+    width = image["width"]
+    image_tower = ImageTower(
+        stem=LiteStem(grid=image["side"] // 32, width=width),
+        grid=image["side"] // 32,
+        side=image["side"],
+        pre_norm=nn.LayerNorm(width),
+        layers=[new_layer(width, image["heads"], mlp_width=image["mlp_width"]) for _ in range(image["layers"])],
+        post_norm=nn.LayerNorm(width),
+        projection=nn.Linear(width, size, bias=False),
+    )
+    width = text["width"]
+    text_tower = TextTower(
+        words=nn.Embedding(text["vocabulary"], width),
+        positions=nn.Embedding(text["context"], width),
+        layers=[new_layer(width, text["heads"], mlp_width=text["mlp_width"]) for _ in range(text["layers"])],
+        post_norm=nn.LayerNorm(width),
+        projection=nn.Linear(width, size, bias=False),
+    )
+    return image_tower, text_tower
