@@ -33,7 +33,7 @@ def test_check_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert (code, err) == (0, "")
     assert f"{tmp_path}: custom, read as the layout simple\n" in out
     assert "2 classes, 5 photos, 4 sketches, 4 of them drawn from a photo that is here" in out
-    assert "1 files of 0 bytes, skipped: photo/cat/empty.jpg" in out
+    assert "files of 0 bytes, skipped (1): photo/cat/empty.jpg" in out
     assert "photo/cat/text.jpg (does not begin like a picture)" in out
     assert "published" in out
 
@@ -83,7 +83,7 @@ def test_names_that_no_terminal_can_show(tmp_path: Path, capsys: pytest.CaptureF
     code, out, _ = call(capsys, "check", str(tmp_path))
     assert code == 0
     assert "\x1b" not in out
-    assert "2 pictures that cannot be opened" in out
+    assert "pictures that cannot be opened; evaluating and training stop at them (2): " in out
     _, found = call_json(capsys, "check", str(tmp_path))
     assert found["problems"][0]["count"] == 2
 

@@ -114,6 +114,13 @@ def test_broken_pictures_stop_or_are_named(root, model, capsys) -> None:
     assert "left out of the gallery: 1 that cannot be opened: photo/cow/p2.png" in out
 
 
+def test_problems_of_the_dataset_are_pointed_to(root, model, capsys) -> None:
+    (root / "photo" / "cow" / "notes.txt").write_text("no picture")
+    assert "1 kind of problem with " in call(capsys, "--data", root, "--bootstrap", 0)[1]
+    (root / "photo" / "cow" / "p9.png").touch()
+    assert "2 kinds of problems with " in call(capsys, "--data", root, "--bootstrap", 0)[1]
+
+
 def test_cross_takes_a_source(root, model, capsys) -> None:
     cross = ("--data", root, "--protocol", "cross", "--classes", "all")
     out, _ = call(capsys, *cross, "--source", "tuberlin-30")

@@ -252,7 +252,7 @@ def test_problems_do_not_depend_on_the_order_they_were_met_in() -> None:
     back.extend(Kind.JUNK, reversed(names))
     assert forth.problems() == back.problems()
     assert forth.problems()[0] == Problem(Kind.JUNK, 20, tuple(names[:EXAMPLES]))
-    assert str(forth.problems()[0]) == "20 hidden and system files, skipped: 00, 01, 02, 03, 04, ..."
+    assert str(forth.problems()[0]) == "hidden and system files, skipped (20): 00, 01, 02, 03, 04, ..."
     assert set(MEANING) == set(Kind)
 
 

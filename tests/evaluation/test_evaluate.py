@@ -190,10 +190,18 @@ def test_skipped_pictures_are_named_and_not_counted(damaged) -> None:
     assert found["metrics"] == pytest.approx(slow_metrics(damaged, queries, photos, same_class, (100, 200)))
 
 
+def test_skipped_pictures_of_the_other_gallery_are_named_too(tmp_path: Path) -> None:
+    root = make_tree(tmp_path, ["cow", "door"], extended=2)
+    (root / "extended_photo/cow/p0.png").write_text("no picture")
+    found = run(open_dataset(root), Setting("zero-shot", "all"), Options(gallery="dedup", skip_broken=True)).to_json()
+    assert list(found["excluded"]["gallery"]) == ["extended_photo/cow/p0.png"]
+    assert (found["gallery"], found["other_gallery"]["gallery"]) == (8, 11)
+
+
 def test_sketches_of_a_skipped_photo_are_no_queries(damaged) -> None:
     found = run(damaged, Setting("fine-grained", "cow"), Options(skip_broken=True)).to_json()
     assert (found["queries"], found["queries_without_relevant"]) == (2, 2)  # sketches 0 and 3 draw photo 0
-    assert "2 queries have no right photo" in " ".join(found["notes"])
+    assert "2 queries without a right photo" in " ".join(found["notes"])
 
 
 def test_a_class_without_a_sketch_is_noted(tmp_path: Path) -> None:
@@ -201,7 +209,7 @@ def test_a_class_without_a_sketch_is_noted(tmp_path: Path) -> None:
     for file in (root / "sketch" / "door").iterdir():
         file.unlink()
     result = run(open_dataset(root), Setting("zero-shot", "cow,door"))
-    assert any("no query: door" in note for note in result.notes)
+    assert any("1 class without a query: door" in note for note in result.notes)
 
 
 def test_a_category_model_is_adapted_to_each_class_and_its_support_is_no_query(dataset) -> None:

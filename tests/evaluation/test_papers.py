@@ -23,6 +23,12 @@ def test_every_table_is_whole_and_of_a_split_and_a_protocol_we_have() -> None:
             assert all(number is None or (0 < number < 100 and not math.isnan(number)) for number in numbers)
 
 
+def test_accuracies_of_paired_sketches_never_stand_beside_hit_rates() -> None:
+    for table in paper_tables():
+        accuracies = [metric.startswith("Acc@") for metric in table.metrics]
+        assert accuracies == [table.protocol == "fine-grained"] * len(table.metrics), table.id
+
+
 def test_known_numbers_are_where_they_belong() -> None:
     tables = {table.id: dict(table.rows) for table in paper_tables()}
     assert tables["clip-at-sketchy-21"]["CLIP-AT"] == (72.3, 72.5)

@@ -87,6 +87,21 @@ def test_validation_classes_have_the_other_seen_ones_as_distractors() -> None:
     assert labels(task.gallery) == {"tree", "bat", "cow", "door"}
 
 
+def test_one_class_is_spoken_of_as_one() -> None:
+    task = build_task(OWN, Setting("generalized", "saw"), "zse")
+    assert task.sentences["queries"] == "all sketches of the 1 class"
+    assert task.sentences["gallery"].endswith("all photos of the 4 other seen classes")
+
+
+@pytest.mark.parametrize("mixture", ["ocean", "dr-clip"])
+def test_a_mixture_without_a_seen_class_is_refused(mixture) -> None:
+    few = dataset_of(
+        "custom", ["bat", "cow", "saw", "pear"], groups={"train": ["bat", "cow"], "unseen": ["saw", "pear"]}
+    )
+    with pytest.raises(DatasetError, match="a fifth of 2 classes is none"):
+        build_task(few, Setting("generalized", mixture=mixture), "zse")
+
+
 def test_generalized_without_seen_classes_is_refused() -> None:
     with pytest.raises(DatasetError, match="seen"):
         build_task(OWN, Setting("generalized", "seen"), "zse")

@@ -216,6 +216,7 @@ def papers_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sizes: tuple[in
 def test_paper_tables_that_cannot_be_compared_say_so(tmp_path, monkeypatch) -> None:
     page = papers_page(tmp_path, monkeypatch, None)
     assert "Not comparable: other gallery size (25 photos here, 17,101 there)." in page.text
+    assert "says nothing about the methods" in page.text
     assert "SpLIP (Singha et al., ECCV 2024)" in page.text
     assert "80.2" in page.text
     assert not page.all("tr", "ours")

@@ -12,6 +12,7 @@ import click
 
 from sketchseek.cli.output import print_json, print_table
 from sketchseek.cli.score import Cutoffs
+from sketchseek.words import counted
 
 if TYPE_CHECKING:
     from sketchseek.evaluation.evaluate import Evaluation
@@ -132,7 +133,8 @@ def command(
     options = Options(gallery, ks, bootstrap, skip_broken, transductive)
     dataset = open_dataset(data, as_name)
     if dataset.problems:
-        say(f"{len(dataset.problems)} kinds of problems with {data}: sketchseek datasets check names them")
+        kinds = counted(len(dataset.problems), "kind of problem", "kinds of problems")
+        say(f"{kinds} with {data}: sketchseek datasets check names them")
     model = load_model(model_name, device=device, trust_pickle=trust_pickle)
     folder = None if no_cache else cache or default_folder()
     with VectorCache(folder, say) as kept, progress() as watch:
@@ -184,7 +186,9 @@ def describe(result: "Evaluation") -> None:
     task = result.main.task
     sizes = task.sizes()
     name = f"{task.protocol} ({task.variant})" if task.variant else task.protocol
-    click.echo(f"{result.model['name']}, {result.dataset.name}, {name}, {_count(len(task.classes))}")
+    click.echo(
+        f"{result.model['name']}, {result.dataset.name}, {name}, {counted(len(task.classes), 'class', 'classes')}"
+    )
     if task.subset:
         click.echo(f"SUBSET {task.subset}: not the numbers of the whole protocol")
     others = f", {sizes['of_other_classes']} of them of other classes" if sizes["of_other_classes"] else ""
@@ -211,10 +215,6 @@ def describe(result: "Evaluation") -> None:
         header.append(f"{result.other.task.gallery_variant} ({len(result.other.task.gallery)} photos)")
         rows = [[*row, f"{other[name]:.4f}"] for row, name in zip(rows, chosen, strict=True)]
     print_table(rows, header)
-
-
-def _count(classes: int) -> str:
-    return "1 class" if classes == 1 else f"{classes} classes"
 
 
 def say(sentence: str) -> None:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sketchseek.cli.output import print_json, print_table
+from sketchseek.words import counted
 
 if TYPE_CHECKING:
     from sketchseek.evaluation.ranking import Ranks
     from sketchseek.evaluation.relevance import By
     from sketchseek.evaluation.vectors import VectorSet
-
-DEFAULT_KS = {"label": (100, 200), "instance": (1, 5, 10)}
 
 
 class Cutoffs(click.ParamType[tuple[int, ...]]):
@@ -69,6 +68,7 @@ def command(
     """
     if within_class and by == "label":
         raise click.UsageError("--within-class needs --by instance: by label, every photo of the class is right")
+    from sketchseek.evaluation.metrics import DEFAULT_KS
     from sketchseek.evaluation.vectors import check_pair, load_vectors
 
     sketches, photos = load_vectors(queries), load_vectors(gallery)
@@ -129,14 +129,16 @@ def result(
 
 def describe(found: dict[str, Any]) -> None:
     """The result for people."""
-    scope = "photos, each within its class" if found["within_class"] else "photos"
+    scope = ", each within its class" if found["within_class"] else ""
     right = "the paired photo" if found["by"] == "instance" else "photos of its class"
     click.echo(
-        f"{found['queries']} queries of {found['classes']} classes against {found['gallery']} {scope};"
+        f"{counted(found['queries'], 'query', 'queries')} of {counted(found['classes'], 'class', 'classes')}"
+        f" against {counted(found['gallery'], 'photo')}{scope};"
         f" right: {right}; ties {found['ties']}; {found['seconds']} s"
     )
     if found["queries_without_relevant"]:
-        click.echo(f"left out: {found['queries_without_relevant']} queries without a right photo in the gallery")
+        left_out = counted(found["queries_without_relevant"], "query", "queries")
+        click.echo(f"left out: {left_out} without a right photo in the gallery")
     intervals = found.get("intervals")
     header = ["metric", "mean", *(["95% from", "to"] if intervals else [])]
     rows = [

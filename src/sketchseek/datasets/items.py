@@ -116,7 +116,7 @@ class Problem:
 
     def __str__(self) -> str:
         more = ", ..." if self.count > len(self.examples) else ""
-        return f"{self.count} {MEANING[self.kind]}: {', '.join(self.examples)}{more}"
+        return f"{MEANING[self.kind]} ({self.count}): {', '.join(self.examples)}{more}"
 
 
 class ProblemLog:

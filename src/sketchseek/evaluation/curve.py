@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from sketchseek.evaluation.metrics import best_from_here_on
 from sketchseek.evaluation.ranking import Ranks
 
 RECALLS = tuple(step / 10 for step in range(11))
@@ -14,11 +15,8 @@ def interpolated_precision(ranks: NDArray[np.integer]) -> NDArray[np.float64]:
     """Per query (n, 11): the best precision at any recall of at least 0, 0.1, ..., 1; ``ranks`` (n, R) ascend."""
     relevant = ranks.shape[1]
     precision = np.arange(1, relevant + 1) / ranks
-    best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    needed = np.maximum(
-        1, (np.arange(11) * relevant + 9) // 10
-    )  # how many must be found for each recall, in whole numbers
-    return np.asarray(best[:, needed - 1])
+    needed = np.maximum(1, (np.arange(11) * relevant + 9) // 10)  # found at each recall, in whole numbers
+    return np.asarray(best_from_here_on(precision)[:, needed - 1])
 
 
 class CurveOf:

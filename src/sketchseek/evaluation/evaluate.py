@@ -8,20 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchseek.datasets import Dataset, Variant
+from sketchseek.datasets import Dataset, Drawing, Photo, Variant
 from sketchseek.errors import SketchseekError
 from sketchseek.evaluation.bootstrap import LEVEL
 from sketchseek.evaluation.cache import VectorCache
 from sketchseek.evaluation.curve import RECALLS, CurveOf
 from sketchseek.evaluation.encoding import Watch
+from sketchseek.evaluation.metrics import DEFAULT_KS
 from sketchseek.evaluation.papers import Comparison, compare, tables_for
 from sketchseek.evaluation.protocols import Setting, Task, build_task
 from sketchseek.evaluation.ranking import TIES, Ranks, rank_relevant
 from sketchseek.evaluation.scoring import Scores, score
 from sketchseek.evaluation.vectorising import Support, TaskVectors, vectorise
 from sketchseek.model import Model, is_category_model
+from sketchseek.words import counted
 
-DEFAULT_KS = {"label": (100, 200), "instance": (1, 5, 10)}
 DEFAULT_RESAMPLES = 1000
 
 
@@ -162,8 +163,8 @@ def evaluate(
         resamples=options.resamples,
         seed=setting.seed,
         excluded={
-            "queries": {item.path: found.broken[item.path] for item in tasks[0].queries if item.path in found.broken},
-            "gallery": {item.path: found.broken[item.path] for item in tasks[0].gallery if item.path in found.broken},
+            "queries": _among(found.broken, tasks[0].queries),
+            "gallery": _among(found.broken, [photo for task in tasks for photo in task.gallery]),
         },
         support=found.support,
         transductive=options.transductive,
@@ -172,6 +173,12 @@ def evaluate(
         notes=tuple(_notes(model, dataset, main, found.support, options)),
         comparison=compare(main.task, set_aside) if tables_for(main.task) else None,
     )
+
+
+def _among(broken: dict[str, str], items: Iterable[Drawing | Photo]) -> dict[str, str]:
+    """What of ``items`` cannot be opened, and why."""
+    paths = {item.path for item in items}
+    return {path: reason for path, reason in broken.items() if path in paths}
 
 
 def _tasks(dataset: Dataset, setting: Setting, wanted: Variant | None) -> list[Task]:
@@ -222,9 +229,9 @@ def _watched(ranks: Iterable[Ranks], queries: int, what: str, watch: Watch) -> I
 def _broken(broken: dict[str, str]) -> SketchseekError:
     shown = "; ".join(f"{path}: {reason}" for path, reason in list(broken.items())[:5])
     more = f"; and {len(broken) - 5} more" if len(broken) > 5 else ""
-    what = "1 picture cannot be opened" if len(broken) == 1 else f"{len(broken)} pictures cannot be opened"
     return SketchseekError(
-        f"{what} ({shown}{more}): mend or remove what is broken, or leave it out of the result with --skip-broken"
+        f"{counted(len(broken), 'picture')} cannot be opened ({shown}{more}): mend or remove what is broken,"
+        " or leave it out of the result with --skip-broken"
     )
 
 
@@ -236,10 +243,10 @@ def _notes(
     asked = {drawing.label for drawing in task.queries}
     silent = [dataset.classes[label] for label in task.classes if label not in asked]
     if silent:
-        yield f"{len(silent)} classes have no query: {', '.join(silent)}"
+        yield f"{counted(len(silent), 'class', 'classes')} without a query: {', '.join(silent)}"
     lost = len(task.queries) - len(main.scores.rows)
     if lost:
-        yield f"{lost} queries have no right photo in the gallery and are not counted"
+        yield f"Not counted: {counted(lost, 'query', 'queries')} without a right photo in the gallery"
     if support and options.transductive:
         yield "Transductive: the model was adapted with sketches and photos that are themselves queries and gallery"
     elif support:

@@ -10,6 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.errors import SketchseekError
+from sketchseek.evaluation.relevance import By
+
+#: Cut-offs where none are named, by what is right.
+DEFAULT_KS: dict[By, tuple[int, ...]] = {"label": (100, 200), "instance": (1, 5, 10)}
 
 Values = dict[str, NDArray[np.float64]]
 
@@ -20,7 +24,7 @@ def measure(ranks: NDArray[np.integer], ks: Sequence[int]) -> Values:
     precision = np.arange(1, relevant + 1) / ranks
     values = {
         "map@all": precision.mean(axis=1),
-        "map@all:interpolated": _best_from_here_on(precision).mean(axis=1),
+        "map@all:interpolated": best_from_here_on(precision).mean(axis=1),
         "r_precision": (ranks <= relevant).sum(axis=1) / relevant,
         "mean_rank": ranks[:, 0].astype(np.float64),
     }
@@ -37,7 +41,7 @@ def _measure_at(ranks: NDArray[np.integer], precision: NDArray[np.float64], rele
     precision = np.where(inside, precision, 0.0)
     total = precision.sum(axis=1)
     return {
-        f"map@{k}:voc": _best_from_here_on(precision).sum(axis=1) / reachable,
+        f"map@{k}:voc": best_from_here_on(precision).sum(axis=1) / reachable,
         f"map@{k}:hits": total / np.maximum(hits, 1),
         f"map@{k}:k": total / k,
         f"map@{k}:min": total / reachable,
@@ -47,7 +51,7 @@ def _measure_at(ranks: NDArray[np.integer], precision: NDArray[np.float64], rele
     }
 
 
-def _best_from_here_on(precision: NDArray[np.float64]) -> NDArray[np.float64]:
+def best_from_here_on(precision: NDArray[np.float64]) -> NDArray[np.float64]:
     """Make each row monotone from the right: its j-th value becomes the largest of the j-th and all later ones."""
     return np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
 

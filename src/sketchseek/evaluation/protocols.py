@@ -23,6 +23,7 @@ from sketchseek.datasets import canonical as canonical_name
 from sketchseek.evaluation.draws import draw
 from sketchseek.evaluation.relevance import By, Relevance, by_instance, by_label
 from sketchseek.evaluation.subset import EVERYTHING, Rule, Subset
+from sketchseek.words import counted
 
 ProtocolName = Literal["zero-shot", "generalized", "cross", "fine-grained"]
 Mixture = Literal["all-seen", "ocean", "dr-clip", "held-out"]
@@ -116,11 +117,11 @@ def build_task(dataset: Dataset, setting: Setting, variant: Variant) -> Task:
     if setting.protocol == "cross":
         kept, left_out = _not_seen_by_source(dataset, setting, chosen)
         names = "; left out, because the source has them: " + _names(dataset, left_out) if left_out else ""
-        about = f"all sketches of {len(kept)} classes that {setting.source} does not train on{names}"
+        about = f"all sketches of {_classes(kept)} that {setting.source} does not train on{names}"
         return _by_class(
             dataset, setting, variant, kept, gallery(dataset, kept, variant), about, "all photos of the same classes"
         )
-    about = f"all sketches of the {len(chosen)} classes"
+    about = f"all sketches of the {_classes(chosen)}"
     return _by_class(
         dataset, setting, variant, chosen, gallery(dataset, chosen, variant), about, "all photos of the same classes"
     )
@@ -166,26 +167,32 @@ def _generalized(dataset: Dataset, setting: Setting, variant: Variant, unseen: t
     if mixture in ("ocean", "dr-clip"):
         base, name = (unseen, "unseen") if mixture == "ocean" else (seen, "seen")
         count = (len(base) + 2) // 5  # a fifth, rounded
+        if not count:
+            raise DatasetError(
+                f"a fifth of {_classes(base)} is none, so that no seen class joins {setting.classes!r}: name more"
+                " classes or take another variant"
+            )
         drawn = draw(seen, count, seed=setting.seed, purpose=mixture)
         classes = tuple(sorted((*unseen, *drawn)))
         asking = (
-            f"all sketches of the {len(unseen)} classes and of {len(drawn)} seen classes (a fifth of the number of {name}"
-            f" classes, drawn by seed {setting.seed}: {_names(dataset, sorted(drawn))})"
+            f"all sketches of the {_classes(unseen)} and of {_classes(drawn, 'seen ')} (a fifth of the"
+            f" number of {name} classes, drawn by seed {setting.seed}: {_names(dataset, sorted(drawn))})"
         )
         photos, ranked = gallery(dataset, classes, variant), "all photos of the same classes"
         return replace(
             _by_class(dataset, setting, variant, classes, photos, asking, ranked),
             split=_published_name(dataset, unseen, setting),
         )
-    asking = f"all sketches of the {len(unseen)} classes"
+    asking = f"all sketches of the {_classes(unseen)}"
     photos = gallery(dataset, (*unseen, *seen), variant)
-    ranked = f"all photos of the same classes and all photos of the {len(seen)} other seen classes"
+    ranked = f"all photos of the same classes and all photos of the {_classes(seen, 'other seen ')}"
     if mixture == "held-out":
         kept = _fifth_of_each_class([photo for photo in photos if photo.label in seen], setting.seed)
         photos = tuple(photo for photo in photos if photo.label not in seen or photo.instance in kept)
         ranked = (
-            f"all photos of the same classes and a fifth of the photos of each of the {len(seen)} other seen classes, drawn"
-            f" by seed {setting.seed}; a model trained on these very photos breaks the protocol"
+            f"all photos of the same classes and a fifth of the photos of each of the"
+            f" {_classes(seen, 'other seen ')}, drawn by seed {setting.seed}; a model trained on these"
+            " very photos breaks the protocol"
         )
     return _by_class(dataset, setting, variant, unseen, photos, asking, ranked)
 
@@ -213,7 +220,7 @@ def _fine_grained(dataset: Dataset, setting: Setting, classes: tuple[str, ...]) 
             subset=setting.subset.label,
             sentences={
                 "queries": _thinned(
-                    f"all sketches of the {len(classes)} classes whose photo is in the gallery", setting.subset.sketches
+                    f"all sketches of the {_classes(classes)} whose photo is in the gallery", setting.subset.sketches
                 ),
                 "gallery": _thinned(
                     f"all photos of {where}, without those of the dataset's extension", setting.subset.photos
@@ -288,6 +295,10 @@ def _published_name(dataset: Dataset, classes: tuple[str, ...], setting: Setting
 
 def _thinned(sentence: str, rule: Rule | None) -> str:
     return f"{sentence}, of which {rule.text}" if rule else sentence
+
+
+def _classes(labels: Collection[str], kind: str = "") -> str:
+    return counted(len(labels), f"{kind}class", f"{kind}classes")
 
 
 def _names(dataset: Dataset, labels: Collection[str]) -> str:

@@ -16,7 +16,7 @@ from sketchseek.evaluation.charts import confusion_chart, curve_chart, rank_char
 from sketchseek.evaluation.definitions import definition, shown
 from sketchseek.evaluation.evaluate import Evaluation
 from sketchseek.evaluation.findings import TOP, Confusion, Findings, Listed, find
-from sketchseek.evaluation.papers import PaperTable, our_names, tables_for
+from sketchseek.evaluation.papers import WARNING, PaperTable, our_names, tables_for
 from sketchseek.evaluation.ranking import TIES
 from sketchseek.evaluation.thumbnails import Thumbnails
 
@@ -91,6 +91,7 @@ def _page(result: Evaluation, findings: Findings, command: str) -> dict[str, Any
         "top": TOP,
         "papers": [_paper(table, means) for table in tables_for(task)],
         "comparison": result.comparison,
+        "warning": WARNING,
         "broken": [(path, why) for items in result.excluded.values() for path, why in items.items()],
         "sizes": task.sizes(),
     }
