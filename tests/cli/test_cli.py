@@ -21,7 +21,7 @@ HEAVY = ("torch", "transformers", "matplotlib", "sklearn", "torchmetrics")
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "sketchseek.cli", *arguments],
+        [sys.executable, "-m", "sketchseek", *arguments],
         capture_output=True,
         text=True,
         timeout=120,
@@ -183,6 +183,6 @@ def test_mistakes_end_in_one_sentence(
 
 
 def test_a_reader_that_leaves_early_gets_no_complaint() -> None:
-    listing = f"{sys.executable} -m sketchseek.cli models --json | true"
+    listing = f"{sys.executable} -m sketchseek models --json | true"
     done = subprocess.run(["bash", "-c", listing], capture_output=True, text=True, timeout=60)
     assert done.stderr == ""

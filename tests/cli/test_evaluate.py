@@ -157,7 +157,7 @@ def test_options_that_do_not_fit_are_wrong_usage(root, model, capsys, wrong) -> 
 
 def test_an_unknown_model_is_one_sentence(root, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "sketchseek.cli", "evaluate", "--model", str(tmp_path / "none"), "--data", str(root)],
+        [sys.executable, "-m", "sketchseek", "evaluate", "--model", str(tmp_path / "none"), "--data", str(root)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -200,3 +200,27 @@ def test_a_backbone_on_real_sketches(
     assert [found.pop("seconds") > 0 for found in calls] == [True, True]
     assert calls[0] == calls[1]
     assert "Not comparable: only a subset" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "said"),
+    [
+        ("--report", "nowhere/page.html", "cannot be written"),
+        ("--report", ".", "cannot be written"),
+        ("--figures", "file", "no folder"),
+    ],
+)
+def test_outputs_that_cannot_be_written_are_refused_before_the_work(
+    tmp_path: Path, option: str, name: str, said: str
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = subprocess.run(
+        [sys.executable, "-m", "sketchseek", "evaluate", "--model", "none", "--data", str(tmp_path), option, name],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "none" not in done.stderr  # the model was not even looked for

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import click
 
 from sketchseek.cli.output import print_json, print_table
 from sketchseek.cli.score import Cutoffs
+from sketchseek.errors import SketchseekError
 from sketchseek.words import counted
 
 if TYPE_CHECKING:
@@ -121,6 +123,7 @@ def command(
     from sketchseek.evaluation.subset import EVERYTHING, parse_subset
     from sketchseek.model import load_model
 
+    _check_outputs(report, figures)
     setting = Setting(
         protocol,
         classes,
@@ -177,6 +180,18 @@ def _check_usage(
         raise click.UsageError("--gallery has no use with --protocol fine-grained, which ranks each photo once")
     if unused_cache:
         raise click.UsageError("--cache and --no-cache exclude each other")
+
+
+def _check_outputs(report: Path | None, figures: Path | None) -> None:
+    """Refuse what cannot be written before hours of encoding, not after."""
+    if report and (report.is_dir() or not report.absolute().parent.is_dir()):
+        raise SketchseekError(f"the report cannot be written to {report}: name a file in a folder that exists")
+    if figures and figures.exists() and not figures.is_dir():
+        raise SketchseekError(f"the figures cannot be written to {figures}, which is no folder: name another")
+    if figures and find_spec("matplotlib") is None:
+        raise SketchseekError(
+            "figures need matplotlib, which is not installed: pip install 'sketchseek[train]', or leave out --figures"
+        )
 
 
 def describe(result: "Evaluation") -> None:
