@@ -22,14 +22,14 @@ FROZEN = 8  # blocks of the stem that keep their ImageNet weights
 BATCH = 16
 
 
-def augmented(item: Item, opened: object, side: int, dice: np.random.Generator) -> np.ndarray:
+def augmented(item: Item, picture: object, side: int, dice: np.random.Generator) -> np.ndarray:
     """An opened picture -> uint8 (side, side, 3), as training varies it."""
     if item.kind in ("photo", "line"):
-        photo = fit(opened, replace(PHOTOS, size=side))  # type: ignore[arg-type]
+        photo = fit(picture, replace(PHOTOS, size=side))  # type: ignore[arg-type]
         if item.kind == "line":
             return jittered(line_drawing(photo, dice), dice)
         return _cropped(photo, dice)
-    drawing = fit(opened, replace(SKETCHES, size=side))  # type: ignore[arg-type]
+    drawing = fit(picture, replace(SKETCHES, size=side))  # type: ignore[arg-type]
     if item.sort in ("words", "quickdraw") and dice.random() < 0.6:
         # 28 px blown up are blurred; half of them become lines as crisp as those of a mouse.
         drawing = (255 / (1 + np.exp(-(drawing.astype(np.float32) - 140) / 12))).astype(np.uint8)
@@ -55,9 +55,9 @@ def main() -> None:
     stem, classifier, bias = lite0()
     stem = stem.to(memory_format=torch.channels_last)
     grid = side // 16
-    maps = np.lib.format.open_memmap(folder / "maps.npy", "w+", np.int16, (len(items), grid, grid, 80))
-    teacher = np.lib.format.open_memmap(folder / "teacher.npy", "w+", np.float16, (len(items), 1000))
-    ready = np.lib.format.open_memmap(folder / "ready.npy", "w+", np.uint8, (len(items),))
+    maps = opened(folder / "maps.npy", np.int16, (len(items), grid, grid, 80))
+    teacher = opened(folder / "teacher.npy", np.float16, (len(items), 1000))
+    ready = opened(folder / "ready.npy", np.uint8, (len(items),))
     opener = Opener(root)
     dice = np.random.default_rng(0)
     while True:
@@ -65,11 +65,11 @@ def main() -> None:
             pictures = []
             for row in rows:
                 item = items[row]
-                opened = opener(item)
+                picture = opener(item)
                 if item.part == "train":
-                    pictures.append(augmented(item, opened, side, dice))
+                    pictures.append(augmented(item, picture, side, dice))
                 else:
-                    pictures.append(fit(opened, replace(PHOTOS if item.kind == "photo" else SKETCHES, size=side)))
+                    pictures.append(fit(picture, replace(PHOTOS if item.kind == "photo" else SKETCHES, size=side)))
             pixels = torch.from_numpy(normalise(np.stack(pictures), PHOTOS)).to(memory_format=torch.channels_last)
             with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
                 early = stem.early(pixels, FROZEN).bfloat16()
@@ -81,10 +81,15 @@ def main() -> None:
             ready[rows] = 1
 
 
+def opened(path: Path, kind: type, shape: tuple[int, ...]) -> np.ndarray:
+    """An array on disk; one that is there is filled on, so that training can go on at once."""
+    mode = "r+" if path.exists() else "w+"
+    return np.lib.format.open_memmap(path, mode, None if mode == "r+" else kind, None if mode == "r+" else shape)
+
+
 def _order(items: list[Item], dice: np.random.Generator) -> np.ndarray:
     """Validation early, then all sorts in even shares, each photo just before the drawings of it."""
     group = {}
-    share: dict[str, float] = {}
     weights = {"sketchy": 8.0, "sketchy-lines": 3.0, "words": 8.0, "quickdraw": 6.0, "photos": 3.0, "photos-lines": 2.0}
     key = np.empty(len(items))
     total = dict.fromkeys({item.sort for item in items}, 0)
@@ -99,7 +104,6 @@ def _order(items: list[Item], dice: np.random.Generator) -> np.ndarray:
         speed = weights.get(base, 3.0) / max(total[base], 1)
         group.setdefault(name, dice.uniform(0, 1) / speed)
         key[row] = group[name] / 2000 + (0.001 if item.kind != "photo" else 0)
-        share[item.sort] = max(share.get(item.sort, 0), key[row])
     return np.argsort(key, kind="stable")
 
 
