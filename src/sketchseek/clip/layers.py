@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import scaled_dot_product_attention, silu
 from transformers import CLIPVisionConfig
+from transformers.activations import QuickGELUActivation
 from transformers.models.clip.modeling_clip import CLIPEncoderLayer as Layer
 
 __all__ = ["Branch", "Layer", "new_layer", "run_layer"]
@@ -45,27 +46,42 @@ def run_layer(
     norms: tuple[nn.Module, nn.Module] | None = None,
     branch: Branch | None = None,
     causal: bool = False,
+    first_only: bool = False,
 ) -> Tensor:
     """Tokens (batch, n, width) through one layer -> (batch, n, width).
 
     ``norms`` take the place of the layer's own two LayerNorms; ``causal``: a token sees only itself and those before.
+    ``first_only``: what leaves is the first token alone (batch, 1, width), at a fraction of the cost; the others are
+    still seen by it.
     """
     norm1, norm2 = norms or (layer.layer_norm1, layer.layer_norm2)
     branch = branch or Branch()
     attention = layer.self_attn
 
+    leaving = slice(0, 1) if first_only else slice(None)
     normed = norm1(tokens)
-    queries, keys, values = attention.q_proj(normed), attention.k_proj(normed), attention.v_proj(normed)
+    queries, keys, values = attention.q_proj(normed[:, leaving]), attention.k_proj(normed), attention.v_proj(normed)
     if branch.qkv is not None:
         more_queries, more_keys, more_values = branch.qkv(normed).chunk(3, dim=-1)
-        queries, keys, values = queries + more_queries, keys + more_keys, values + more_values
+        queries, keys, values = queries + more_queries[:, leaving], keys + more_keys, values + more_values
 
     def split(states: Tensor) -> Tensor:
         batch, n, _ = states.shape
         return states.view(batch, n, attention.num_heads, -1).transpose(1, 2)
 
     mixed = scaled_dot_product_attention(split(queries), split(keys), split(values), is_causal=causal)
-    tokens = tokens + attention.out_proj(mixed.transpose(1, 2).flatten(2))
+    tokens = tokens[:, leaving] + attention.out_proj(mixed.transpose(1, 2).flatten(2))
 
-    out: Tensor = tokens + layer.mlp(norm2(tokens))
+    out = tokens + _mlp(layer, norm2(tokens))
     return out if branch.mlp is None else out + branch.mlp(tokens)
+
+
+def _mlp(layer: Layer, tokens: Tensor) -> Tensor:
+    hidden = layer.mlp.fc1(tokens)
+    if hidden.requires_grad and isinstance(layer.mlp.activation_fn, QuickGELUActivation):
+        # x sigmoid(1.702 x), written so that one tensor of this size is kept for the way back instead of two.
+        active = silu(1.702 * hidden).mul_(1 / 1.702)
+    else:
+        active = layer.mlp.activation_fn(hidden)
+    out: Tensor = layer.mlp.fc2(active)
+    return out

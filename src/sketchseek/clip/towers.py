@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,8 @@ class Tower(nn.Module):
     ``width`` of a token, ``heads`` per layer, ``depth`` in layers, ``size`` of the embedding.
     ``checkpointing``: recompute each layer on the way back instead of keeping its activations (less memory, more time).
     """
+
+    reads_first: ClassVar[bool] = False  # whether the embedding comes from the first token of all
 
     def __init__(
         self,
@@ -96,12 +98,15 @@ class Tower(nn.Module):
                 state = state.with_prompts(adaptation.prompts[number])
             if number in keep:
                 kept[number] = state.plain
-            state = Prompted(self._run_layer(number, state.tokens, adaptation), state.count, state.place)
+            # Nothing else of the last layer is read.
+            first_only = self.reads_first and number == self.depth - 1 and self.depth not in keep
+            tokens = self._run_layer(number, state.tokens, adaptation, first_only)
+            state = Prompted(tokens, 0 if first_only else state.count, state.place)
         if self.depth in keep:
             kept[self.depth] = state.plain
         return state, kept
 
-    def _run_layer(self, number: int, tokens: Tensor, adaptation: Adaptation) -> Tensor:
+    def _run_layer(self, number: int, tokens: Tensor, adaptation: Adaptation, first_only: bool) -> Tensor:
         norms = adaptation.norms
 
         def run(tokens: Tensor) -> Tensor:
@@ -111,6 +116,7 @@ class Tower(nn.Module):
                 norms=None if norms is None else (norms.first[number], norms.second[number]),
                 branch=adaptation.branches.get(number),
                 causal=self.causal,
+                first_only=first_only,
             )
 
         if self.checkpointing and torch.is_grad_enabled():
@@ -125,6 +131,8 @@ class ImageTower(Tower):
     ``stem``: pixels (batch, 3, side, side) -> tokens (batch, 1 + grid * grid, width), CLS first, positions added.
     Any stem that keeps this promise makes a backbone on which every method runs.
     """
+
+    reads_first = True
 
     def __init__(
         self,

@@ -52,7 +52,7 @@ class LocalHead(nn.Module):
         """Tokens (n, 1 + grid * grid, width), CLS first, no prompts -> (n, 4, size), not normalised."""
         n, _, width = tokens.shape
         windows = tokens[:, self.indices].view(n * NUMBER, -1, width)
-        read = run_layer(self.layer, windows)[:, 0].view(n, NUMBER, width)
+        read = run_layer(self.layer, windows, first_only=True).view(n, NUMBER, width)
         features = [
             projection(norm(read[:, i]))
             for i, (norm, projection) in enumerate(zip(self.norms, self.projections, strict=True))
