@@ -70,6 +70,12 @@ def test_what_is_cut_short_is_a_picture_or_a_picture_error(data: bytes, name: st
         assert photo.shape == (48, 64, 3)
 
 
+def test_damaged_metadata_does_not_end_the_process() -> None:
+    """A kind of metadata that is no text: pi-heif 1.4.0 by itself ends with a segmentation fault."""
+    data = heic(6).replace(b"Exif", b"\xffxif", 1)
+    assert load_photo(data, name="photo.heic").shape == (64, 48, 3)
+
+
 def test_heic_of_too_many_pixels_is_refused() -> None:
     with pytest.raises(PictureError, match="over the limit"):
         load_photo(heic(), name="photo.heic", max_pixels=1000)

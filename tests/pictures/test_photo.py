@@ -80,6 +80,34 @@ def test_a_colour_profile_is_brought_to_srgb() -> None:
     assert (plain == [255, 0, 0]).all()
 
 
+def test_a_profile_that_does_not_fit_is_left_aside() -> None:
+    """A profile of greys must not take a picture's colours away."""
+    grey = with_profile().replace(b"RGB ", b"GRAY", 1)
+    colourful = load_photo(saved(Image.fromarray(scene()), "PNG", icc_profile=grey))
+    np.testing.assert_array_equal(colourful, scene())
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=6), st.sampled_from(["RGB", "L", "RGBA"]))
+def test_damaged_profiles_leave_a_picture(flips: list[tuple[int, int]], mode: str) -> None:
+    profile = bytearray(with_profile().replace("sRGB".encode("utf-16-be"), "mine".encode("utf-16-be")))
+    for place, value in flips:
+        profile[place] = value
+    photo = load_photo(saved(Image.fromarray(scene()).convert(mode), "PNG", icc_profile=bytes(profile)))
+    assert photo.shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize(("mode", "colour"), [("RGB", (9, 99, 9)), ("L", 99), ("P", 1)])
+def test_a_transparent_colour_lies_over_white(mode: str, colour: Any) -> None:
+    image = Image.new(mode, (8, 8))
+    if mode == "P":
+        image.putpalette(bytes(range(30)))
+    image.paste(colour, (0, 0, 4, 8))
+    photo = load_photo(saved(image, "PNG", transparency=colour))
+    assert (photo[:, :4] == 255).all()
+    assert (photo[:, 4:] < 5).all()
+
+
 def test_sixteen_bits_and_floats_keep_their_range() -> None:
     ramp = np.linspace(0, 65535, 256, dtype=np.uint16)[None].repeat(4, axis=0)
     deep = load_photo(saved(Image.fromarray(ramp), "PNG"))
@@ -215,6 +243,23 @@ def test_what_is_no_plain_file_is_refused_at_once(tmp_path: Path) -> None:
         ):
             with pytest.raises(PictureError, match=said):
                 load_photo(path)
+
+
+def test_a_disk_that_fails_halfway_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("sketchseek.pictures.sources._open_file", lambda *_: Failing(b"some bytes"))
+    with pytest.raises(PictureError, match=r"cannot be read \(Input/output error\)"):
+        load_photo(tmp_path / "photo.jpg")
+
+
+def test_any_name_makes_one_line() -> None:
+    with pytest.raises(PictureError) as caught:
+        load_photo(b"words", name="a\nb\x1b[31m" + "c" * 900)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
 
 
 def test_a_file_without_permission_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from sketchseek.pictures import CLIP_SKETCHES, PictureError, RasterSketch, StrokeSketch, fit, load_sketch
 from tests.pictures.corpus import corpus, saved, svg
@@ -46,6 +46,27 @@ WANTED = fit(load_sketch(saved(house(), "PNG")), CLIP_SKETCHES)
 def test_paper_and_ink_of_any_kind_give_the_same_drawing(image: Image.Image) -> None:
     drawn = fit(load_sketch(saved(image, "PNG")), CLIP_SKETCHES)
     assert np.abs(drawn.astype(int) - WANTED).mean() < 1
+
+
+strokes = st.lists(
+    st.lists(st.tuples(st.integers(10, 190), st.integers(10, 150)), min_size=2, max_size=6), min_size=1, max_size=4
+).filter(lambda drawn: any(len(set(stroke)) > 1 for stroke in drawn))
+
+
+@settings(max_examples=40)
+@given(strokes, st.integers(1, 6), st.sampled_from(["white on black", "transparent", "white on nothing"]))
+def test_any_drawing_looks_the_same_on_any_paper(drawn: list[list[tuple[int, int]]], width: int, how: str) -> None:
+    ink = Image.new("L", (200, 160))
+    pen = ImageDraw.Draw(ink)
+    for stroke in drawn:
+        pen.line(stroke, fill=255, width=width)
+    other = {
+        "white on black": ink,
+        "transparent": Image.merge("RGBA", (*[Image.new("L", ink.size)] * 3, ink)),
+        "white on nothing": Image.merge("RGBA", (*[Image.new("L", ink.size, 255)] * 3, ink)),
+    }[how]
+    wanted, found = (fit(load_sketch(saved(image, "PNG")), CLIP_SKETCHES) for image in (ImageOps.invert(ink), other))
+    assert np.abs(wanted.astype(int) - found).mean() < 1
 
 
 def test_a_photo_of_a_drawing_keeps_its_paper() -> None:

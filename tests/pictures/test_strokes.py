@@ -21,8 +21,9 @@ ZIGZAG = [[[0, 50, 100], [0, 80, 0]], [[20, 30], [90, 95]]]
         json.dumps({"drawing": ZIGZAG}) + "\n" + json.dumps({"drawing": DIAGONAL}) + "\n",
         json.dumps({"drawing": ZIGZAG}, indent=2),
         "\ufeff" + json.dumps(ZIGZAG),
+        json.dumps(ZIGZAG) + "\r\n" + json.dumps(DIAGONAL),
     ],
-    ids=["json", "times", "object", "ndjson", "indented", "byte-order-mark"],
+    ids=["json", "times", "object", "ndjson", "indented", "byte-order-mark", "lines"],
 )
 def test_every_spelling_of_strokes_is_the_same_drawing(text: str) -> None:
     wanted = fit(sketch_from_strokes(ZIGZAG), CLIP_SKETCHES)
@@ -47,6 +48,8 @@ def test_every_spelling_of_strokes_is_the_same_drawing(text: str) -> None:
         "[[[1], [null]]]",
         '{"drawing": {"a": 1}}',
         "[" * 100_000,
+        json.dumps(ZIGZAG) + ", and more",
+        json.dumps({"drawing": ZIGZAG}, indent=2)[:-3],
         json.dumps([[[0] * (MAX_POINTS + 1), [0] * (MAX_POINTS + 1)]]),
     ],
 )

@@ -80,6 +80,22 @@ def test_gzipped_svg_is_refused() -> None:
         load_sketch(gzip.compress(svg(LINE)))
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        '<g id="a0"><rect width="99" height="59" opacity="0.5"/></g>'
+        + "".join(f'<g id="a{n + 1}"><use href="#a{n}"/><use href="#a{n}"/></g>' for n in range(24)),
+        "".join(f'<g id="a{n}"><use href="#a{n + 1}"/></g>' for n in range(9_000)),
+        '<path stroke="black" stroke-width="50" stroke-linejoin="round" d="M0 0' + "l9 9-9-9" * 100_000 + '"/>',
+    ],
+    ids=["doubling", "chain", "zigzag"],
+)
+def test_what_explodes_in_the_renderer_is_given_up(content: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sketchseek.pictures.svg.SECONDS", 1)
+    with pytest.raises(PictureError, match=r"^s\.svg: (is not an SVG that can be drawn|takes too long)"):
+        load_sketch(svg(content), name="s.svg")
+
+
 def test_a_document_that_takes_forever_is_given_up_and_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sketchseek.pictures.svg.SECONDS", 1)
     circle = '<circle r="50" cx="50" cy="30" fill="none" stroke="black" opacity="0.5"/>'

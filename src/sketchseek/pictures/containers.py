@@ -18,10 +18,29 @@ def open_heif(stream: BinaryIO, name: str, max_pixels: int | None) -> Image.Imag
         import pi_heif
     except ImportError:
         raise PictureError(name, "is HEIC, which needs an extra: pip install 'sketchseek[heif]'") from None
-    container: Any = pi_heif.open_heif(stream)
+    container: Any = pi_heif.open_heif(_without_metadata(stream.read()))
     check_size(container.size, name, max_pixels)
     image: Image.Image = container.to_pillow()
     return image
+
+
+def _without_metadata(data: bytes) -> bytes:
+    """The file with its EXIF and XMP belonging to no picture; how it is turned stands elsewhere.
+
+    pi-heif reads them in any case, and kills the process where the name of their kind is no text (seen in 1.4.0).
+    """
+    cleaned, at = bytearray(data), 0
+    while at + 16 <= len(data):
+        size = int.from_bytes(data[at : at + 4])
+        if size == 1:
+            size = int.from_bytes(data[at + 8 : at + 16])
+        end = at + size if size else len(data)
+        if end < at + 8:  # damaged: the decoder will say so
+            break
+        if data[at + 4 : at + 8] == b"meta":
+            cleaned[at:end] = data[at:end].replace(b"cdsc", b"free")  # the reference "describes the content of"
+        at = end
+    return bytes(cleaned)
 
 
 def raw_preview(stream: BinaryIO, name: str, max_pixels: int | None) -> tuple[Image.Image | io.BytesIO, int]:
