@@ -7,15 +7,15 @@ from typing import BinaryIO
 from sketchseek.pictures.errors import PictureError
 
 # A baseline JPEG has one scan, a progressive one about ten; each costs a pass over the whole picture.
-_MAX_SCANS = 100
-_MAX_SEGMENTS = 5_000
-_MAX_HEADER = 32 * 2**20  # bytes in front of a JPEG's pixels: Pillow joins EXIF piece by piece, each time copying all
+MAX_SCANS = 100
+MAX_SEGMENTS = 5_000
+MAX_HEADER = 32 * 2**20  # bytes in front of a JPEG's pixels: Pillow joins EXIF piece by piece, each time copying all
 
-_MAX_DATA_CHUNKS = 200_000  # a PNG's pixels usually come in chunks of 8 KiB or more
-_MAX_OTHER_CHUNKS = 1_000
+MAX_DATA_CHUNKS = 200_000  # a PNG's pixels usually come in chunks of 8 KiB or more
+MAX_OTHER_CHUNKS = 1_000
 
-_MAX_TAGS = 4_096
-_MAX_PIECES = 200_000
+MAX_TAGS = 4_096
+MAX_PIECES = 200_000
 _LARGE_TILE = 4096 * 4096  # px
 
 _SIZE, _PIECES, _TILE = (256, 257), (273, 324), (322, 323)  # TIFF's tags: of the picture, strips and tiles, a tile
@@ -38,12 +38,12 @@ def check_structure(stream: BinaryIO, kind: str, name: str) -> None:
 def _check_jpeg(stream: BinaryIO, name: str) -> None:
     stream.seek(2)
     parts, progressive = 0, False
-    for _ in range(_MAX_SEGMENTS):
+    for _ in range(MAX_SEGMENTS):
         at = stream.tell()
         head = stream.read(4)
         if len(head) < 4:
             return
-        if at > _MAX_HEADER:
+        if at > MAX_HEADER:
             break
         if head[0] != 0xFF or head[1] in (0, 0xFF):  # decoders skip such bytes one by one
             stream.seek(at + 1)
@@ -63,16 +63,16 @@ def _check_jpeg(stream: BinaryIO, name: str) -> None:
 def _check_scans(stream: BinaryIO, name: str) -> None:
     """Of the first picture only: phones put films behind it."""
     scans = 1
-    for _ in range(_MAX_SEGMENTS):
+    for _ in range(MAX_SEGMENTS):
         marker = _next_marker(stream)
         if marker in (None, _END):
             return
         scans += marker == _SCAN
-        if scans > _MAX_SCANS:
+        if scans > MAX_SCANS:
             break
         if marker not in _BARE:
             stream.seek(max(0, int.from_bytes(stream.read(2)) - 2), 1)
-    raise PictureError(name, f"has more than {_MAX_SCANS} scans, which no camera and no program writes; save it anew")
+    raise PictureError(name, f"has more than {MAX_SCANS} scans, which no camera and no program writes; save it anew")
 
 
 def _next_marker(stream: BinaryIO) -> int | None:
@@ -89,12 +89,12 @@ def _next_marker(stream: BinaryIO) -> int | None:
 def _check_png(stream: BinaryIO, name: str) -> None:
     stream.seek(8)
     others = 0
-    for _ in range(_MAX_DATA_CHUNKS):
+    for _ in range(MAX_DATA_CHUNKS):
         head = stream.read(8)
         if len(head) < 8 or head[4:] == b"IEND":
             return
         others += head[4:] not in (b"IDAT", b"fdAT", b"fcTL")
-        if others > _MAX_OTHER_CHUNKS:
+        if others > MAX_OTHER_CHUNKS:
             break
         stream.seek(int.from_bytes(head[:4]) + 4, 1)
     raise PictureError(name, "is in more pieces than any camera or program writes; save it anew")
@@ -108,20 +108,20 @@ def _check_tiff(stream: BinaryIO, name: str) -> None:
     try:
         stream.seek(struct.unpack_from(order + start, head, 8 if big else 4)[0])
         (tags,) = struct.unpack(order + number, stream.read(8 if big else 2))
-        rows = stream.read(min(tags, _MAX_TAGS + 1) * struct.calcsize("<" + entry))
+        rows = stream.read(min(tags, MAX_TAGS + 1) * struct.calcsize("<" + entry))
         entries = list(struct.iter_unpack(order + entry, rows))
     except (struct.error, OSError, ValueError):  # cut short
         return
     sides = dict.fromkeys((*_SIZE, *_TILE), 0)
     for tag, kind, count, value in entries:
-        if tag in _PIECES and count > _MAX_PIECES:
-            raise PictureError(name, f"is in more than {_MAX_PIECES} pieces; save it anew")
+        if tag in _PIECES and count > MAX_PIECES:
+            raise PictureError(name, f"is in more than {MAX_PIECES} pieces; save it anew")
         if tag in sides:
             width = {1: 1, 3: 2, 4: 4}.get(kind, 8)
             side = int.from_bytes(value[:width], "little" if order == "<" else "big")
             sides[tag] = max(sides[tag], side)
-    if tags > _MAX_TAGS:
-        raise PictureError(name, f"has more than {_MAX_TAGS} tags; save it anew")
+    if tags > MAX_TAGS:
+        raise PictureError(name, f"has more than {MAX_TAGS} tags; save it anew")
     # The decoder takes memory for a whole tile, however small the picture is.
     tile, picture = sides[322] * sides[323], sides[256] * sides[257]
     if tile > max(_LARGE_TILE, 2 * picture):
