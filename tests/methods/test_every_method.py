@@ -154,3 +154,33 @@ def test_names_validated_first_serve_training_later(build, pure_batch, category_
         with torch.inference_mode():
             method.losses(batch, START)
         assert len(train(method, batch, 1, 1e-3)) == 1
+
+
+def gradients(method, batch):
+    torch.manual_seed(7)
+    for parameter in method.parameters():
+        parameter.grad = None
+    sum(method.losses(batch, START).values()).backward()
+    return {name: p.grad for name, p in method.named_parameters() if p.requires_grad}
+
+
+@trained
+def test_recomputed_activations_give_the_same_gradients(build, batch_for, name, setting, options):
+    method = build(name, setting, **options)
+    method.eval()  # no dropout, no moving average: both runs see the same method
+    kept = gradients(method, batch_for(method))
+    method.backbone.image.checkpointing = method.backbone.text.checkpointing = True
+    torch.testing.assert_close(gradients(method, batch_for(method)), kept)
+
+
+@trained
+def test_half_precision_trains_too(build, batch_for, name, setting, options):
+    method = build(name, setting, **options)
+    full = sum(method.losses(batch_for(method), START).values())
+    method = build(name, setting, **options)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = sum(method.losses(batch_for(method), START).values())
+    assert half.dtype == torch.float32
+    torch.testing.assert_close(half, full, rtol=0.1, atol=0.05)
+    half.backward()
+    assert all(torch.isfinite(p.grad).all() for p in method.parameters() if p.requires_grad)

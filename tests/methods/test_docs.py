@@ -1,0 +1,63 @@
+"""docs/methods.md says what is so."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from sketchseek.methods.registry import METHODS, method_class
+from sketchseek.training.presets import presets_of
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+
+
+def section(title):
+    return PAGE.split(f"### {title}\n")[1].split("\n#")[0]
+
+
+def test_the_first_table_is_the_registry():
+    table = PAGE.split("## Where each equation is")[0]
+    assert re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE) == list(METHODS)
+
+
+@pytest.mark.parametrize("name", ["clip-at", "splip", "dp-clip"])
+def test_every_option_stands_there_with_its_default(name):
+    rows = re.findall(r"^\| `(\w+)` \| `(.+?)` \|", section(f"`{name}`"), re.MULTILINE)
+    options = [(field.name, field.default) for field in fields(method_class(name).options_type)]
+    assert rows == [
+        (option, f'"{default}"' if isinstance(default, str) else str(default)) for option, default in options
+    ]
+
+
+def test_every_option_of_the_baselines_stands_there():
+    text = section("Baselines")
+    for name in METHODS:
+        if name not in ("clip-at", "splip", "dp-clip"):
+            for field in fields(method_class(name).options_type):
+                assert f"`{field.name}`" in text
+                if isinstance(field.default, float | int):
+                    values = re.findall(rf"`{field.name}` \(([^)]+)\)", text)
+                    assert [float(value) for value in values] == [field.default]
+
+
+def test_files_that_are_named_exist():
+    named = set(re.findall(r"`((?:methods|losses)/\w+\.py)`", PAGE))
+    assert len(named) > 15
+    for file in named:
+        assert (ROOT / "src" / "sketchseek" / file).is_file(), file
+    for page in re.findall(r"\]\((\w+\.md)\)", PAGE):
+        assert (ROOT / "docs" / page).is_file(), page
+
+
+def test_names_in_the_equation_tables_exist():
+    kinds = {"ClipAt": "clip-at", "Splip": "splip", "DpClip": "dp-clip"}
+    for kind, attribute in re.findall(r"`(ClipAt|Splip|DpClip)\.(\w+)`", PAGE):
+        source = (ROOT / "src" / "sketchseek" / "methods" / f"{kinds[kind].replace('-', '_')}.py").read_text()
+        assert f"def {attribute}(" in source or f"self.{attribute} = " in source, attribute
+
+
+def test_presets_are_those_of_the_page():
+    for name in METHODS:
+        assert set(presets_of(name)) <= {"default", "paper", "released"}
