@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
@@ -120,6 +120,7 @@ def test_sixteen_bits_and_floats_keep_their_range() -> None:
 
 
 @settings(max_examples=30)
+@example(337, 1201, 16, 6)
 @given(st.integers(300, 1600), st.integers(300, 1600), st.integers(16, 300), st.integers(1, 8))
 def test_a_reduced_scale_never_falls_below_the_target(width: int, height: int, target: int, orientation: int) -> None:
     exif = Image.Exif()
@@ -128,8 +129,9 @@ def test_a_reduced_scale_never_falls_below_the_target(width: int, height: int, t
     small, full = load_photo(data, target=target), load_photo(data)
     assert min(small.shape[:2]) >= min(target, width, height)
     assert min(small.shape[:2]) < max(4 * target, 1) or small.shape == full.shape
+    # Each side is rounded up to a whole pixel, and the shorter one has as few as 24.
     ratio, wanted = small.shape[0] / small.shape[1], full.shape[0] / full.shape[1]
-    assert ratio == pytest.approx(wanted, rel=0.02)
+    assert ratio == pytest.approx(wanted, rel=0.1)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP"])
