@@ -103,7 +103,7 @@ try:
 except SketchseekError as error:
     sys.exit(f"{error}")
 heavy = {"torch", "transformers"} & set(sys.modules)
-listed = [(line.name, line.kind, line.here, line.pinned) for line in catalog.list_backbones() if line.here]
+listed = [(line.name, line.kind, line.here, line.pinned) for line in catalog.list_backbones() if line.here and line.kind != "shipped"]
 print(json.dumps({"files": {p.name: str(p) for p in files.all}, "identity": files.identity, "heavy": sorted(heavy),
                   "listed": listed}))
 """
