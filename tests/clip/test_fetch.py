@@ -103,7 +103,8 @@ try:
 except SketchseekError as error:
     sys.exit(f"{error}")
 heavy = {"torch", "transformers"} & set(sys.modules)
-listed = [(line.name, line.kind, line.here, line.pinned) for line in catalog.list_backbones() if line.here and line.kind != "shipped"]
+fetched = [line for line in catalog.list_backbones() if line.here and line.kind != "shipped"]
+listed = [(line.name, line.kind, line.here, line.pinned) for line in fetched]
 print(json.dumps({"files": {p.name: str(p) for p in files.all}, "identity": files.identity, "heavy": sorted(heavy),
                   "listed": listed}))
 """
