@@ -1,22 +1,22 @@
-"""From a query to hits: candidates from the index, scores from the catalogue, files folded by content."""
+"""From a query to hits: candidates from the store, scores from their vectors, files folded by content.
+
+The rules are here, whatever the store: what a photo scores and in which order photos come never depends on it.
+"""
 
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchseek.gallery.catalogue import Catalogue, Photo, below
+from sketchseek.gallery.catalogue import Photo, below
 from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.hits import Hit, Hits
 from sketchseek.gallery.query import Part, fuse, relevance
-
-if TYPE_CHECKING:
-    from sketchseek.gallery.index import VectorIndex
 
 Day = str | date | None
 Taken = str | tuple[Day, Day] | None
@@ -24,44 +24,47 @@ Taken = str | tuple[Day, Day] | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """How much of the ranking is asked for; see ``Gallery.search``. ``skip``: rows of vectors left out."""
+    """How much of the ranking is asked for; see ``Gallery.search``."""
 
     k: int
     min_score: float | None = None
     min_relevance: float | None = None
-    under: bytes | None = None
+    under: str | os.PathLike[str] | None = None
     taken: Taken = None
     fold: float | None = None
-    skip: frozenset[int] = frozenset()
+    skip: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if self.k < 1:
             raise GalleryError(f"k is {self.k}; ask for at least 1 hit.")
 
 
+class Source(Protocol):
+    """What a store knows about the photos that a query may find: filters and skipped ones are its own affair."""
+
+    def nearest(self, vector: NDArray[np.float32], count: int) -> tuple[Sequence[int], NDArray[np.float16], bool]:
+        """(keys, vectors (n, size), whether there may be more) of about the ``count`` nearest photos, in any order."""
+
+    def hit(self, key: int, score: float) -> Hit | None:
+        """The photo of a key; None if it has no file."""
+
+
 def rank(
-    catalogue: Catalogue,
-    index: "VectorIndex",
+    source: Source,
     parts: Sequence[Part],
     calibration: Mapping[str, tuple[float, float]] | None,
     wanted: Wanted,
 ) -> Hits:
-    """Hits by falling score, then id; call it inside a snapshot that ``index`` shows."""
+    """Hits by falling score, then id."""
     vector = fuse(parts)
-    model = index.model
-    allowed = None
-    if wanted.under is not None or wanted.taken is not None:
-        allowed = catalogue.vectors_under(model.row, wanted.under, *dates(wanted.taken))
-    barred = wanted.skip.union(catalogue.orphans(model.row))
     ask = 2 * wanted.k + 16  # some to spare: coded vectors are ordered a little differently from the real ones
     while True:
-        candidates = index.candidates(vector, ask, allowed=allowed, barred=barred)
-        rows, vectors = catalogue.vectors_of(model, candidates)
+        keys, vectors, more = source.nearest(vector, ask)
         wide = vectors.astype(np.float64)
         # Row by row, so that a score never depends on what else was found; half floats are not quite of length 1.
         scores = (wide * vector).sum(axis=1).clip(-1, 1)
-        hits, places, enough = _take(catalogue, rows, wide, scores, wanted)
-        if enough or len(candidates) < ask:
+        hits, places, enough = _take(source, keys, wide, scores, wanted)
+        if enough or not more:
             break
         ask *= 4  # ties at the end, or much was folded away
     likely = relevance(parts, vectors[places], calibration)
@@ -73,8 +76,8 @@ def rank(
 
 
 def _take(
-    catalogue: Catalogue,
-    rows: NDArray[np.int64],
+    source: Source,
+    keys: Sequence[int],
     vectors: NDArray[np.float64],
     scores: NDArray[np.float64],
     wanted: Wanted,
@@ -88,10 +91,9 @@ def _take(
             len(hits) >= wanted.k and score < hits[-1].score
         ):
             return hits, places, True
-        photo = catalogue.photo(int(rows[place]))
-        if photo is None:
+        hit = source.hit(keys[place], score)
+        if hit is None:
             continue
-        hit = hit_of(photo, score, wanted.under)
         better = _near(vectors, places, place, wanted.fold)
         if better is not None:
             hits[better] = replace(hits[better], duplicates=(*hits[better].duplicates, hit.path, *hit.duplicates))

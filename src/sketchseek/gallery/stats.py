@@ -22,7 +22,7 @@ class SetStats:
 class Stats:
     """``photos`` are distinct contents; ``files`` = photos + duplicates + failed. ``bytes``: what it takes on disk."""
 
-    path: Path
+    path: Path | str
     photos: int
     files: int
     duplicates: int

@@ -1,0 +1,203 @@
+"""The gallery in a folder of this machine: SQLite is the truth, FAISS finds the nearest.
+
+Any number of processes may read it at once; one at a time may write. A reader sees whole batches, never half of one.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketchseek.gallery.candidates import Shelf
+from sketchseek.gallery.catalogue import Catalogue, ModelSet, absolute
+from sketchseek.gallery.errors import GalleryDamagedError, GalleryError, NoGalleryError, plain_words, shown
+from sketchseek.gallery.gallery import BATCH, AnyPath, Gallery, several
+from sketchseek.gallery.hits import Hit, Hits
+from sketchseek.gallery.models import load_own, register, set_of
+from sketchseek.gallery.query import Query, encode
+from sketchseek.gallery.ranking import Wanted, hit_of, rank
+from sketchseek.gallery.stats import Stats, gather
+from sketchseek.gallery.writer import Writer, write_lock
+from sketchseek.model import Model
+
+if TYPE_CHECKING:
+    from sketchseek.gallery.index import VectorIndex
+    from sketchseek.gallery.ingest import Progress, Report
+    from sketchseek.gallery.verify import Problem
+
+
+class EmbeddedGallery(Gallery):
+    """Open one with ``Gallery.open``. Safe to use from several threads."""
+
+    def __init__(self, path: Path, model: Model | str | None, readonly: bool) -> None:
+        super().__init__(model, readonly)
+        self.path: Path = path
+        self._index: VectorIndex | None = None
+        self._catalogue: Catalogue | None = None
+
+    @classmethod
+    def open_folder(cls, path: Path, model: Model | str | None, readonly: bool, create: bool) -> "EmbeddedGallery":
+        """The gallery in ``path``, made if it is not there and ``create`` says so."""
+        gallery = cls(path, model, readonly)
+        try:
+            _ = gallery._reader
+        except NoGalleryError:
+            if readonly or not create:
+                raise
+            with gallery._writing():
+                pass
+        except GalleryDamagedError:
+            pass  # whatever is asked of it will say so, and `rebuild` can be
+        return gallery
+
+    def close(self) -> None:
+        with self._lock:
+            if self._catalogue is not None:
+                self._catalogue.close()
+            self._catalogue = self._index = None
+
+    # Writing.
+
+    def add(
+        self,
+        folders: AnyPath | Sequence[AnyPath] | None = None,
+        *,
+        progress: "Callable[[Progress], None] | None" = None,
+        retry: bool = False,
+        batch: int = BATCH,
+        threads: int | None = None,
+    ) -> "Report":
+        from sketchseek.gallery.index_files import keep
+        from sketchseek.gallery.ingest import Ingestion, checked_folders
+
+        if folders is None:
+            folders = self.stats().folders
+            if not folders:
+                raise GalleryError(f"the gallery {shown(self.path)} knows no folders yet; name one to index.")
+        checked = checked_folders(several(folders), self._reader)
+        model = self.model
+        source = self._asked if isinstance(self._asked, str) else model.name
+        with self._writing() as catalogue:
+            before = catalogue.head()
+            model_set = register(catalogue, model, source)
+            run = Ingestion(catalogue, model, model_set, batch=batch, threads=threads or _cores(), progress=progress)
+            report = run.run(checked, retry=retry)
+            if catalogue.head() != before:
+                keep(catalogue, model_set)
+        return report
+
+    def remove(self, paths: AnyPath | Sequence[AnyPath]) -> int:
+        from sketchseek.gallery.index_files import keep
+
+        with self._writing() as catalogue:
+            with catalogue.batch():
+                removed = 0
+                for path in several(paths):
+                    place = absolute(path)
+                    removed += catalogue.remove_under(place)
+                    catalogue.forget_folder(place)
+                catalogue.drop_orphans()
+            for model_set in catalogue.models():
+                keep(catalogue, model_set)
+        return removed
+
+    def rebuild(self) -> "list[Problem]":
+        from sketchseek.gallery.index_files import keep
+        from sketchseek.gallery.verify import repair
+
+        self._may_write()
+        with self._lock, write_lock(self.path):
+            self.close()
+            problems = repair(self.path)
+            with closing(Writer(self.path)) as catalogue:
+                for model_set in catalogue.models():
+                    keep(catalogue, model_set, anew=True)
+        return problems
+
+    # Asking.
+
+    def _answer(self, query: Query, wanted: Wanted) -> Hits:
+        with self._reading():
+            model_set = self._set()
+            if model_set is None:
+                return Hits()
+        parts = encode(query, lambda: self.model, self._vector)
+        with self._reading():
+            shelf = Shelf(self._reader, self._current_index(model_set), wanted)
+            return rank(shelf, parts, getattr(self._loaded, "calibration", None), wanted)
+
+    def photo(self, id: str) -> Hit:
+        with self._reading():
+            model_set = self._set()
+            row = self._reader.vector_row(model_set.row, id) if model_set else None
+            photo = self._reader.photo(row) if row is not None else None
+        if photo is None:
+            raise self._no_photo(id)
+        return hit_of(photo, 1.0)
+
+    def stats(self) -> Stats:
+        with self._reading():
+            return gather(self._reader)
+
+    def failures(self) -> list[tuple[Path, str]]:
+        with self._reading():
+            return [(Path(os.fsdecode(path)), reason) for path, reason in self._reader.failures()]
+
+    def verify(self) -> "list[Problem]":
+        from sketchseek.gallery.verify import problems
+
+        with self._reading():
+            return list(problems(self._reader))
+
+    # Inside.
+
+    def _own_model(self) -> Model:
+        return load_own(self._reader)
+
+    @property
+    def _reader(self) -> Catalogue:
+        with self._lock:
+            if self._catalogue is None:
+                self._catalogue = Catalogue(self.path)
+            return self._catalogue
+
+    @contextmanager
+    def _writing(self) -> Iterator[Writer]:
+        self._may_write()
+        with write_lock(self.path), closing(Writer(self.path)) as catalogue, plain_words(self.path, system=False):
+            yield catalogue
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        with self._lock, self._reader.snapshot():
+            yield
+
+    def _set(self) -> ModelSet | None:
+        """The vectors to search in: of the model asked for, else the current ones; None if the gallery is empty."""
+        return self._reader.current_model() if self._asked is None else set_of(self._reader, self.model)
+
+    def _vector(self, id: str) -> NDArray[np.float32]:
+        with self._reading():
+            model_set = self._set()
+            row = self._reader.vector_row(model_set.row, id) if model_set else None
+            if model_set is None or row is None or not len(found := self._reader.vectors_of(model_set, [row])[1]):
+                raise self._no_photo(id)
+        vector = found[0].astype(np.float32)
+        return np.asarray(vector / np.linalg.norm(vector))
+
+    def _current_index(self, model_set: ModelSet) -> "VectorIndex":
+        from sketchseek.gallery.index_files import load_or_build
+
+        if self._index is None or self._index.model.row != model_set.row:
+            self._index = load_or_build(self._reader, model_set)
+        self._index.refresh(self._reader)
+        return self._index
+
+
+def _cores() -> int:
+    """Cores this process may use; in a container fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
