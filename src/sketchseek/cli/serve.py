@@ -1,0 +1,46 @@
+"""``sketchseek serve``: the page to draw on, and its HTTP API."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Open the page to draw on, and its HTTP API.")
+@click.argument("folders", nargs=-1, metavar="[FOLDER]...", type=click.Path(path_type=Path))
+@click.option(
+    "--gallery", metavar="G", help="Folder of the gallery.  [default: $SKETCHSEEK_GALLERY, else your data folder]"
+)
+@click.option("--model", metavar="M", help="Model that encodes photos and queries.  [default: the gallery's own]")
+@click.option("--host", metavar="H", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    metavar="P",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on; 0 takes any that is free.",
+)
+@click.option("--no-browser", is_flag=True, help="Do not open the page in the browser.")
+@click.option(
+    "--token",
+    metavar="T",
+    envvar="SKETCHSEEK_TOKEN",
+    help="Secret that clients must give; needed where --host is not this machine alone.  [default: $SKETCHSEEK_TOKEN]",
+)
+def command(
+    folders: tuple[Path, ...],
+    gallery: str | None,
+    model: str | None,
+    host: str,
+    port: int,
+    no_browser: bool,
+    token: str | None,
+) -> None:
+    """Serve the page to draw on, and its HTTP API, until Ctrl-C.
+
+    FOLDERs are indexed in the background meanwhile. stdout has one line, the address. Only this machine can reach it,
+    unless --host and --token say otherwise.
+    """
+    from sketchseek.server.start import serve
+
+    serve(folders, gallery=gallery, model=model, host=host, port=port, token=token, browser=not no_browser)

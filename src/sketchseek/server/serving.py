@@ -1,0 +1,95 @@
+"""Run the app: a socket of its own, an end within seconds, a browser that opens when there is something to see."""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Iterator
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from sketchseek.errors import SketchseekError
+
+GRACE_S = 3  # for answers under way when the server is told to end
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; one sentence if that cannot be."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise SketchseekError(f"--host {host}: there is no such address ({error.strerror}).") from None
+    try:
+        if os.name == "posix":  # elsewhere this would let two servers share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise SketchseekError(
+            f"port {port} of {host} cannot be used ({error.strerror}); is a server running there already? Choose "
+            "another one with --port, or --port 0 for any that is free."
+        ) from None
+    return listener
+
+
+def url_of(listener: socket.socket, host: str) -> str:
+    """The address to open in a browser on this machine."""
+    name = "127.0.0.1" if host in ("0.0.0.0", "") else "[::1]" if host == "::" else f"[{host}]" if ":" in host else host  # noqa: S104
+    return f"http://{name}:{listener.getsockname()[1]}/"
+
+
+def run(app: FastAPI, listener: socket.socket, *, open_at: str | None) -> None:
+    """Serve until Ctrl-C or SIGTERM; ``open_at`` is opened in the browser once the server answers."""
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    server = _Server(config, open_at)
+    server.run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Ends with exit code 0 on Ctrl-C, which is how one ends a server."""
+
+    def __init__(self, config: uvicorn.Config, open_at: str | None) -> None:
+        super().__init__(config)
+        self._open_at = open_at
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._open_at and self.started:
+            threading.Thread(target=_open_browser, args=(self._open_at,), daemon=True).start()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {one: signal.signal(one, self.handle_exit) for one in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        print("sketchseek: ending", file=sys.stderr)
+        super().handle_exit(sig, frame)
+
+
+def _open_browser(url: str) -> None:
+    """Where there is a desktop: without one, Python would start a text browser in this terminal."""
+    if sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(url)
