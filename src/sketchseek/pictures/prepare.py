@@ -59,10 +59,10 @@ def _fit_array(pixels: NDArray[np.uint8], record: Preprocessing) -> NDArray[np.u
     height, width = pixels.shape[:2]
     if record.fit == "squash":
         return _resized(pixels, (record.size, record.size), record)
-    return _resized(pixels, (record.size, record.size), record, _central_square(width, height, record.size))
+    return _resized(pixels, (record.size, record.size), record, central_square(width, height, record.size))
 
 
-def _central_square(width: int, height: int, size: int) -> Box:
+def central_square(width: int, height: int, size: int) -> Box:
     """What is left of a picture whose shorter side became ``size`` and whose middle was cut out on whole pixels.
 
     So do the preprocessors of published CLIPs. Taking the box before the resize never makes the long side: 1 x 20000 px
@@ -101,15 +101,26 @@ def _resized(
 
 
 def _cropped_to_ink(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    inked = darkness(pixels) >= _INK
+    left, top, right, bottom = ink_box(pixels)
+    return pixels[top:bottom, left:right]
+
+
+def is_ink(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """What counts as drawn: (height, width, 3) -> (height, width)."""
+    return np.asarray(darkness(pixels) >= _INK)
+
+
+def ink_box(pixels: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of what is drawn, in px."""
+    inked = is_ink(pixels)
     rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
     if len(rows) == 0:  # only faint marks: the sheet as it is
-        return pixels
-    return pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        return 0, 0, pixels.shape[1], pixels.shape[0]
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def _fit_strokes(sketch: StrokeSketch, record: Preprocessing) -> NDArray[np.uint8]:
-    """Strokes are rendered at their final size: their width is the record's, whatever size they were drawn at."""
+def stroke_frame(sketch: StrokeSketch, record: Preprocessing) -> tuple[tuple[float, float], tuple[float, float]]:
+    """(scale, offset) in px: point p of a stroke lands at p * scale + offset on the model's square."""
     size = record.size
     if record.placement == "ink" or sketch.sheet is None:
         # Without a sheet nothing can stay where it was drawn.
@@ -122,8 +133,14 @@ def _fit_strokes(sketch: StrokeSketch, record: Preprocessing) -> NDArray[np.uint
         across, down = size / right, size / bottom
         if record.fit != "squash":
             across = down = min(across, down) if record.fit == "pad" else max(across, down)
-    offset = ((size - (left + right) * across) / 2, (size - (top + bottom) * down) / 2)
-    drawn = render(sketch, (size, size), (across, down), offset, record.stroke_width * size)
+    return (across, down), ((size - (left + right) * across) / 2, (size - (top + bottom) * down) / 2)
+
+
+def _fit_strokes(sketch: StrokeSketch, record: Preprocessing) -> NDArray[np.uint8]:
+    """Strokes are rendered at their final size: their width is the record's, whatever size they were drawn at."""
+    size = record.size
+    scale, offset = stroke_frame(sketch, record)
+    drawn = render(sketch, (size, size), scale, offset, record.stroke_width * size)
     if record.placement == "as_drawn" and sketch.sheet is not None and record.fit == "pad":
         columns, rows = round(max(offset[0], 0)), round(max(offset[1], 0))
         framed = np.empty_like(drawn)
