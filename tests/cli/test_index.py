@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 @pytest.fixture(autouse=True)
 def _model_and_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(sketchseek.model, "load_model", lambda name: GridModel(name.removeprefix("grid-")))
+    monkeypatch.setattr(sketchseek.model, "load_search_model", lambda name: GridModel(name.removeprefix("grid-")))
     monkeypatch.setenv("SKETCHSEEK_GALLERY", str(tmp_path / "gallery"))
 
 
@@ -70,7 +70,6 @@ def test_failed_files_are_retried_when_asked(tmp_path: Path, capsys: pytest.Capt
     ("arguments", "message"),
     [
         (["nowhere", "--model", "one"], "cannot be listed (No such file or directory)"),
-        (["."], "has no model yet; name one with --model"),
         ([], "knows no folders yet; name one to index"),
     ],
 )

@@ -22,7 +22,7 @@ class Calibrated(GridModel):
 @pytest.fixture(autouse=True)
 def photos(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     """A gallery of 12 photos, the default one."""
-    monkeypatch.setattr(sketchseek.model, "load_model", lambda name: GridModel(name.removeprefix("grid-")))
+    monkeypatch.setattr(sketchseek.model, "load_search_model", lambda name: GridModel(name.removeprefix("grid-")))
     monkeypatch.setenv("SKETCHSEEK_GALLERY", str(tmp_path / "gallery"))
     photos = tmp_path / "photos"
     fill(photos / "noise", 8)
@@ -107,7 +107,7 @@ def test_nothing_similar_enough_is_said_as_such(capsys: pytest.CaptureFixture[st
 def test_what_is_hardly_relevant_is_no_result(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sketchseek.model, "load_model", lambda name: Calibrated())
+    monkeypatch.setattr(sketchseek.model, "load_search_model", lambda name: Calibrated())
     hits = found(capsys, "--text", "red")
     assert names(hits) == ["red.png"]
     assert hits[0]["relevance"] > 0.9

@@ -6,7 +6,7 @@ import sketchseek.model
 from sketchseek.cli import main
 from tests.gallery.grid_model import GridModel
 
-sketchseek.model.load_model = lambda name: GridModel(name.removeprefix("grid-"))  # type: ignore[assignment]
+sketchseek.model.load_search_model = lambda name: GridModel(name.removeprefix("grid-"))  # type: ignore[assignment]
 
 if __name__ == "__main__":
     main(sys.argv[1:])

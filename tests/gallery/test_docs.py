@@ -19,7 +19,7 @@ PAGE = (Path(__file__).parent.parent.parent / "docs" / "gallery.md").read_text()
 
 def test_the_python_on_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sketchseek.model, "load_model", lambda name: GridModel(name.removeprefix("grid-")))
+    monkeypatch.setattr(sketchseek.model, "load_search_model", lambda name: GridModel(name.removeprefix("grid-")))
     fill(tmp_path / "photos", 5)
     for seed in range(12):
         put(tmp_path / "photos" / f"{seed}.jpg", jpeg(seed, taken=f"2023:0{1 + seed % 9}:01 00:00:00"))

@@ -25,7 +25,7 @@ def models(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         loaded.append(str(name))
         return GridModel(Path(name).name.removeprefix("grid-"))
 
-    monkeypatch.setattr(sketchseek.model, "load_model", load)
+    monkeypatch.setattr(sketchseek.model, "load_search_model", load)
     return loaded
 
 
@@ -65,17 +65,19 @@ def test_a_model_that_changed_under_its_name_is_refused(
     fill(photos, 1)
     with Gallery.open(tmp_path / "g", "one") as gallery:
         gallery.add(photos)
-    monkeypatch.setattr(sketchseek.model, "load_model", lambda name: GridModel("retrained"))
+    monkeypatch.setattr(sketchseek.model, "load_search_model", lambda name: GridModel("retrained"))
     with Gallery.open(tmp_path / "g") as gallery, pytest.raises(GalleryError, match="no longer the one"):
         gallery.search(text="red")
 
 
-def test_without_any_model_the_way_out_is_named(tmp_path: Path, photos: Path) -> None:
+def test_where_no_model_is_named_the_one_that_ships_is_taken(tmp_path: Path, photos: Path, models: list[str]) -> None:
     fill(photos, 1)
     with Gallery.open(tmp_path / "g") as gallery:
         assert gallery.search(text="red") == []
-        with pytest.raises(GalleryError, match="has no model yet; name one with --model"):
-            gallery.add(photos)
+        assert models == []
+        gallery.add(photos)
+        assert models == ["default"]
+        assert gallery.stats().models[0].name == "grid-default"
 
 
 def test_an_empty_gallery_answers_with_nothing(gallery: Gallery, photos: Path) -> None:

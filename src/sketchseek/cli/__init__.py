@@ -16,11 +16,13 @@ from sketchseek.errors import SketchseekError
 VERBS = {
     "index": ("sketchseek.cli.index", "Take folders of photos into a gallery, or bring it up to date."),
     "search": ("sketchseek.cli.search", "Find photos by drawing, words or example."),
+    "serve": ("sketchseek.cli.serve", "Open the page to draw on, and its HTTP API."),
     "gallery": ("sketchseek.cli.gallery", "Look after a gallery: info, verify, rebuild, forget."),
     "doctor": ("sketchseek.cli.doctor", "Say what is installed and whether it works."),
     "models": ("sketchseek.cli.models", "List the shipped and the downloaded backbones."),
     "datasets": ("sketchseek.cli.datasets", "Check datasets on disk, list the published splits."),
     "train": ("sketchseek.cli.train", "Train a method on sketches and photos."),
+    "export": ("sketchseek.cli.export", "Write a run or a backbone as a model folder to search with."),
     "score": ("sketchseek.cli.score", "Measure anybody's vectors with every metric."),
     "evaluate": ("sketchseek.cli.evaluate", "Measure a model on a dataset by a protocol of the field."),
 }

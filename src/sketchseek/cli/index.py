@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 @click.option(
     "--gallery", metavar="G", help="Folder of the gallery.  [default: $SKETCHSEEK_GALLERY, else your data folder]"
 )
-@click.option("--model", metavar="M", help="Model that encodes the photos.  [default: the gallery's own]")
+@click.option(
+    "--model", metavar="M", help="Model folder that encodes.  [default: the gallery's own, else the one that ships]"
+)
 @click.option("--watch", is_flag=True, help="Stay, and follow every change until interrupted.")
 @click.option("--retry-failed", is_flag=True, help="Open files again that failed before and have not changed.")
 @click.option(

@@ -16,7 +16,7 @@ LEAST_RELEVANCE = 0.1  # a photo with less than one chance in ten to be what was
 @click.option(
     "--gallery", metavar="G", help="Folder of the gallery.  [default: $SKETCHSEEK_GALLERY, else your data folder]"
 )
-@click.option("--model", metavar="M", help="Model that encodes the query.  [default: the gallery's own]")
+@click.option("--model", metavar="M", help="Model folder that encodes the query.  [default: the gallery's own]")
 @click.option(
     "--text", "texts", metavar="T", multiple=True, help="Words that describe the photo; may be given several times."
 )

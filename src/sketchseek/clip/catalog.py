@@ -98,7 +98,7 @@ def _list(value: str | int | list[str]) -> list[str]:
 @cache
 def shipped() -> dict[str, Path]:
     """The backbones inside this package: name -> folder."""
-    return {path.parent.name: path.parent for path in Path(str(files("sketchseek"))).glob("models/*/config.json")}
+    return {path.parent.name: path.parent for path in Path(str(files("sketchseek"))).glob("models/*/model.safetensors")}
 
 
 def models_dir() -> Path:

@@ -201,7 +201,7 @@ class TextTower(Tower):
         if adaptation.prompts and adaptation.place != "after_first":
             raise ValueError("text prompts stand after the first token: behind EOS nothing would see them")
         state, kept = self._run_layers(tokens, adaptation, keep)
-        rows = torch.arange(len(ends), device=ends.device)
+        rows = torch.arange(ends.shape[0], device=ends.device)  # a tracer sees a shape, but not a len()
         return Run(self.project(state.tokens[rows, ends + state.count], adaptation.norms), kept)
 
     def forward(self, ids: Tensor, ends: Tensor, adaptation: Adaptation | None = None) -> Tensor:

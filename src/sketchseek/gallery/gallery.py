@@ -70,9 +70,9 @@ class Gallery(ABC):
         """The model that encodes for this gallery, loaded on first use."""
         with self._lock:
             if self._loaded is None:
-                from sketchseek.model import load_model
+                from sketchseek.model import load_search_model
 
-                self._loaded = load_model(self._asked) if isinstance(self._asked, str) else self._own_model()
+                self._loaded = load_search_model(self._asked) if isinstance(self._asked, str) else self._own_model()
             return self._loaded
 
     # Writing.

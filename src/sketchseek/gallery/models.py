@@ -10,13 +10,13 @@ from sketchseek.model import Model
 
 
 def load_own(catalogue: Catalogue) -> Model:
-    """The model that the gallery was indexed with."""
-    from sketchseek.model import load_model
+    """The model that the gallery was indexed with; for a gallery that knows none yet, the one that ships."""
+    from sketchseek.model import load_search_model
 
     where, current = shown(catalogue.folder), catalogue.current_model()
     if current is None:
-        raise GalleryError(f"the gallery {where} has no model yet; name one with --model (model=... in Python).")
-    model = load_model(current.source)
+        return load_search_model("default")
+    model = load_search_model(current.source)
     if model.identity != current.identity:
         raise GalleryError(
             f"the model {current.source} is no longer the one that the gallery {where} was indexed with; index its "
@@ -41,7 +41,7 @@ def set_of(catalogue: Catalogue, model: Model) -> ModelSet | None:
 
 
 def register(catalogue: Writer, model: Model, source: str) -> ModelSet:
-    """The set that ``model`` adds to, a new one if need be; ``source``: what to give ``load_model`` to get it back."""
+    """The set that ``model`` adds to, a new one if need be; ``source``: what loads it again."""
     for model_set in catalogue.models():
         if model_set.identity == model.identity:
             if model_set.size != model.size:

@@ -110,7 +110,11 @@ class LinearProbe(Baseline):
         """The probe on CLIP's embedding."""
         with torch.no_grad():
             frozen = self.backbone.image(pixels)
-        embeddings: Tensor = self.probe(frozen)
+        return self.head(frozen)
+
+    def head(self, whole: Tensor) -> Tensor:
+        """The probe."""
+        embeddings: Tensor = self.probe(whole)
         return embeddings
 
     def groups(self) -> list[Group]:

@@ -199,8 +199,14 @@ class DpClip(Method):
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         """CLIP's own, to be compared with the whole picture: they say nothing about the windows."""
-        whole = super().encode_texts(texts)
-        return torch.cat((whole, whole.new_zeros(len(whole), self.size - whole.shape[1])), dim=1)
+        return self._whole_alone(super().encode_texts(texts))
+
+    def head(self, whole: Tensor) -> Tensor:
+        """The whole picture's part; nothing about the windows."""
+        return self._whole_alone(unit(whole))
+
+    def _whole_alone(self, whole: Tensor) -> Tensor:
+        return torch.cat((whole, whole.new_zeros(whole.shape[0], self.size - whole.shape[1])), dim=1)
 
     def losses(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """(1 - w) L_ordinary and w L_hard; at category level also L_cls."""

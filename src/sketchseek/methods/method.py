@@ -99,6 +99,13 @@ class Method(nn.Module, ABC):
     def encode(self, pixels: Tensor, modality: Modality) -> Tensor:
         """Model input (n, 3, side, side) -> embeddings (n, size), not normalised. A row never depends on the others."""
 
+    def head(self, whole: Tensor) -> Tensor:
+        """Embeddings as the image tower projects them (n, backbone's size) -> the method's (n, size).
+
+        What a method makes of a token on its own, CLS or a patch: nothing, unless it says otherwise.
+        """
+        return whole
+
     def support(self) -> tuple[int, int] | None:
         """How many sketches and photos of a category ``for_category`` wants; None where ``encode`` needs none."""
         return None

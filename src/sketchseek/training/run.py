@@ -27,29 +27,29 @@ BATCH = 32  # pictures encoded at a time: bounds memory, changes no result beyon
 
 
 class RunModel:
-    """A trained method behind the face that searching and evaluating know."""
+    """A trained method behind the face that searching and evaluating know; ``method`` is the thing itself."""
 
     def __init__(self, name: str, identity: str, method: Method, encode: Encoder) -> None:
         self.name = name
         self.identity = identity
-        self._method = method
+        self.method = method
         self._encode = encode
         self._device = next(method.parameters()).device
         self.size = method.size
 
     @property
     def photo_side(self) -> int:
-        return self._method.backbone.photos.size
+        return self.method.backbone.photos.size
 
     def encode_photos(self, photos: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        return self._encode_pictures(photos, self._method.backbone.photos, "photo")
+        return self._encode_pictures(photos, self.method.backbone.photos, "photo")
 
     def encode_sketches(self, sketches: Sequence[Sketch]) -> NDArray[np.float32]:
-        return self._encode_pictures(sketches, self._method.backbone.sketches, "sketch")
+        return self._encode_pictures(sketches, self.method.backbone.sketches, "sketch")
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            parts = [self._method.encode_texts(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
+            parts = [self.method.encode_texts(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
             return self._unit_rows(parts)
 
     def _encode_pictures(
@@ -76,14 +76,14 @@ class CategoryRunModel(RunModel):
 
     def for_category(self, name: str, sketches: Sequence[Sketch], photos: Sequence[NDArray[np.uint8]]) -> Model:
         """The model for one category: ``name`` in words, support pictures as ``encode_*`` takes them."""
-        backbone = self._method.backbone
+        backbone = self.method.backbone
         shown = self._pixels(sketches, backbone.sketches), self._pixels(photos, backbone.photos)
         with torch.inference_mode():
-            encode = self._method.for_category(name, *shown)
+            encode = self.method.for_category(name, *shown)
         digest = hashlib.sha256(f"{self.identity}\n{name}\n".encode())
         for pixels in shown:
             digest.update(f"{tuple(pixels.shape)}\n".encode() + pixels.cpu().numpy().tobytes())
-        return RunModel(f"{self.name} ({name})", digest.hexdigest(), self._method, encode)
+        return RunModel(f"{self.name} ({name})", digest.hexdigest(), self.method, encode)
 
 
 def load_run(folder: Path, device: str | None = None, *, trust_pickle: bool = False) -> Model:

@@ -1,0 +1,6 @@
+"""Model folders: what search encodes with. Reading one needs onnxruntime, not torch; writing one needs torch."""
+
+from sketchseek.engine.encoder import Encoder, load
+from sketchseek.engine.folder import DEFAULT, EngineError, find_model, list_models
+
+__all__ = ["DEFAULT", "Encoder", "EngineError", "find_model", "list_models", "load"]

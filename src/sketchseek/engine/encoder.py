@@ -1,0 +1,145 @@
+"""The torch-free encoder: a model folder, read by onnxruntime, behind the face that searching and evaluating know."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketchseek.ahead import ahead
+from sketchseek.engine.folder import GOLDEN, TOKENIZER, EngineError, Record, Role, read_file, read_record
+from sketchseek.engine.golden import check_golden, read_golden
+from sketchseek.engine.sessions import OrtSession, Session, pick_provider, usable_cores
+from sketchseek.pictures import Preprocessing, Sketch, fit
+from sketchseek.tokens import Tokenizer
+
+Picture = NDArray[np.uint8] | Sketch
+Modality = Literal["photo", "sketch"]
+One = TypeVar("One")
+
+BATCH = 16  # pictures or texts in one run of a graph
+_SESSIONS: Callable[[bytes, str, int], Session] = OrtSession
+
+
+class Encoder:
+    """Implements ``sketchseek.model.Model`` with a model folder. Safe to use from several threads.
+
+    A file is verified when it is opened, and a graph when it is first used: its golden vectors must come out.
+    """
+
+    def __init__(self, folder: Path, record: Record, *, name: str, provider: str, threads: int) -> None:
+        self.folder, self.record, self.provider, self.threads = folder, record, provider, threads
+        self.name = name
+        self.identity = record.identity
+        self.size = record.size
+        self.photo_side = record.photos.size
+        self.grid = record.grid
+        self.calibration = record.calibration
+        self._lock = threading.RLock()
+        self._sessions: dict[str, Session] = {}
+        self._tokenizer: Tokenizer | None = None
+
+    def __repr__(self) -> str:
+        return f"Encoder({str(self.folder)!r})"
+
+    def encode_photos(self, photos: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        return self._look(photos, "photo", self.record.photos)
+
+    def encode_sketches(self, sketches: Sequence[Sketch]) -> NDArray[np.float32]:
+        return self._look(sketches, "sketch", self.record.sketches)
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        rows = np.empty((len(texts), self.size), np.float32)
+        for start, batch in _batches(texts):
+            tokens = self.tokenizer(batch)
+            inputs = {"ids": tokens.ids, "ends": tokens.ends}
+            (rows[start : start + len(batch)],) = self._session("text")(inputs, ["vectors"])
+        return rows
+
+    def patches_photos(self, photos: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """A vector of length 1 for each patch, float32 (n, grid * grid, size), row by row from the top left.
+
+        Patches lie on what the preprocessing makes of a photo: its padding and cropping count.
+        """
+        return self._look_closely(photos, "photo", self.record.photos)
+
+    def patches_sketches(self, sketches: Sequence[Sketch]) -> NDArray[np.float32]:
+        """As ``patches_photos``, for sketches."""
+        return self._look_closely(sketches, "sketch", self.record.sketches)
+
+    def verify(self) -> None:
+        """Open every file and try every graph; a sentence about the first that is not what it should be."""
+        for role in self.record.graphs:
+            self._session(role)
+        _ = self.tokenizer
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Words -> token numbers."""
+        with self._lock:
+            if self._tokenizer is None:
+                json = read_file(self.folder, TOKENIZER, self.record)
+                self._tokenizer = Tokenizer(json, path=self.folder / TOKENIZER, context=self.record.context)
+            return self._tokenizer
+
+    def _look(self, pictures: Sequence[Picture], role: Modality, how: Preprocessing) -> NDArray[np.float32]:
+        rows = np.empty((len(pictures), self.size), np.float32)
+        for start, pixels in self._fitted(pictures, how):
+            (rows[start : start + len(pixels)],) = self._session(role)({"pixels": pixels}, ["vectors"])
+        return rows
+
+    def _look_closely(self, pictures: Sequence[Picture], role: Modality, how: Preprocessing) -> NDArray[np.float32]:
+        closer: Role = "photo_patches" if role == "photo" else "sketch_patches"
+        if closer not in self.record.graphs:
+            raise EngineError(f"the model {self.name} gives no vectors for patches: export it again")
+        rows = np.empty((len(pictures), self.grid**2, self.size), np.float32)
+        for start, pixels in self._fitted(pictures, how):
+            (states,) = self._session(role)({"pixels": pixels}, ["states"])
+            (rows[start : start + len(pixels)],) = self._session(closer)({"states": states}, ["vectors"])
+        return rows
+
+    def _fitted(self, pictures: Sequence[Picture], how: Preprocessing) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Batches of prepared pictures, uint8 (n, side, side, 3); the next is made while the model looks at this."""
+        if len(pictures) == 1:  # a query: no threads for it
+            yield 0, fit(pictures[0], how)[None]
+            return
+        prepared = ahead(partial(fit, record=how), pictures, workers=self.threads, depth=2 * BATCH)
+        for start, batch in _batches(pictures):
+            yield start, np.stack([next(prepared) for _ in batch])
+
+    def _session(self, role: Role) -> Session:
+        """The graph of a role, tried out when it is first asked for."""
+        name = self.record.graphs[role]
+        with self._lock:
+            if name not in self._sessions:
+                graph = read_file(self.folder, name, self.record)
+                session = _SESSIONS(graph, self.provider, self.threads)
+                golden = read_golden(read_file(self.folder, GOLDEN, self.record))
+                check_golden(session, name, golden, self.record.precision, self.provider)
+                self._sessions[name] = session
+            return self._sessions[name]
+
+
+def load(folder: str | Path, *, name: str | None = None, provider: str | None = None, threads: int = 0) -> Encoder:
+    """The model in a model folder.
+
+    ``provider``: the execution provider of onnxruntime ("CPU", "CUDA", ...); $SKETCHSEEK_PROVIDER, else CPU, if none is
+    named. ``threads``: for computing; as many as there are cores, unless told.
+    """
+    place = Path(folder)
+    record = read_record(place)
+    return Encoder(
+        place,
+        record,
+        name=name or place.resolve().name,
+        provider=pick_provider(provider),
+        threads=threads or usable_cores(),
+    )
+
+
+def _batches(items: Sequence[One]) -> Iterator[tuple[int, Sequence[One]]]:
+    for start in range(0, len(items), BATCH):
+        yield start, items[start : start + BATCH]

@@ -1,0 +1,196 @@
+"""A method -> ONNX graphs, by tracing what torch does with pixels and with token numbers.
+
+What does not depend on the input (prompts, the texts of seen classes, scales made of texts) becomes constants.
+"""
+
+import io
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from sketchseek.clip.adaptation import Adaptation, Prompted
+from sketchseek.clip.towers import ImageTower
+from sketchseek.clip.words import Texts
+from sketchseek.engine.export.made import TEXTS, made_pictures
+from sketchseek.engine.folder import EngineError
+from sketchseek.methods.method import Method, Modality
+from sketchseek.pictures import Preprocessing
+
+OPSET = 18
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What entered the image tower's last layer, prompts included, and how that layer is adapted."""
+
+    tokens: Tensor
+    adaptation: Adaptation
+
+
+class PictureGraph(nn.Module):
+    """Pixels as ``fit`` gives them -> unit vectors, and the tokens that enter the last layer."""
+
+    def __init__(self, method: Method, modality: Modality, record: Preprocessing) -> None:
+        super().__init__()
+        self.method, self.modality = method, modality
+        std = torch.tensor(record.std)
+        # The very numbers of pictures.normalise.
+        self.register_buffer("scale", (1 / 255) / std)
+        self.register_buffer("shift", torch.tensor(record.mean) / std)
+        self.scale: Tensor
+        self.shift: Tensor
+
+    def look(self, pixels: Tensor) -> tuple[Tensor, Entry]:
+        """uint8 (n, side, side, 3) -> float (n, size), and what entered the last layer."""
+        prepared = (pixels.float() * self.scale - self.shift).permute(0, 3, 1, 2)
+        with _watched(self.method.backbone.image) as entries:
+            vectors = normalize(self.method.encode(prepared, self.modality), dim=1)
+        (entry,) = entries
+        return vectors, entry
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """uint8 (n, side, side, 3) -> float (n, size) and (n, tokens, width)."""
+        vectors, entry = self.look(pixels)
+        return vectors, entry.tokens
+
+
+class PatchGraph(nn.Module):
+    """Tokens that enter the last layer -> a unit vector for each patch."""
+
+    def __init__(self, method: Method, adaptation: Adaptation) -> None:
+        super().__init__()
+        self.method, self.adaptation = method, adaptation
+
+    def forward(self, states: Tensor) -> Tensor:
+        """float (n, tokens, width) -> (n, grid * grid, size)."""
+        image = self.method.backbone.image
+        prompts = states.shape[1] - 1 - image.grid**2
+        left = image._run_layer(image.depth - 1, states, self.adaptation, first_only=False)
+        plain = Prompted(left, int(prompts), self.adaptation.place).plain[:, 1:]
+        whole = image.project(plain.reshape(-1, image.width), self.adaptation.norms)
+        return normalize(self.method.head(whole), dim=1).view(-1, image.grid**2, self.method.size)
+
+
+class TextGraph(nn.Module):
+    """Token numbers and where each text ends -> unit vectors."""
+
+    def __init__(self, method: Method) -> None:
+        super().__init__()
+        self.method = method
+
+    def forward(self, ids: Tensor, ends: Tensor) -> Tensor:
+        """int64 (n, longest) and (n,) -> float (n, size)."""
+        backbone = self.method.backbone
+        words = backbone.words
+        # The graph's inputs take the tokenizer's place, whatever a method does with the words after it.
+        backbone.words = lambda _: Texts(ids, ends)  # type: ignore[assignment]
+        try:
+            return normalize(self.method.encode_texts([""]), dim=1)
+        finally:
+            backbone.words = words
+
+
+@contextmanager
+def _watched(image: ImageTower) -> Iterator[list[Entry]]:
+    """What enters the tower's last layer while the block runs."""
+    entries: list[Entry] = []
+    run_layer: Callable[..., Tensor] = image._run_layer
+
+    def watching(number: int, tokens: Tensor, adaptation: Adaptation, first_only: bool) -> Tensor:
+        if number == image.depth - 1:
+            entries.append(Entry(tokens, adaptation))
+        return run_layer(number, tokens, adaptation, first_only)
+
+    image._run_layer = watching  # type: ignore[method-assign]
+    try:
+        yield entries
+    finally:
+        del image._run_layer
+
+
+@dataclass(frozen=True)
+class Traced:
+    """One graph as bytes, with the module it was traced from and the inputs it was traced with."""
+
+    graph: bytes
+    module: nn.Module
+    inputs: Mapping[str, Tensor]
+
+
+def trace_pictures(method: Method, modality: Modality, record: Preprocessing) -> tuple[Traced, Traced]:
+    """The graph of photos or sketches, and the graph of their patches."""
+    module = PictureGraph(method, modality, record).eval()
+    pixels = torch.from_numpy(made_pictures(2, record.size))
+    with torch.no_grad():
+        _, entry = module.look(pixels)  # also prepares what does not depend on pictures
+    pictures = _trace(module, {"pixels": pixels}, {"vectors": ["n"], "states": ["n"]}, {"pixels": ["n"]})
+    closer = PatchGraph(method, entry.adaptation).eval()
+    return pictures, _trace(closer, {"states": entry.tokens}, {"vectors": ["n"]}, {"states": ["n"]})
+
+
+def trace_texts(method: Method) -> Traced:
+    """The graph of texts."""
+    module = TextGraph(method).eval()
+    words = method.backbone.words(TEXTS[:2])
+    inputs = {"ids": words.ids, "ends": words.ends}
+    return _trace(module, inputs, {"vectors": ["n"]}, {"ids": ["n", "longest"], "ends": ["n"]})
+
+
+def _trace(
+    module: nn.Module,
+    inputs: Mapping[str, Tensor],
+    outputs: Mapping[str, Sequence[str]],
+    free: Mapping[str, Sequence[str]],
+) -> Traced:
+    axes = {name: dict(enumerate(names)) for name, names in {**free, **outputs}.items()}
+    held = io.BytesIO()
+    with torch.no_grad(), warnings.catch_warnings():
+        # What tracing warns of (sizes it takes for constants) is found out by comparing at other sizes.
+        warnings.simplefilter("ignore")
+        try:
+            torch.onnx.export(
+                module,
+                tuple(inputs.values()),
+                held,  # type: ignore[arg-type]  # the tracing exporter takes a stream
+                input_names=list(inputs),
+                output_names=list(outputs),
+                dynamic_axes=axes,
+                opset_version=OPSET,
+                dynamo=False,
+            )
+        except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise EngineError(f"this model cannot be written as a graph ({reason})") from None
+    return Traced(simplified(held.getvalue()), module, inputs)
+
+
+def simplified(graph: bytes) -> bytes:
+    """The same graph with constants folded and doubles merged, in standard operators only."""
+    import onnxruntime
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "graph.onnx"
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.optimized_model_filepath = str(path)
+        options.log_severity_level = 3
+        onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        return path.read_bytes()
+
+
+def run_torch(traced: Traced, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+    """The outputs that torch gives."""
+    with torch.no_grad():
+        found = traced.module(*(torch.from_numpy(inputs[name]) for name in traced.inputs))
+    outputs = found if isinstance(found, tuple) else (found,)
+    return [np.asarray(output.numpy()) for output in outputs]

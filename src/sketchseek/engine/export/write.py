@@ -1,0 +1,159 @@
+"""The whole way: trace, compare with torch, write the folder, open it. What fails leaves nothing behind."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from sketchseek.engine.encoder import Encoder, load
+from sketchseek.engine.export.card import model_card
+from sketchseek.engine.export.graphs import Traced, trace_pictures, trace_texts
+from sketchseek.engine.export.made import TEXTS, made_pictures
+from sketchseek.engine.export.parity import check_parity, text_inputs
+from sketchseek.engine.export.source import Source, open_source
+from sketchseek.engine.export.weights import store_in_8_bits
+from sketchseek.engine.folder import (
+    CARD,
+    GOLDEN,
+    TOKENIZER,
+    EngineError,
+    FileFacts,
+    Precision,
+    Record,
+    Role,
+    write_record,
+)
+from sketchseek.engine.golden import write_golden
+from sketchseek.engine.sessions import OrtSession
+from sketchseek.methods.method import Method
+
+Graphs = dict[Role, bytes]
+_FILES: Mapping[Role, str] = {
+    "photo": "photo.onnx",
+    "sketch": "sketch.onnx",
+    "text": "text.onnx",
+    "photo_patches": "patches.onnx",
+    "sketch_patches": "sketch_patches.onnx",
+}
+_TWIN: Mapping[Role, Role] = {"sketch": "photo", "sketch_patches": "photo_patches"}
+
+
+def export(
+    source: str | Path, out: str | Path, *, int8: bool = False, name: str | None = None, trust_pickle: bool = False
+) -> Encoder:
+    """Write the run or the backbone ``source`` as the model folder ``out``, and open it.
+
+    ``int8``: store weights in 8 bits. ``name``: what its card calls the model; the source's name, unless told.
+    """
+    place = Path(out).expanduser()
+    if place.exists():
+        raise EngineError(f"{place} is there already: name a new folder with --out, or remove that one first")
+    opened = open_source(source, trust_pickle=trust_pickle)
+    graphs, cosine = _traced(opened.method)
+    if int8:
+        graphs = {role: store_in_8_bits(graph) for role, graph in graphs.items()}
+    with _beside(place) as folder:
+        precision: Precision = "int8" if int8 else "fp32"
+        _write(folder, name or opened.name, opened, graphs, precision, {"parity": round(cosine, 7)})
+        load(folder, provider="CPU").verify()
+        _put(folder, place)
+    return load(place)
+
+
+def _traced(method: Method) -> tuple[Graphs, float]:
+    """The graphs by role, and their least cosine with torch."""
+    backbone = method.backbone
+    photo, photo_patches = trace_pictures(method, "photo", backbone.photos)
+    sketch, sketch_patches = trace_pictures(method, "sketch", backbone.sketches)
+    roles: dict[Role, Traced] = {
+        "photo": photo,
+        "sketch": sketch,
+        "text": trace_texts(method),
+        "photo_patches": photo_patches,
+        "sketch_patches": sketch_patches,
+    }
+    cosine = check_parity(roles, backbone)
+    return {role: traced.graph for role, traced in roles.items()}, cosine
+
+
+def _write(
+    folder: Path, name: str, source: Source, graphs: Graphs, precision: Precision, measured: Mapping[str, Any]
+) -> None:
+    method = source.method
+    backbone = method.backbone
+    names: dict[Role, str] = {}
+    for role, graph in graphs.items():
+        twin = _TWIN.get(role)
+        # Photos and sketches are often encoded by the very same numbers.
+        names[role] = names[twin] if twin is not None and graphs[twin] == graph else _FILES[role]
+    files = {names[role]: graph for role, graph in graphs.items()}
+    files |= {TOKENIZER: backbone.words.path.read_bytes(), GOLDEN: _golden(method, graphs, names)}
+    record = Record(
+        name=name,
+        about=source.about,
+        licence=source.licence,
+        backbone=source.backbone,
+        method=method.name,
+        setting=method.setting,
+        precision=precision,
+        size=method.size,
+        grid=backbone.image.grid,
+        context=backbone.words.context,
+        temperature=float(backbone.temperature),
+        photos=backbone.photos,
+        sketches=backbone.sketches,
+        graphs=names,
+        measured=measured,
+        files={file: FileFacts.of(data) for file, data in files.items()},
+    )
+    for file, data in files.items():
+        (folder / file).write_bytes(data)
+    (folder / CARD).write_text(model_card(record), encoding="utf-8")
+    write_record(folder, record)
+
+
+def _golden(method: Method, graphs: Graphs, names: Mapping[Role, str]) -> bytes:
+    """Made inputs and what the graphs themselves give for them on the CPU."""
+    backbone = method.backbone
+    arrays: dict[str, NDArray[Any]] = {}
+
+    def keep(role: Role, inputs: Mapping[str, NDArray[Any]]) -> None:
+        (vectors,) = OrtSession(graphs[role], "CPU", 0)(inputs, ["vectors"])
+        arrays.update({f"{names[role]}/{name}": values for name, values in {**inputs, "vectors": vectors}.items()})
+
+    sides: tuple[tuple[Role, Role, int], ...] = (
+        ("photo", "photo_patches", backbone.photos.size),
+        ("sketch", "sketch_patches", backbone.sketches.size),
+    )
+    for role, closer, side in sides:
+        pixels = made_pictures(2, side)
+        keep(role, {"pixels": pixels})
+        (states,) = OrtSession(graphs[role], "CPU", 0)({"pixels": pixels[:1]}, ["states"])
+        keep(closer, {"states": states})
+    keep("text", text_inputs(backbone, TEXTS))
+    return write_golden(arrays)
+
+
+@contextmanager
+def _beside(place: Path) -> Iterator[Path]:
+    """A folder beside ``place`` that is gone afterwards, whatever happens."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+    except OSError as error:
+        raise EngineError(f"{place} cannot be written: {error.strerror}") from None
+    try:
+        yield folder
+    except OSError as error:
+        raise EngineError(f"{place} cannot be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put(folder: Path, place: Path) -> None:
+    folder.chmod(0o755)  # mkdtemp's folders are their owner's alone
+    folder.rename(place)

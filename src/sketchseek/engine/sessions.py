@@ -1,0 +1,71 @@
+"""A graph ready to run: onnxruntime with the right threads on the execution provider that is wanted."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketchseek.engine.folder import EngineError
+
+Array = NDArray[Any]
+VARIABLE = "SKETCHSEEK_PROVIDER"
+
+
+class Session(Protocol):
+    """One graph."""
+
+    def __call__(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> list[Array]:
+        """Named inputs -> the outputs asked for."""
+
+
+class OrtSession:
+    """A graph in onnxruntime. Safe to call from several threads."""
+
+    def __init__(self, graph: bytes, provider: str, threads: int) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1  # the graphs are chains
+        # A waiting thread sleeps: whoever decodes the next pictures can use its core.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3  # errors, which are raised too
+        full = f"{provider}ExecutionProvider"
+        providers = [full] if provider == "CPU" else [full, "CPUExecutionProvider"]
+        try:
+            self._session = onnxruntime.InferenceSession(graph, options, providers=providers)
+        except Exception as error:  # the library raises kinds of its own
+            reason = " ".join(str(error).split())[:200]
+            raise EngineError(f"onnxruntime cannot run this model on {provider}: {reason}") from None
+        if full not in self._session.get_providers():
+            raise EngineError(f"the execution provider {provider} does not start here: set {VARIABLE}=CPU")
+
+    def __call__(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> list[Array]:
+        found: list[Array] = self._session.run(list(outputs), dict(inputs))
+        return found
+
+
+def pick_provider(provider: str | None = None) -> str:
+    """The execution provider: as named, as SKETCHSEEK_PROVIDER says, else CPU. "CUDA", "CoreML", ..."""
+    import onnxruntime
+
+    wanted = provider or os.environ.get(VARIABLE) or "CPU"
+    there = {name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()}
+    found: str | None = {name.lower(): name for name in there}.get(wanted.removesuffix("ExecutionProvider").lower())
+    if found is None:
+        names = ", ".join(sorted(there))
+        raise EngineError(f"{VARIABLE}={wanted}: onnxruntime has no such execution provider here, it has {names}")
+    return found
+
+
+def usable_cores() -> int:
+    """Cores this process may use; in a container fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def unit_rows(vectors: Array) -> NDArray[np.float32]:
+    """Vectors along the last axis, brought to length 1."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)

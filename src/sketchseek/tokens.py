@@ -1,0 +1,67 @@
+"""Words -> token numbers, with the tokenizer.json that came with the weights: the same for training and for search."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer as FastTokenizer
+
+from sketchseek.errors import SketchseekError
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Token numbers of n texts, cropped to the longest.
+
+    ``ids``: int64 (n, longest), SOS first; behind EOS stands padding that the causal mask hides.
+    ``ends``: int64 (n,), the index of each EOS.
+    """
+
+    ids: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+
+class Tokenizer:
+    """A tokenizer of CLIP's kind: it puts SOS before a text and EOS behind it.
+
+    ``json``: what a tokenizer.json holds; ``path``: where it is from, for messages. ``context``: the longest text in
+    tokens, SOS and EOS included. A longer one is refused: an embedding of its first half would answer a question
+    nobody asked.
+    """
+
+    def __init__(self, json: bytes, *, path: Path, context: int) -> None:
+        try:
+            self._tokenizer = FastTokenizer.from_buffer(json)
+        except Exception as error:  # the library raises nothing narrower
+            raise SketchseekError(f"{path} is not a tokenizer that can be read: {error}") from None
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        # Somebody's "<|endoftext|>" is a text like any other.
+        self._tokenizer.encode_special_tokens = True
+        frame = self._tokenizer.encode("").ids
+        if len(frame) != 2:
+            raise SketchseekError(
+                f"{path} does not put one token before and one behind a text, as CLIP's tokenizers do"
+            )
+        self.sos, self.eos = frame
+        self.context = context
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens it knows."""
+        return int(self._tokenizer.get_vocab_size())
+
+    def __call__(self, texts: Sequence[str]) -> Tokens:
+        """Texts, as they are -> token numbers."""
+        rows = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+        for text, row in zip(texts, rows, strict=True):
+            if len(row) > self.context:
+                raise SketchseekError(
+                    f"the text {text[:40]!r}... has {len(row) - 2} tokens, at most {self.context - 2} fit: shorten it"
+                )
+        ids = np.full((len(rows), max(map(len, rows), default=2)), self.eos, np.int64)
+        for number, row in enumerate(rows):
+            ids[number, : len(row)] = row
+        return Tokens(ids, np.array([len(row) - 1 for row in rows], np.int64))
