@@ -1,13 +1,17 @@
-"""Fill the cache of early maps, one augmented picture after another; started beside ``train_image.py``.
+"""Fill one pass of the cache: every picture freshly augmented, through the blocks of the stem that stay frozen.
 
-The first blocks of the stem stay frozen, so what leaves them is computed once a picture and trained on several times.
-Runs until it is stopped; after all items it begins again with fresh augmentation and overwrites the old maps.
+    python pretraining/early.py DATA CACHE SIDE PASS [--workers 2]
+
+What leaves those blocks is computed once a pass and trained on several times. A picture's augmentation depends on its
+pass and its row alone, so the same command gives the same maps however often it was interrupted.
 """
 
+import argparse
 import json
-import sys
 from dataclasses import asdict, replace
+from multiprocessing import Process
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -15,21 +19,24 @@ from imagenet import lite0
 from lines import jittered, line_drawing
 from material import PHOTOS, SKETCHES, Item, Opener, list_items
 from PIL import Image
+from quick import use_quick_convolutions
 
 from sketchseek.pictures import fit, normalise
 
 FROZEN = 8  # blocks of the stem that keep their ImageNet weights
-BATCH = 16
+BATCH = 32
 
 
-def augmented(item: Item, picture: object, side: int, dice: np.random.Generator) -> np.ndarray:
+def augmented(item: Item, picture: object, side: int, flip: bool, dice: np.random.Generator) -> np.ndarray:
     """An opened picture -> uint8 (side, side, 3), as training varies it."""
     if item.kind in ("photo", "line"):
         photo = fit(picture, replace(PHOTOS, size=side))  # type: ignore[arg-type]
+        photo = np.ascontiguousarray(photo[:, ::-1]) if flip else photo
         if item.kind == "line":
             return jittered(line_drawing(photo, dice), dice)
         return _cropped(photo, dice)
     drawing = fit(picture, replace(SKETCHES, size=side))  # type: ignore[arg-type]
+    drawing = np.ascontiguousarray(drawing[:, ::-1]) if flip else drawing
     if item.sort in ("words", "quickdraw") and dice.random() < 0.6:
         # 28 px blown up are blurred; half of them become lines as crisp as those of a mouse.
         drawing = (255 / (1 + np.exp(-(drawing.astype(np.float32) - 140) / 12))).astype(np.uint8)
@@ -46,65 +53,75 @@ def _cropped(photo: np.ndarray, dice: np.random.Generator) -> np.ndarray:
     return light.clip(0, 255).astype(np.uint8)
 
 
-def main() -> None:
-    root, folder, side = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+SHARES = {"words": 4, "quickdraw": 2, "quickdraw-lines": 2, "photos": 2, "photos-lines": 2}
+
+
+def wanted(items: list[Item], number: int) -> np.ndarray:
+    """Rows of pass ``number``: of the large data sets another half or quarter each time, and all of the small ones."""
+    parts = [crc32((item.about or item.source).encode()) % SHARES.get(item.sort, 1) for item in items]
+    turns = [number % SHARES.get(item.sort, 1) for item in items]
+    rows = [row for row, (part, turn) in enumerate(zip(parts, turns, strict=True)) if part == turn]
+    return np.array([row for row in rows if items[row].part == "train" or items[row].sort == "sketchy"])
+
+
+def fill(root: Path, folder: Path, side: int, number: int, share: int, shares: int) -> None:
+    """One worker's rows; those that are done already are left alone."""
     torch.set_num_threads(1)
-    items = list_items(root)
+    use_quick_convolutions()
+    items, opener = list_items(root), Opener(root)
+    stem, _, _ = lite0()
+    stem = stem.to(memory_format=torch.channels_last)
+    maps, pooled, ready = (np.load(folder / f"{name}.npy", mmap_mode="r+") for name in ("maps", "pooled", "ready"))
+    rows = wanted(items, number)[share::shares]
+    rows = rows[ready[rows] == 0]
+    for batch in np.array_split(rows, -(-len(rows) // BATCH)) if len(rows) else []:
+        pictures = []
+        for row in batch:
+            item = items[row]
+            if item.part == "val":
+                pictures.append(fit(opener(item), replace(PHOTOS if item.kind == "photo" else SKETCHES, size=side)))
+                continue
+            # A photo and all that shows it are mirrored together.
+            flip = bool(crc32(f"{number} {item.about or row}".encode()) & 1)
+            pictures.append(augmented(item, opener(item), side, flip, np.random.default_rng((number, int(row)))))
+        pixels = torch.from_numpy(normalise(np.stack(pictures), PHOTOS)).to(memory_format=torch.channels_last)
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            early = stem.early(pixels, FROZEN).bfloat16()
+            photos = [place for place, row in enumerate(batch) if items[row].kind == "photo"]
+            if photos:
+                pooled[batch[photos]] = stem.features(early[photos], FROZEN).float().mean((2, 3)).numpy()
+        maps[batch] = early.permute(0, 2, 3, 1).contiguous().view(torch.int16).numpy()
+        ready[batch] = 1
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("cache", type=Path)
+    parser.add_argument("side", type=int)
+    parser.add_argument("number", type=int, metavar="PASS")
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    items = list_items(options.data)
+    folder = options.cache / f"{options.side}-{options.number}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "items.json").write_text(json.dumps([asdict(item) for item in items]))
-    stem, classifier, bias = lite0()
-    stem = stem.to(memory_format=torch.channels_last)
-    grid = side // 16
-    maps = opened(folder / "maps.npy", np.int16, (len(items), grid, grid, 80))
-    teacher = opened(folder / "teacher.npy", np.float16, (len(items), 1000))
-    ready = opened(folder / "ready.npy", np.uint8, (len(items),))
-    opener = Opener(root)
-    dice = np.random.default_rng(0)
-    while True:
-        for rows in np.array_split(_order(items, dice), -(-len(items) // BATCH)):
-            pictures = []
-            for row in rows:
-                item = items[row]
-                picture = opener(item)
-                if item.part == "train":
-                    pictures.append(augmented(item, picture, side, dice))
-                else:
-                    pictures.append(fit(picture, replace(PHOTOS if item.kind == "photo" else SKETCHES, size=side)))
-            pixels = torch.from_numpy(normalise(np.stack(pictures), PHOTOS)).to(memory_format=torch.channels_last)
-            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-                early = stem.early(pixels, FROZEN).bfloat16()
-                photos = [place for place, row in enumerate(rows) if items[row].kind == "photo"]
-                if photos:
-                    pooled = stem.features(early[photos], FROZEN).float().mean((2, 3))
-                    teacher[rows[photos]] = (pooled @ classifier.T + bias).float().numpy()
-            maps[rows] = early.permute(0, 2, 3, 1).contiguous().view(torch.int16).numpy()
-            ready[rows] = 1
-
-
-def opened(path: Path, kind: type, shape: tuple[int, ...]) -> np.ndarray:
-    """An array on disk; one that is there is filled on, so that training can go on at once."""
-    mode = "r+" if path.exists() else "w+"
-    return np.lib.format.open_memmap(path, mode, None if mode == "r+" else kind, None if mode == "r+" else shape)
-
-
-def _order(items: list[Item], dice: np.random.Generator) -> np.ndarray:
-    """Validation early, then all sorts in even shares, each photo just before the drawings of it."""
-    group = {}
-    weights = {"sketchy": 8.0, "sketchy-lines": 3.0, "words": 8.0, "quickdraw": 6.0, "photos": 3.0, "photos-lines": 2.0}
-    key = np.empty(len(items))
-    total = dict.fromkeys({item.sort for item in items}, 0)
-    for item in items:
-        total[item.sort] += 1
-    for row, item in enumerate(items):
-        if item.part == "val":
-            key[row] = dice.uniform(0, 0.12 if item.sort == "sketchy" else 1.0)
-            continue
-        name = item.about or f"{row}"
-        base = item.sort.removesuffix("-lines")
-        speed = weights.get(base, 3.0) / max(total[base], 1)
-        group.setdefault(name, dice.uniform(0, 1) / speed)
-        key[row] = group[name] / 2000 + (0.001 if item.kind != "photo" else 0)
-    return np.argsort(key, kind="stable")
+    grid = options.side // 16
+    for name, kind, shape in (
+        ("maps", np.int16, (len(items), grid, grid, 80)),
+        ("pooled", np.float16, (len(items), 1280)),
+        ("ready", np.uint8, (len(items),)),
+    ):
+        if not (folder / f"{name}.npy").exists():
+            np.lib.format.open_memmap(folder / f"{name}.npy", "w+", kind, shape)
+    shares = [(options.data, folder, options.side, options.number, n, options.workers) for n in range(options.workers)]
+    workers = [Process(target=fill, args=share) for share in shares]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    if any(worker.exitcode for worker in workers):
+        raise SystemExit("a worker stopped early; run the same command again")
 
 
 if __name__ == "__main__":

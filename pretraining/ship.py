@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from material import PHOTOS, SKETCHES
 from safetensors.torch import load_file, save_file
-from train_image import CONFIG
+from student import CONFIG
 
 ABOUT = "small backbone of our own, good at drawings: EfficientNet-Lite0 stem, 4 + 3 transformer layers"
 LICENCE = "Apache-2.0 code and ImageNet stem; trained on research-only drawings"

@@ -16,10 +16,10 @@ import torch
 from imagenet import class_synsets, common_synsets, synsets
 from meaning import meanings
 from safetensors.torch import load_file, save_file
+from student import CONFIG
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor
 from torch.nn.functional import normalize
-from train_image import CONFIG
 
 from sketchseek.clip.lite import build_lite
 from sketchseek.clip.words import Words

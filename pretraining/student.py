@@ -1,0 +1,109 @@
+"""What is trained: the image tower, the places of all class names in the common space, the temperatures."""
+
+from typing import Any
+
+import torch
+from early import FROZEN
+from imagenet import class_synsets, lite0, synsets
+from meaning import class_meanings
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, normalize
+
+from sketchseek.clip.lite import build_lite
+from sketchseek.clip.towers import ImageTower
+
+CONFIG: dict[str, Any] = {
+    "model_type": "sketchseek-lite",
+    "size": 256,
+    "image": {"side": 224, "width": 256, "layers": 4, "heads": 4, "mlp_width": 512},
+    "text": {"vocabulary": 6000, "context": 32, "width": 256, "layers": 3, "heads": 4, "mlp_width": 768},
+}
+
+
+class Student(nn.Module):
+    """Class prototypes are ``normalize(meaning @ W + b + offset)``: W carries what a word means into the space of
+    pictures, the offset what the pictures of the class say beyond its name.
+
+    At the start the tower is EfficientNet-Lite0 seen through the principal axes of its classifier, and the first 1,000
+    prototypes are the classifier's rows. ``pooled``: features (n, 1280) of photos, to centre the space.
+    """
+
+    def __init__(self, names: list[str], pooled: Tensor) -> None:
+        super().__init__()
+        self.tower: ImageTower = build_lite(CONFIG)[0]
+        stem, rows, bias = lite0(CONFIG["image"]["width"])
+        self.register_buffer("classifier", rows.clone(), persistent=False)
+        self.register_buffer("classifier_bias", bias.clone(), persistent=False)
+        rows = rows - rows.mean(0)
+        axes = torch.linalg.svd(rows, full_matrices=False).Vh[: CONFIG["size"]].contiguous()
+        mean = pooled.mean(0)
+        self.register_buffer("axes", axes)
+        self.register_buffer("mean", mean)
+        stem.to_width.weight.data, stem.to_width.bias.data = axes.clone(), -(axes @ mean)
+        patches = (pooled - mean) @ axes.T
+        stem.positions.data[1:] = patches.std() * plane_waves(7, CONFIG["image"]["width"])
+        self.tower.stem = stem.requires_grad_(True)
+        for part in (stem.first, *stem.blocks[:FROZEN]):
+            part.requires_grad_(False)
+        for block in stem.blocks:
+            block.depthwise.conv.weight.requires_grad_(False)
+        for layer in self.tower.stack:  # a transformer that does nothing yet
+            for last in (layer.self_attn.out_proj, layer.mlp.fc2):
+                nn.init.zeros_(last.weight)
+                nn.init.zeros_(last.bias)
+        nn.init.eye_(self.tower.projection.weight)
+
+        words = synsets()
+        meaning = class_meanings([words[synset] for synset in class_synsets()] + [[name] for name in names])
+        places = normalize(rows @ axes.T, dim=1)
+        known = meaning[:1000]
+        centre = known.mean(0)
+        gram = (known - centre).T @ (known - centre) + 2.0 * torch.eye(384)
+        weight = torch.linalg.solve(gram, (known - centre).T @ places)
+        self.register_buffer("meaning", meaning)
+        self.to_places = nn.Linear(384, CONFIG["size"])
+        self.to_places.weight.data, self.to_places.bias.data = weight.T.clone(), -(centre @ weight)
+        offsets = torch.zeros(len(meaning), CONFIG["size"])
+        offsets[:1000] = places - self.to_places(known).detach()
+        self.offsets = nn.Parameter(offsets)
+        # Logarithms of how much a cosine counts: for names, for pairs, for pairs within a class.
+        self.scale = nn.Parameter(torch.tensor(2.8))
+        self.pair_scale = nn.Parameter(torch.tensor(2.8))
+        self.near_scale = nn.Parameter(torch.tensor(3.2))
+
+    def prototypes(self) -> Tensor:
+        """(1000 + names, size), unit rows: ImageNet's classes first."""
+        return normalize(self.to_places(self.meaning) + self.offsets, dim=1)
+
+    def teach(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
+        """Pooled features (n, 1280) of the ImageNet network -> its logits (n, 1000), and unit places (n, size)."""
+        logits = pooled @ self.classifier.T + self.classifier_bias
+        return logits, normalize((pooled - self.mean) @ self.axes.T, dim=1)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Early maps (n, 80, 2g, 2g) -> unit embeddings (n, size)."""
+        stem: Any = self.tower.stem
+        features = stem.features(maps, FROZEN)
+        patches = stem.to_width(features.flatten(2).transpose(1, 2))
+        tokens = torch.cat((patches.mean(1, keepdim=True), patches), dim=1) + resized(stem.positions, features.shape[2])
+        return normalize(self.tower.run(tokens).embedding.float(), dim=1)
+
+
+def plane_waves(grid: int, width: int) -> Tensor:
+    """Where each cell of a grid lies, told by sines and cosines of rows and columns: (grid * grid, width)."""
+    places = (torch.arange(grid) + 0.5) / grid
+    waves = torch.pi * torch.arange(1, width // 4 + 1).remainder(6).add(1) * places[:, None]
+    line = torch.cat((waves.sin(), waves.cos()), dim=1)
+    rows, columns = line[:, None].expand(-1, grid, -1), line[None].expand(grid, -1, -1)
+    mixed = torch.cat((rows, columns), dim=2).flatten(0, 1)
+    turn = torch.linalg.qr(torch.randn(width, width, generator=torch.Generator().manual_seed(0))).Q
+    return mixed @ turn
+
+
+def resized(positions: Tensor, grid: int) -> Tensor:
+    """Positions of a 7 x 7 grid, CLS first -> those of a smaller grid."""
+    if positions.shape[0] == 1 + grid * grid:
+        return positions
+    plane = positions[1:].T.reshape(1, -1, 7, 7)
+    small = interpolate(plane, size=(grid, grid), mode="bilinear", align_corners=False)
+    return torch.cat((positions[:1], small.flatten(2)[0].T))
