@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 
 from sketchseek.gallery import Gallery
+from sketchseek.gallery.rows import row_crc
 from sketchseek.pictures import load_photo
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, png, put
@@ -55,7 +55,7 @@ def committed(gallery: Path) -> dict[bytes, tuple[bytes, bytes]]:
         if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             return {}
         rows = db.execute(
-            "SELECT f.path, f.failure, v.vector, v.crc, c.hash FROM files f "
+            "SELECT f.path, f.failure, v.model, v.content, v.vector, v.crc, c.hash FROM files f "
             "LEFT JOIN vectors v ON v.content = f.content LEFT JOIN contents c ON c.row = f.content"
         ).fetchall()
         copies = db.execute(
@@ -64,9 +64,9 @@ def committed(gallery: Path) -> dict[bytes, tuple[bytes, bytes]]:
     finally:
         db.close()
     assert copies == 0
-    for _, failure, vector, crc, _ in rows:
-        assert failure is not None or zlib.crc32(vector) == crc
-    return {path: (digest or b"", vector or b"") for path, _, vector, _, digest in rows}
+    for _, failure, model, content, vector, crc, _ in rows:
+        assert failure is not None or row_crc(model, content, vector) == crc
+    return {path: (digest or b"", vector or b"") for path, _, _, _, vector, _, digest in rows}
 
 
 def test_killed_at_any_moment_nothing_committed_is_lost(tmp_path: Path, crasher: "subprocess.Popen[str]") -> None:

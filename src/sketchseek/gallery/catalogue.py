@@ -10,18 +10,18 @@ vectors away.
 
 import os
 import sqlite3
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchseek.gallery.errors import GalleryError, NoGalleryError, plain_words, shown
-from sketchseek.gallery.schema import APPLICATION, FORMAT
+from sketchseek.gallery.errors import GalleryError, NoGalleryError, damaged, plain_words, shown
+from sketchseek.gallery.rows import checked, damaged_rows, sound
+from sketchseek.gallery.schema import APPLICATION, FORMAT, statements
 
 DATABASE = "gallery.sqlite"
 CHUNK = 8192  # rows fetched at once: 8 MB of vectors of 512
@@ -29,7 +29,7 @@ CHUNK = 8192  # rows fetched at once: 8 MB of vectors of 512
 
 @dataclass(frozen=True, slots=True)
 class ModelSet:
-    """One set of vectors: which model made it, and what to pass to ``load_model`` to get that model back."""
+    """One set of vectors: which model made it, and what to pass to ``load_search_model`` to get that model back."""
 
     row: int
     identity: str
@@ -89,7 +89,9 @@ def below(folder: bytes) -> tuple[bytes, bytes]:
 
 def connect(uri: str) -> sqlite3.Connection:
     """A connection that commits when told, waits for others a while, and may be used by several threads in turn."""
-    return sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
+    db.text_factory = lambda text: text.decode("utf-8", "surrogateescape")  # damaged text is for checksums to find
+    return db
 
 
 class Catalogue:
@@ -136,11 +138,16 @@ class Catalogue:
         application, version = self._one("PRAGMA application_id")[0], self._one("PRAGMA user_version")[0]
         if application != APPLICATION:
             raise GalleryError(f"{shown(self.path)} is not a sketchseek gallery; name another one with --gallery.")
-        if version > FORMAT:
+        if version != FORMAT:
+            made = "newer sketchseek" if version > FORMAT else "sketchseek that was never released"
+            remedy = "upgrade sketchseek" if version > FORMAT else "delete that folder and index again"
             raise GalleryError(
-                f"the gallery {shown(self.folder)} has format {version}, made by a newer sketchseek; this one reads up "
-                f"to {FORMAT}: upgrade sketchseek, or name another gallery with --gallery."
+                f"the gallery {shown(self.folder)} has format {version}, made by a {made}; this one reads format "
+                f"{FORMAT}: {remedy}, or name another gallery with --gallery."
             )
+        found = self._db.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+        if found != statements():
+            raise damaged(self.folder, "its tables are not as they were made")
 
     def _one(self, sql: str, values: Sequence[object] = ()) -> tuple[int, ...]:
         return tuple(self._db.execute(sql, values).fetchone())
@@ -159,9 +166,9 @@ class Catalogue:
 
     def head(self) -> Commit:
         row = self._db.execute(
-            "SELECT generation, stamp, epoch FROM commits ORDER BY generation DESC LIMIT 1"
+            "SELECT crc, generation, stamp, epoch FROM commits ORDER BY generation DESC LIMIT 1"
         ).fetchone()
-        return Commit(*row) if row else Commit(0, b"", 0)
+        return Commit(*checked(row, self.folder)) if row else Commit(0, b"", 0)
 
     def stamp(self, generation: int) -> bytes | None:
         """The stamp of a commit; None if it is no part of this history."""
@@ -169,21 +176,17 @@ class Catalogue:
         return row[0] if row else None
 
     def models(self) -> list[ModelSet]:
-        return [
-            ModelSet(*row)
-            for row in self._db.execute("SELECT row, identity, name, source, size, used FROM models ORDER BY row")
-        ]
+        rows = self._db.execute("SELECT crc, row, identity, name, source, size, used FROM models ORDER BY row")
+        return [ModelSet(*checked(row, self.folder)) for row in rows]
 
     def current_model(self) -> ModelSet | None:
         """The set of the model that the folders were last completely indexed with."""
-        row = self._db.execute(
-            "SELECT row, identity, name, source, size, used FROM models ORDER BY used DESC, row DESC LIMIT 1"
-        ).fetchone()
-        return ModelSet(*row) if row else None
+        return max(self.models(), key=lambda model: (model.used, model.row), default=None)
 
     def folders(self) -> dict[bytes, int]:
         """The folders that were added, with the device each was on."""
-        return dict(self._db.execute("SELECT path, device FROM folders ORDER BY path").fetchall())
+        rows = self._db.execute("SELECT crc, path, device FROM folders ORDER BY path")
+        return dict(checked(row, self.folder) for row in rows)
 
     def known(self, folder: bytes, model: int) -> dict[bytes, Known]:
         """All files under a folder."""
@@ -204,17 +207,17 @@ class Catalogue:
         return (row[0], bool(row[1])) if row else None
 
     def paths(self, content: int) -> list[bytes]:
-        return [
-            row[0] for row in self._db.execute("SELECT path FROM files WHERE content = ? ORDER BY path", (content,))
-        ]
-
-    def files(self) -> Iterator[bytes]:
-        return (row[0] for row in self._db.execute("SELECT path FROM files ORDER BY path"))
+        """Where a content is; damaged rows are left out."""
+        sql = "SELECT crc, path, size, mtime_ns, content, failure FROM files WHERE content = ? ORDER BY path"
+        return [row[1] for row in self._db.execute(sql, (content,)) if sound(row)]
 
     def failures(self, folder: bytes | None = None) -> list[tuple[bytes, str]]:
         low, high = below(folder) if folder else (b"", b"\xff")
-        sql = "SELECT path, failure FROM files WHERE failure IS NOT NULL AND path >= ? AND path < ? ORDER BY path"
-        return self._db.execute(sql, (low, high)).fetchall()
+        sql = (
+            "SELECT crc, path, size, mtime_ns, content, failure FROM files WHERE failure IS NOT NULL AND path >= ? AND "
+            "path < ? ORDER BY path"
+        )
+        return [(row[1], row[5]) for row in self._db.execute(sql, (low, high)) if sound(row)]
 
     def vector_rows(self, model: int) -> NDArray[np.int64]:
         """Rows of all vectors of a model, from an index that is small beside the vectors."""
@@ -224,7 +227,8 @@ class Catalogue:
     def vectors_after(self, model: ModelSet, row: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
         """Chunks of (rows (n,), vectors (n, size)) after ``row``, ascending; damaged vectors are left out."""
         cursor = self._db.execute(
-            "SELECT row, vector, crc FROM vectors WHERE row > ? AND model = ? ORDER BY row", (row, model.row)
+            "SELECT row, crc, model, content, vector FROM vectors WHERE row > ? AND model = ? ORDER BY row",
+            (row, model.row),
         )
         while fetched := cursor.fetchmany(CHUNK):
             yield _unpack(fetched, model.size)
@@ -232,11 +236,11 @@ class Catalogue:
     def vectors_of(self, model: ModelSet, rows: Iterable[int]) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
         """(rows, vectors) of those of the asked rows that are there and whole, ascending."""
         wanted = sorted(int(row) for row in rows)
-        fetched: list[tuple[int, bytes, int]] = []
+        fetched: list[tuple[Any, ...]] = []
         for start in range(0, len(wanted), 500):  # SQLite binds at most 999 values in old builds
             part = wanted[start : start + 500]
             marks = ",".join("?" * len(part))
-            sql = f"SELECT row, vector, crc FROM vectors WHERE row IN ({marks}) ORDER BY row"  # noqa: S608
+            sql = f"SELECT row, crc, model, content, vector FROM vectors WHERE row IN ({marks}) ORDER BY row"  # noqa: S608
             fetched += self._db.execute(sql, part).fetchall()
         return _unpack(fetched, model.size)
 
@@ -244,9 +248,13 @@ class Catalogue:
         """Vectors whose content has no file at the moment: a run in progress may still find where it went."""
         # CROSS JOIN makes SQLite begin with the orphans, of which there are hardly ever any.
         sql = (
-            "SELECT v.row FROM contents c CROSS JOIN vectors v ON v.content = c.row AND v.model = ? WHERE c.copies = 0"
+            "SELECT v.row, c.copies FROM contents c CROSS JOIN vectors v ON v.content = c.row AND v.model = ? "
+            "WHERE c.copies = 0"
         )
-        return [row[0] for row in self._db.execute(sql, (model,))]
+        found = self._db.execute(sql, (model,)).fetchall()
+        if any(copies for _, copies in found):
+            raise damaged(self.folder, "an index of it does not fit its table")
+        return [row for row, _ in found]
 
     def vectors_under(self, model: int, folder: bytes | None, first: str | None, last: str | None) -> NDArray[np.int64]:
         """Rows of the vectors with a file under ``folder``, taken from ``first`` up to before ``last`` (ISO dates)."""
@@ -282,14 +290,22 @@ class Catalogue:
         return row[0] if row else None
 
     def photo(self, vector: int) -> Photo | None:
-        """The content of a vector row with its files; None if it has no file."""
-        row = self._db.execute(
-            "SELECT c.row, c.hash, c.width, c.height, c.taken FROM vectors v JOIN contents c ON c.row = "
-            "v.content WHERE v.row = ?",
+        """The content of a vector row with its files; None if it has no file, or one of its rows is damaged."""
+        found = self._db.execute(
+            "SELECT c.crc, c.row, c.hash, c.width, c.height, c.taken, c.copies FROM vectors v JOIN contents c "
+            "ON c.row = v.content WHERE v.row = ?",
             (vector,),
         ).fetchone()
-        paths = self.paths(row[0]) if row else []
-        return Photo(vector, content_id(row[1]), row[2], row[3], row[4], tuple(paths)) if paths else None
+        if found is None or not sound(found[:-1]):
+            return None
+        _, row, digest, width, height, taken, copies = found
+        paths = self.paths(row)
+        whole = paths and len(paths) == copies
+        return Photo(vector, content_id(digest), width, height, taken, tuple(paths)) if whole else None
+
+    def damaged(self, table: str) -> list[int]:
+        """Rowids of the rows that have changed since they were written."""
+        return list(damaged_rows(self._db, table))
 
     def counts(self) -> dict[str, int]:
         """How many files, photos (distinct contents that have a file), duplicates and failures there are."""
@@ -302,9 +318,17 @@ class Catalogue:
         try:
             found = [row[0] for row in self._db.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
             broken = self._db.execute("PRAGMA foreign_key_check").fetchall()
+            miscounted = self._one(
+                "SELECT count(*) FROM contents c WHERE copies IS NOT (SELECT count(*) FROM files WHERE content = c.row)"
+            )[0]
+            misnumbered = self._one(
+                "SELECT count(*) FROM sqlite_sequence WHERE typeof(seq) <> 'integer' OR seq NOT BETWEEN 0 AND 1 << 50"
+            )[0]
         except sqlite3.DatabaseError as error:  # so damaged that even looking fails
             return [str(error)]
-        return found + [f"a row of {row[0]} refers to a missing row of {row[2]}" for row in broken]
+        found += [f"a row of {row[0]} refers to a missing row of {row[2]}" for row in broken]
+        found += [f"the files of {miscounted} photos are miscounted"] if miscounted else []
+        return found + (["rows are numbered wrongly"] if misnumbered else [])
 
     def missing(self, model: int) -> int:
         """How many photos have no vector of this model."""
@@ -318,7 +342,7 @@ class Catalogue:
         return self._one("SELECT count(*) FROM vectors WHERE model = ?", (model,))[0]
 
 
-def _unpack(fetched: Sequence[tuple[int, bytes, int]], size: int) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
-    whole = [row for row in fetched if len(row[1]) == 2 * size and zlib.crc32(row[1]) == row[2]]
+def _unpack(fetched: Sequence[tuple[Any, ...]], size: int) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+    whole = [row for row in fetched if sound(row[1:]) and len(row[4]) == 2 * size]
     rows = np.fromiter((row[0] for row in whole), np.int64, len(whole))
-    return rows, np.frombuffer(b"".join(row[1] for row in whole), "<f2").reshape(len(whole), size)
+    return rows, np.frombuffer(b"".join(row[4] for row in whole), "<f2").reshape(len(whole), size)

@@ -84,7 +84,7 @@ class EmbeddedGallery(Gallery):
         with self._writing() as catalogue:
             before = catalogue.head()
             model_set = register(catalogue, model, source)
-            run = Ingestion(catalogue, model, model_set, batch=batch, threads=threads or _cores(), progress=progress)
+            run = Ingestion(catalogue, model, model_set, batch=batch, threads=threads or cores(), progress=progress)
             report = run.run(checked, retry=retry)
             if catalogue.head() != before:
                 keep(catalogue, model_set)
@@ -135,7 +135,7 @@ class EmbeddedGallery(Gallery):
             model_set = self._set()
             row = self._reader.vector_row(model_set.row, id) if model_set else None
             photo = self._reader.photo(row) if row is not None else None
-        if photo is None:
+        if photo is None or photo.id != id:
             raise self._no_photo(id)
         return hit_of(photo, 1.0)
 
@@ -192,12 +192,13 @@ class EmbeddedGallery(Gallery):
     def _current_index(self, model_set: ModelSet) -> "VectorIndex":
         from sketchseek.gallery.index_files import load_or_build
 
-        if self._index is None or self._index.model.row != model_set.row:
-            self._index = load_or_build(self._reader, model_set)
-        self._index.refresh(self._reader)
-        return self._index
+        index = self._index
+        if index is None or index.model.row != model_set.row or not index.belongs_to(self._reader):
+            index = self._index = load_or_build(self._reader, model_set)
+        index.refresh(self._reader)
+        return index
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores this process may use; in a container fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

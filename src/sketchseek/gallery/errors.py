@@ -9,6 +9,18 @@ from pathlib import Path
 
 from sketchseek.errors import SketchseekError
 
+# What SQLite says of a file that is not as we wrote it: our statements fit our tables, and keep their rules.
+DAMAGE = frozenset(
+    (
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_ERROR,
+        sqlite3.SQLITE_CONSTRAINT,
+        sqlite3.SQLITE_MISMATCH,
+        sqlite3.SQLITE_TOOBIG,
+    )
+)
+
 
 class GalleryError(SketchseekError):
     """A gallery cannot do what was asked; the sentence names the way out."""
@@ -39,6 +51,10 @@ def plain_words(folder: Path, *, system: bool = True) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _sentence(folder, error) from error
+    except UnicodeDecodeError as error:  # SQLite quotes damaged text in its message
+        if not system:
+            raise
+        raise damaged(folder, "its tables are not as they were made") from error
     except OSError as error:
         if not system:
             raise
@@ -51,11 +67,8 @@ def plain_words(folder: Path, *, system: bool = True) -> Iterator[None]:
 
 def _sentence(folder: Path, error: sqlite3.Error) -> GalleryError:
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF  # the low byte is the kind, the rest refines it
-    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-        return GalleryDamagedError(
-            f"the database of the gallery {shown(folder)} is damaged ({error}); `sketchseek gallery rebuild` "
-            "keeps all that can still be read, and the next `sketchseek index` looks at the rest again."
-        )
+    if code in DAMAGE:
+        return damaged(folder, shown(str(error)))
     if code == sqlite3.SQLITE_FULL:
         return _full(folder)
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
@@ -67,6 +80,14 @@ def _sentence(folder: Path, error: sqlite3.Error) -> GalleryError:
     return GalleryError(
         f"the gallery {shown(folder)} cannot be read or written ({error}); is its disk full or failing? What "
         "was committed is kept."
+    )
+
+
+def damaged(folder: Path, what: str) -> GalleryDamagedError:
+    """About a database that cannot be believed."""
+    return GalleryDamagedError(
+        f"the database of the gallery {shown(folder)} is damaged ({what}); `sketchseek gallery rebuild` keeps all "
+        "that can still be read, and the next `sketchseek index` looks at the rest again."
     )
 
 

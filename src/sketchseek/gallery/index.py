@@ -81,6 +81,11 @@ class VectorIndex:
             )  # fmt: skip
         return made
 
+    def belongs_to(self, catalogue: Catalogue) -> bool:
+        """Whether the catalogue's history is still the one it was made from."""
+        stamp = catalogue.stamp(self.state.generation)
+        return self.state.model == self.model.identity and stamp is not None and stamp.hex() == self.state.stamp
+
     def refresh(self, catalogue: Catalogue) -> None:
         """Take over what was committed since; call it inside the snapshot that the search reads in."""
         head = catalogue.head()

@@ -32,10 +32,9 @@ def load(catalogue: Catalogue, model: ModelSet) -> VectorIndex | None:
         crc, state = saved.pop("crc"), State(**saved)
         if _crc(data, state) != crc:
             raise ValueError("its checksum is wrong")
-        stamp = catalogue.stamp(state.generation)
-        if state.model != model.identity or stamp is None or stamp.hex() != state.stamp:
-            raise ValueError("it belongs to another gallery or to a past that was undone")
         index = VectorIndex(model, faiss.read_index(str(data)), state)
+        if not index.belongs_to(catalogue):
+            raise ValueError("it belongs to another gallery or to a past that was undone")
         if index.faiss.d != model.size:
             raise ValueError("its vectors have another size")
         index.refresh(catalogue)

@@ -13,11 +13,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sketchseek.gallery.catalogue import Catalogue, Known, ModelSet, absolute, below
+from sketchseek.gallery.catalogue import Known, ModelSet, absolute, below
 from sketchseek.gallery.errors import GalleryError, shown
 from sketchseek.gallery.photo import Reading, read_photo
 from sketchseek.gallery.scan import scan
-from sketchseek.gallery.writer import Writer
+from sketchseek.gallery.stores import Files, Store
 from sketchseek.model import Model
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class Ingestion:
 
     def __init__(
         self,
-        catalogue: Writer,
+        catalogue: Store,
         model: Model,
         model_set: ModelSet,
         *,
@@ -114,6 +114,10 @@ class Ingestion:
         recorded = self.catalogue.folders()
         # Folders added inside these are looked at too: some, hidden ones say, are reached in no other way.
         inside = [path for path in recorded for folder in folders if _within(path, folder) and os.path.isdir(path)]  # noqa: PTH112
+        # What is known first, then what is there: a photo that another indexer adds meanwhile is not taken for gone.
+        known: dict[bytes, Known] = {}
+        for folder in folders:
+            known |= self.catalogue.known(folder, self.model_set.row)
         found = scan([*folders, *inside], skip=[self.catalogue.folder])
         devices = {folder: _device(folder) for folder in folders}
         for folder, device in devices.items():
@@ -121,9 +125,6 @@ class Ingestion:
                 found.blocked[folder] = "the folder is empty and on another device than before (is its drive mounted?)"
         for path, reason in found.blocked.items():
             self._fail(path, f"{reason}; the photos known in it are kept")
-        known: dict[bytes, Known] = {}
-        for folder in folders:
-            known |= self.catalogue.known(folder, self.model_set.row)
         vanished = known.keys() - found.files.keys()
         for blocked in found.blocked:
             vanished = {path for path in vanished if not _within(path, blocked)}
@@ -202,13 +203,12 @@ class Ingestion:
             if before is None
             else None
         )
+        self.catalogue.set_file(path, reading.size, reading.mtime_ns, found[0], None)
         if moved_from is not None:
             plan.vanished.discard(moved_from)
-            self.catalogue.move_file(moved_from, path, reading.size, reading.mtime_ns)
+            self.catalogue.remove_files([moved_from])
             self.report.moved += 1
-            return
-        self.catalogue.set_file(path, reading.size, reading.mtime_ns, found[0], None)
-        if before is None or (before.content == found[0] and not before.encoded):
+        elif before is None or (before.content == found[0] and not before.encoded):
             self.report.added += 1  # to the gallery, or to this model's set of vectors
         elif before.content == found[0]:
             self.report.unchanged += 1  # only its time had changed
@@ -249,7 +249,7 @@ class Ingestion:
             self.progress(Progress(self._done, self._total, self._encoded, len(self.report.failed), seconds))
 
 
-def checked_folders(folders: Iterable[str | os.PathLike[str]], catalogue: Catalogue) -> list[bytes]:
+def checked_folders(folders: Iterable[str | os.PathLike[str]], catalogue: Files) -> list[bytes]:
     """Absolute paths; one sentence if one of them is no folder that can be listed."""
     checked = []
     for folder in folders:

@@ -1,6 +1,13 @@
-"""The tables of a gallery's database. A change of any of them is a new FORMAT."""
+"""The tables of a gallery's database. A change of any of them is a new FORMAT.
 
-FORMAT = 1
+Every row carries a checksum of its own (``rows.py``): SQLite notices a broken page, but not a changed byte in a row.
+"""
+
+import sqlite3
+from contextlib import closing
+from functools import cache
+
+FORMAT = 2
 APPLICATION = 0x536B5365  # "SkSe": tells us and `file` what this is
 
 SCHEMA = f"""
@@ -10,12 +17,14 @@ PRAGMA user_version = {FORMAT};
 CREATE TABLE commits (
   generation INTEGER PRIMARY KEY,
   stamp BLOB NOT NULL,
-  epoch INTEGER NOT NULL
+  epoch INTEGER NOT NULL,
+  crc INTEGER NOT NULL
 );
 
 CREATE TABLE folders (
   path BLOB PRIMARY KEY,
-  device INTEGER NOT NULL
+  device INTEGER NOT NULL,
+  crc INTEGER NOT NULL
 );
 
 CREATE TABLE models (
@@ -24,7 +33,8 @@ CREATE TABLE models (
   name TEXT NOT NULL,
   source TEXT NOT NULL,
   size INTEGER NOT NULL,
-  used INTEGER NOT NULL DEFAULT 0
+  used INTEGER NOT NULL,
+  crc INTEGER NOT NULL
 );
 
 CREATE TABLE contents (
@@ -33,6 +43,7 @@ CREATE TABLE contents (
   width INTEGER NOT NULL,
   height INTEGER NOT NULL,
   taken TEXT,
+  crc INTEGER NOT NULL,
   copies INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX contents_orphaned ON contents (row) WHERE copies = 0;
@@ -45,6 +56,7 @@ CREATE TABLE files (
   mtime_ns INTEGER NOT NULL,
   content INTEGER REFERENCES contents (row),
   failure TEXT,
+  crc INTEGER NOT NULL,
   CHECK ((content IS NULL) <> (failure IS NULL))
 );
 CREATE INDEX files_content ON files (content);
@@ -71,3 +83,11 @@ CREATE TRIGGER file_changed AFTER UPDATE OF content ON files WHEN old.content IS
     UPDATE contents SET copies = copies + 1 WHERE row = new.content;
   END;
 """  # noqa: S608 - two numbers of ours
+
+
+@cache
+def statements() -> list[tuple[str, str | None]]:
+    """(name, definition) of all that a whole database consists of, by name."""
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(SCHEMA)
+        return db.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()

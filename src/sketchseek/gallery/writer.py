@@ -2,9 +2,9 @@
 
 import os
 import sqlite3
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sketchseek.gallery.catalogue import Catalogue, ModelSet, below, connect
 from sketchseek.gallery.errors import GalleryBusyError, plain_words, shown
+from sketchseek.gallery.rows import row_crc
 from sketchseek.gallery.schema import SCHEMA
 
 
@@ -71,8 +72,8 @@ class Writer(Catalogue):
                 head = self.head()
                 self._taken_away = 0
                 yield
-                epoch = head.epoch + bool(self._taken_away)
-                self._db.execute("INSERT INTO commits VALUES (?, ?, ?)", (head.generation + 1, os.urandom(8), epoch))
+                commit = (head.generation + 1, os.urandom(8), head.epoch + bool(self._taken_away))
+                self._db.execute("INSERT INTO commits VALUES (?, ?, ?, ?)", (*commit, row_crc(*commit)))
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:  # SQLite may have rolled back by itself when the disk was full
@@ -80,49 +81,51 @@ class Writer(Catalogue):
                 raise
 
     def add_model(self, identity: str, name: str, source: str, size: int) -> ModelSet:
-        self._db.execute(
-            "INSERT INTO models (identity, name, source, size) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (identity) DO UPDATE SET name = excluded.name, source = excluded.source",
-            (identity, name, source, size),
-        )
-        return next(model for model in self.models() if model.identity == identity)
+        row = 1 + max((model.row for model in self.models()), default=0)
+        model_set = ModelSet(row, identity, name, source, size, used=0)
+        self._db.execute("INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?)", (*astuple(model_set), _crc(model_set)))
+        return model_set
 
     def use_model(self, model: int) -> None:
         """From now on this set answers where no model is named."""
-        self._db.execute("UPDATE models SET used = (SELECT max(used) + 1 FROM models) WHERE row = ?", (model,))
+        sets = {model_set.row: model_set for model_set in self.models()}
+        newest = replace(sets[model], used=1 + max(model_set.used for model_set in sets.values()))
+        self._db.execute("UPDATE models SET used = ?, crc = ? WHERE row = ?", (newest.used, _crc(newest), model))
 
     def add_folder(self, path: bytes, device: int) -> None:
-        self._db.execute(
-            "INSERT INTO folders VALUES (?, ?) ON CONFLICT (path) DO UPDATE SET device = excluded.device",
-            (path, device),
-        )
+        self._db.execute("INSERT OR REPLACE INTO folders VALUES (?, ?, ?)", (path, device, row_crc(path, device)))
 
     def forget_folder(self, path: bytes) -> None:
         self._db.execute("DELETE FROM folders WHERE path = ? OR (path >= ? AND path < ?)", (path, *below(path)))
 
     def add_content(self, digest: bytes, width: int, height: int, taken: str | None) -> int:
-        sql = "INSERT INTO contents (hash, width, height, taken) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING"
-        self._db.execute(sql, (digest, width, height, taken))
-        return self._one("SELECT row FROM contents WHERE hash = ?", (digest,))[0]
+        known = self._db.execute("SELECT row FROM contents WHERE hash = ?", (digest,)).fetchone()
+        if known:
+            return int(known[0])
+        values = (digest, width, height, taken)
+        row = self._db.execute(
+            "INSERT INTO contents (hash, width, height, taken, crc) VALUES (?, ?, ?, ?, 0)", values
+        ).lastrowid
+        assert row is not None
+        self._db.execute("UPDATE contents SET crc = ? WHERE row = ?", (row_crc(row, *values), row))
+        return row
 
     def add_vector(self, model: int, content: int, vector: NDArray[np.float32]) -> None:
-        packed = vector.astype("<f2").tobytes()
+        values = (model, content, vector.astype("<f2").tobytes())
         sql = (
             "INSERT INTO vectors (model, content, vector, crc) VALUES (?, ?, ?, ?) ON CONFLICT (content, model) "
             "DO NOTHING"
         )
-        self._db.execute(sql, (model, content, packed, zlib.crc32(packed)))
+        self._db.execute(sql, (*values, row_crc(*values)))
 
     def set_file(self, path: bytes, size: int, mtime_ns: int, content: int | None, failure: str | None) -> None:
+        values = (path, size, mtime_ns, content, failure)
         self._db.execute(
-            "INSERT INTO files (path, size, mtime_ns, content, failure) VALUES (?, ?, ?, ?, ?) "
+            "INSERT INTO files (path, size, mtime_ns, content, failure, crc) VALUES (?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, "
-            "content = excluded.content, failure = excluded.failure",
-            (path, size, mtime_ns, content, failure),
+            "content = excluded.content, failure = excluded.failure, crc = excluded.crc",
+            (*values, row_crc(*values)),
         )
-
-    def move_file(self, old: bytes, new: bytes, size: int, mtime_ns: int) -> None:
-        self._db.execute("UPDATE files SET path = ?, size = ?, mtime_ns = ? WHERE path = ?", (new, size, mtime_ns, old))
 
     def remove_files(self, paths: Iterable[bytes]) -> None:
         self._db.executemany("DELETE FROM files WHERE path = ?", ((path,) for path in paths))
@@ -136,8 +139,40 @@ class Writer(Catalogue):
         for row in rows:
             self._taken_away += self._db.execute("DELETE FROM vectors WHERE row = ?", (int(row),)).rowcount
 
+    def drop(self, damaged: Mapping[str, Iterable[int]]) -> None:
+        """Damaged rows, by table and rowid, with all that refers to them."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.execute("PRAGMA defer_foreign_keys = ON")
+            for table, rows in damaged.items():
+                self._db.executemany(f"DELETE FROM {table} WHERE rowid = ?", ((row,) for row in rows))  # noqa: S608
+            mend(self._db)
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
     def drop_orphans(self) -> None:
         """Forget contents that no file has any more, and their vectors."""
         sql = "DELETE FROM vectors WHERE content IN (SELECT row FROM contents WHERE copies = 0)"
         self._taken_away += self._db.execute(sql).rowcount
         self._db.execute("DELETE FROM contents WHERE copies = 0")
+
+
+def mend(db: sqlite3.Connection) -> None:
+    """After rows were lost, inside a transaction: drop what refers to them, count anew, and end the old history."""
+    db.execute("DELETE FROM vectors WHERE content NOT IN (SELECT row FROM contents)")
+    db.execute("DELETE FROM vectors WHERE model NOT IN (SELECT row FROM models)")
+    db.execute("DELETE FROM files WHERE content IS NOT NULL AND content NOT IN (SELECT row FROM contents)")
+    db.execute("UPDATE contents SET copies = (SELECT count(*) FROM files WHERE content = contents.row)")
+    generation, epoch = db.execute(
+        "SELECT coalesce(max(generation), 0), coalesce(max(epoch), 0) FROM commits"
+    ).fetchone()
+    commit = (generation + 1, os.urandom(8), epoch + 1)
+    db.execute("DELETE FROM commits")  # an index of another history is made anew
+    db.execute("INSERT INTO commits VALUES (?, ?, ?, ?)", (*commit, row_crc(*commit)))
+
+
+def _crc(model_set: ModelSet) -> int:
+    return row_crc(*astuple(model_set))
