@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
 from material import PHOTOS, SKETCHES
 from safetensors.torch import load_file, save_file
-from student import CONFIG
+from student import CONFIG, trained
 
 ABOUT = "small backbone of our own, good at drawings: EfficientNet-Lite0 stem, 4 + 3 transformer layers"
 LICENCE = "Apache-2.0 code and ImageNet stem; trained on research-only drawings"
@@ -21,10 +20,10 @@ LICENCE = "Apache-2.0 code and ImageNet stem; trained on research-only drawings"
 def main() -> None:
     run, folder = Path(sys.argv[1]), Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
-    averaged = torch.load(run / "state.pt", weights_only=True)["averaged"]
-    state = {name.replace("tower.", "image.", 1): v for name, v in averaged.items() if name.startswith("tower.")}
+    found = trained(run)
+    state = {name.replace("tower.", "image.", 1): v for name, v in found.items() if name.startswith("tower.")}
     state |= {f"text.{name}": value for name, value in load_file(run / "text.safetensors").items()}
-    state["logit_scale"] = averaged["scale"]
+    state["logit_scale"] = found["scale"]
     save_file({name: value.half().contiguous() for name, value in state.items()}, folder / "model.safetensors")
     records = {"photos": PHOTOS.to_json(), "sketches": SKETCHES.to_json()}
     config: dict[str, Any] = {**CONFIG, "about": ABOUT, "licence": LICENCE, "preprocessing": records}

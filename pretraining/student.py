@@ -1,5 +1,6 @@
 """What is trained: the image tower, the places of all class names in the common space, the temperatures."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -87,6 +88,12 @@ class Student(nn.Module):
         patches = stem.to_width(features.flatten(2).transpose(1, 2))
         tokens = torch.cat((patches.mean(1, keepdim=True), patches), dim=1) + resized(stem.positions, features.shape[2])
         return normalize(self.tower.run(tokens).embedding.float(), dim=1)
+
+
+def trained(run: Path) -> dict[str, Tensor]:
+    """What a run ends with: its averaged weights, and what stayed as it was."""
+    state = torch.load(run / "state.pt", weights_only=True, map_location="cpu")
+    return {**state["student"], **state["averaged"]}
 
 
 def plane_waves(grid: int, width: int) -> Tensor:

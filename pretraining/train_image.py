@@ -95,7 +95,8 @@ class Shares:
             flat = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
             dist.all_reduce(flat)
             for p, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
-                p.grad = part.view_as(p)
+                if p.grad is not None:  # in place: the fused optimiser goes wrong on views of a longer tensor
+                    p.grad.copy_(part.view_as(p))
 
 
 def losses(student: Student, embeddings: Tensor, batch: Batch) -> dict[str, Tensor]:

@@ -1,9 +1,9 @@
-"""Train the text tower to say where words lie in the space of pictures; run again after more image training.
+"""Train the text tower to say where words and short phrases lie in the space of pictures.
 
-    python pretraining/train_text.py RUN --steps 600
+    python pretraining/train_text.py RUN --steps 1200
 
 Vocabulary: the classes of the pictures, and the nouns of which ImageNet has many photos. The place of a noun without
-pictures is what ``train_image.py`` learned of meanings. Continues from ``RUN/text.safetensors`` where there is one.
+pictures is what ``train_image.py`` learned of meanings. A phrase lies where its noun lies, of two nouns between them.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import torch
 from imagenet import class_synsets, common_synsets, synsets
 from meaning import meanings
 from safetensors.torch import load_file, save_file
-from student import CONFIG
+from student import CONFIG, trained
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -25,9 +25,59 @@ from sketchseek.clip.lite import build_lite
 from sketchseek.clip.words import Words
 
 TEMPLATES = (
-    "{}", "a {}", "the {}", "a photo of a {}", "a picture of a {}", "a photo of the {}", "an image of a {}",
-    "a sketch of a {}", "a drawing of a {}", "a line drawing of a {}", "a doodle of a {}", "two {}s", "{} in a photo",
+    "{}", "a {}", "the {}", "my {}", "this {}", "one {}", "a photo of a {}", "a photo of the {}", "a photo of {}",
+    "a picture of a {}", "an image of a {}", "a photograph of a {}", "a close-up of a {}", "photo of {}",
+    "a sketch of a {}", "the sketch of a {}", "a drawing of a {}", "a line drawing of a {}", "a doodle of a {}",
+    "a hand drawn {}", "an outline of a {}", "drawing of {}", "{} in a photo", "{} in the picture",
+    "some {}s", "two {}s", "many {}s", "photos of {}s", "{}s",
 )  # fmt: skip
+ADJECTIVES = [
+    "red",
+    "blue",
+    "green",
+    "yellow",
+    "black",
+    "white",
+    "brown",
+    "grey",
+    "pink",
+    "orange",
+    "purple",
+    "small",
+    "big",
+    "large",
+    "tiny",
+    "little",
+    "old",
+    "new",
+    "young",
+    "wild",
+    "standing",
+    "sitting",
+    "running",
+    "flying",
+    "lying",
+    "wooden",
+    "metal",
+    "round",
+    "long",
+    "short",
+    "tall",
+    "beautiful",
+    "cute",
+    "simple",
+    "single",
+    "front",
+    "side",
+]
+JOINS = (
+    "a {} and a {}",
+    "a {} with a {}",
+    "a {} next to a {}",
+    "a {} on a {}",
+    "a photo of a {} and a {}",
+    "{} and {}",
+)
 SOS, EOS = "<|startoftext|>", "<|endoftext|>"
 
 
@@ -66,7 +116,7 @@ def vocabulary_of(run: Path) -> tuple[list[str], Tensor, Tensor]:
 
 def places_of(run: Path, found: Tensor, owners: Tensor) -> Tensor:
     """Where words belong in the space of pictures, by the averaged student: unit rows (n, size)."""
-    state = torch.load(run / "state.pt", weights_only=True)["averaged"]
+    state = trained(run)
     weight, bias = state["to_places.weight"], state["to_places.bias"]
     places = found @ weight.T + bias
     known = owners >= 0
@@ -75,18 +125,35 @@ def places_of(run: Path, found: Tensor, owners: Tensor) -> Tensor:
     return normalize(places, dim=1)
 
 
+def phrases(words: list[str], places: Tensor, rows: np.ndarray, dice: np.random.Generator) -> tuple[list[str], Tensor]:
+    """One phrase about each word, and where it lies (n, size): often an adjective, sometimes a second thing."""
+    texts, targets = [], places[rows].clone()
+    for number, row in enumerate(rows):
+        kind = dice.random()
+        if kind < 0.12:
+            other = int(dice.integers(len(words)))
+            texts.append(JOINS[dice.integers(len(JOINS))].format(words[row], words[other]))
+            targets[number] = normalize(places[row] + 0.7 * places[other], dim=0)
+            continue
+        word = words[row]
+        if kind < 0.35:
+            word = f"{ADJECTIVES[dice.integers(len(ADJECTIVES))]} {word}"
+        texts.append(TEMPLATES[dice.integers(len(TEMPLATES))].replace("{}", word))
+    return texts, targets
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=1200)
     options = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(1)
+    torch.set_num_threads(2)
     dice = np.random.default_rng(0)
     words, found, owners = vocabulary_of(options.run)
     places = places_of(options.run, found, owners)
-    corpus = [template.replace("{}", word) for word in words for template in TEMPLATES[:3]] + [*TEMPLATES] * 50
-    tokenizer = new_tokenizer(corpus, CONFIG["text"]["vocabulary"])
+    corpus = [template.replace("{}", word) for word in words for template in TEMPLATES[:3]]
+    tokenizer = new_tokenizer(corpus + [*TEMPLATES, *ADJECTIVES, *JOINS] * 50, CONFIG["text"]["vocabulary"])
     tokenizer.save(str(options.run / "tokenizer.json"))
     reader = Words(
         options.run / "tokenizer.json", context=CONFIG["text"]["context"], vocabulary=CONFIG["text"]["vocabulary"]
@@ -94,19 +161,16 @@ def main() -> None:
     tower = build_lite(CONFIG)[1]
     torch.nn.init.normal_(tower.words.weight, std=0.02)
     torch.nn.init.normal_(tower.positions.weight, std=0.01)
-    kept = options.run / "text.safetensors"
-    if kept.exists():
-        tower.load_state_dict(load_file(kept))
     known = np.flatnonzero(owners.numpy() >= 0)
     optimiser = torch.optim.AdamW(tower.parameters(), lr=1e-3, weight_decay=1e-3)
     schedule: Any = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1.5e-3, total_steps=options.steps, pct_start=0.1)
     for step in range(options.steps):
         rows = np.concatenate((dice.choice(known, 96), dice.integers(0, len(words), 160)))
-        texts = [TEMPLATES[dice.integers(len(TEMPLATES))].replace("{}", words[row]) for row in rows]
+        texts, targets = phrases(words, places, rows, dice)
         tokens = reader(texts)
         with torch.autocast("cpu", torch.bfloat16):
             said = tower(tokens.ids, tokens.ends)
-        cosine = (normalize(said.float(), dim=1) * places[rows]).sum(1)
+        cosine = (normalize(said.float(), dim=1) * targets).sum(1)
         loss = (1 - cosine).mean()
         optimiser.zero_grad()
         loss.backward()
@@ -117,7 +181,9 @@ def main() -> None:
                 json.dumps({"step": step, "cosine": [round(float(c.mean()), 3) for c in (cosine[:96], cosine[96:])]}),
                 flush=True,
             )
-    save_file({name: value.contiguous() for name, value in tower.state_dict().items()}, kept)
+    save_file(
+        {name: value.contiguous() for name, value in tower.state_dict().items()}, options.run / "text.safetensors"
+    )
 
 
 if __name__ == "__main__":
