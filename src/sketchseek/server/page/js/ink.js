@@ -1,0 +1,51 @@
+/** Strokes -> smooth lines on a canvas. */
+
+/** @import { Stroke } from "./drawing.js" */
+
+/**
+ * A line through the midpoints of neighbouring points, bent towards the points themselves: no corners where the pen
+ * was sampled.
+ * @param {CanvasRenderingContext2D} context scaled to sheet units, `strokeStyle` and `fillStyle` set
+ * @param {Stroke} stroke
+ */
+export function drawStroke(context, stroke) {
+  const { xs, ys, width, pressures } = stroke;
+  const last = xs.length - 1;
+  context.lineCap = context.lineJoin = "round";
+  if (last === 0) {
+    context.beginPath();
+    context.arc(xs[0], ys[0], (width * pressures[0]) / 2, 0, 2 * Math.PI);
+    context.fill();
+    return;
+  }
+  const even = pressures.every((pressure) => pressure === pressures[0]);
+  context.lineWidth = width * pressures[0];
+  context.beginPath();
+  context.moveTo(xs[0], ys[0]);
+  for (let i = 1; i <= last; i++) {
+    const [x, y] = i < last ? [(xs[i] + xs[i + 1]) / 2, (ys[i] + ys[i + 1]) / 2] : [xs[i], ys[i]];
+    context.quadraticCurveTo(xs[i], ys[i], x, y);
+    if (even) continue;
+    // The pen's pressure: each piece with its own width.
+    context.lineWidth = (width * (pressures[i - 1] + pressures[i])) / 2;
+    context.stroke();
+    context.beginPath();
+    context.moveTo(x, y);
+  }
+  if (even) context.stroke();
+}
+
+/**
+ * All strokes on a canvas of their own, as large as it is.
+ * @param {HTMLCanvasElement} canvas
+ * @param {readonly Stroke[]} strokes
+ * @param {{width: number, height: number}} sheet
+ * @param {string} colour
+ */
+export function drawAll(canvas, strokes, sheet, colour) {
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  context.setTransform(canvas.width / sheet.width, 0, 0, canvas.height / sheet.height, 0, 0);
+  context.clearRect(0, 0, sheet.width, sheet.height);
+  context.strokeStyle = context.fillStyle = colour;
+  for (const stroke of strokes) drawStroke(context, stroke);
+}

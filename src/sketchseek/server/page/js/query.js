@@ -1,0 +1,111 @@
+/** What is asked for: drawing, words, pictures, marked photos and filters, and the form that the server takes. */
+
+import { SHEET } from "./drawing.js";
+
+/** @import { Drawing } from "./drawing.js" */
+/** @typedef {{kind: "sketch" | "photo", file: File, url: string}} Picture `url` shows it on the page */
+/** @typedef {{id: string, name: string}} Marked */
+
+export const PAGE = 48;
+const FOLD = 0.97;
+const MAX_PICTURES = 4;
+const MAX_TERMS = 8;
+
+/** Fires "change" with `detail.soon` true while somebody is still at it (typing, sliding). */
+export class Query extends EventTarget {
+  /** @type {Picture[]} */ pictures = [];
+  /** @type {Marked[]} */ like = [];
+  /** @type {Marked[]} */ unlike = [];
+  text = "";
+  minus = "";
+  /** 0: only what is drawn or shown, 100: only words. */ balance = 50;
+  /** Of relevance where the model knows it, else of score, 0..100. */ threshold = 0;
+  under = "";
+  from = "";
+  to = "";
+  fold = true;
+  /** The threshold unless somebody changes it. */ usual = 0;
+  /** Whether the model says how likely a photo is what was meant. */ relevance = false;
+
+  constructor(/** @type {Drawing} */ drawing) {
+    super();
+    this.drawing = drawing;
+  }
+
+  get hasPictures() { return !this.drawing.isEmpty || this.pictures.length > 0; }
+  get isEmpty() { return !this.hasPictures && !this.text.trim() && !this.like.length; }
+  get filters() { return [this.under, this.from || this.to, this.threshold !== this.usual].filter(Boolean).length; }
+
+  set(/** @type {Partial<Query>} */ values, soon = false) {
+    Object.assign(this, values);
+    this.changed(soon);
+  }
+
+  changed(soon = false) {
+    this.dispatchEvent(new CustomEvent("change", { detail: { soon } }));
+  }
+
+  /** @returns {boolean} false if there are as many as the server takes already */
+  addPicture(/** @type {Picture} */ picture) {
+    if (this.pictures.filter((one) => one.kind === picture.kind).length >= MAX_PICTURES) return false;
+    this.set({ pictures: [...this.pictures, picture] });
+    return true;
+  }
+
+  /** More or less like a photo; marked the same way again, the mark goes away. */
+  mark(/** @type {"like" | "unlike"} */ how, /** @type {Marked} */ { id, name }) {
+    const had = this[how].some((one) => one.id === id);
+    this.like = this.like.filter((one) => one.id !== id);
+    this.unlike = this.unlike.filter((one) => one.id !== id);
+    if (!had) this[how] = [...this[how], { id, name }].slice(-64);
+    this.changed();
+  }
+
+  /** @returns {"like" | "unlike" | null} */
+  markOf(/** @type {string} */ id) {
+    if (this.like.some((one) => one.id === id)) return "like";
+    return this.unlike.some((one) => one.id === id) ? "unlike" : null;
+  }
+
+  /** The terms of the question, without paging and filters. */
+  terms() {
+    const form = new FormData();
+    if (!this.drawing.isEmpty) form.set("strokes", JSON.stringify(strokesRecord(this.drawing)));
+    for (const { kind, file } of this.pictures) form.append(kind, file, file.name);
+    if (this.text.trim()) form.append("text", this.text.trim());
+    for (const words of this.minus.split(",").map((part) => part.trim()).filter(Boolean).slice(0, MAX_TERMS)) {
+      form.append("minus", words);
+    }
+    for (const { id } of this.like) form.append("like", id);
+    for (const { id } of this.unlike) form.append("unlike", id);
+    if (this.text.trim() && this.hasPictures) {
+      const drawn = Math.min(1, 2 - this.balance / 50);
+      form.set("weights", JSON.stringify({ sketch: drawn, photo: drawn, text: Math.min(1, this.balance / 50) }));
+    }
+    return form;
+  }
+
+  /** The whole question: `k` hits after the first `offset`. */
+  form(offset = 0, k = PAGE) {
+    const form = this.terms();
+    form.set("k", String(k));
+    if (offset) form.set("offset", String(offset));
+    if (this.relevance) form.set("min_relevance", String(this.threshold / 100));
+    else if (this.threshold) form.set("min_score", String(this.threshold / 100));
+    if (this.under) form.set("under", this.under);
+    if (this.from) form.set("taken_from", this.from);
+    if (this.to) form.set("taken_to", this.to);
+    if (this.fold) form.set("fold", String(FOLD));
+    return form;
+  }
+}
+
+/** The drawing as the server reads it: `{drawing: [[xs, ys], ...], widths, sheet}`. */
+function strokesRecord(/** @type {Drawing} */ { strokes }) {
+  const mean = (/** @type {readonly number[]} */ values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  return {
+    drawing: strokes.map(({ xs, ys }) => [xs, ys]),
+    widths: strokes.map(({ width, pressures }) => Math.round(width * mean(pressures) * 10) / 10),
+    sheet: [SHEET.width, SHEET.height],
+  };
+}

@@ -1,0 +1,46 @@
+/** Words beside the drawing, words for what it should not be, and the balance between drawing and words. */
+
+import { byId } from "./dom.js";
+import { keep, load } from "./storage.js";
+
+/** @import { Query } from "./query.js" */
+
+export class Words {
+  #query;
+  #text = byId("text", HTMLInputElement);
+  #minus = byId("minus", HTMLInputElement);
+  #balance = byId("balance", HTMLInputElement);
+
+  constructor(/** @type {Query} */ query) {
+    this.#query = query;
+    for (const input of [this.#text, this.#minus, this.#balance]) input.addEventListener("input", () => this.#read(true));
+    for (const input of [this.#text, this.#minus]) input.addEventListener("keydown", (event) => event.key === "Enter" && this.#read(false));
+    this.#balance.addEventListener("dblclick", () => {
+      this.#balance.value = "50";
+      this.#read(false);
+    });
+    query.addEventListener("change", () => this.show());
+  }
+
+  /** The words of an earlier visit. */
+  restore() {
+    const { text, minus, balance } = load();
+    if (typeof text === "string") this.#text.value = text;
+    if (typeof minus === "string") this.#minus.value = minus;
+    if (Number.isFinite(balance)) this.#balance.value = String(balance);
+    this.#read(false);
+  }
+
+  /** A balance needs both sides. */
+  show() {
+    byId("balance-row").hidden = !this.#query.text.trim() || !this.#query.hasPictures;
+    const balance = this.#query.balance;
+    this.#balance.setAttribute("aria-valuetext", balance === 50 ? "even" : balance < 50 ? `${100 - balance} % drawing` : `${balance} % words`);
+  }
+
+  #read(/** @type {boolean} */ soon) {
+    const values = { text: this.#text.value, minus: this.#minus.value, balance: Number(this.#balance.value) };
+    keep(values);
+    this.#query.set(values, soon);
+  }
+}
