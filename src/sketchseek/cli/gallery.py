@@ -52,7 +52,7 @@ def info(gallery: str | None, as_json: bool) -> None:
     print_table(
         [
             ["gallery", shown(stats.path)],
-            ["size", human_size(stats.bytes)],
+            *([["size", human_size(stats.bytes)]] if stats.bytes is not None else []),
             ["photos", f"{stats.photos:,} in {stats.files:,} files, {stats.duplicates:,} of them duplicates"],
             *(["folder", shown(folder)] for folder in stats.folders),
             *(

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Self
 from sketchseek.gallery.catalogue import absolute
 from sketchseek.gallery.errors import GalleryError, shown
 from sketchseek.gallery.hits import Hit, Hits
+from sketchseek.gallery.milvus.address import is_address
+from sketchseek.gallery.milvus.roots import named
 from sketchseek.gallery.query import Query
 from sketchseek.gallery.ranking import Taken, Wanted
 from sketchseek.gallery.stats import Stats
@@ -40,17 +42,28 @@ class Gallery(ABC):
 
     @staticmethod
     def open(
-        path: AnyPath | None = None, model: Model | str | None = None, readonly: bool = False, create: bool = True
+        path: AnyPath | None = None,
+        model: Model | str | None = None,
+        readonly: bool = False,
+        create: bool = True,
+        roots: Mapping[str, AnyPath] | None = None,
     ) -> "Gallery":
         """The gallery in the folder ``path`` (see ``default_path``), made if it is not there, unless told otherwise.
+
+        Or the gallery on a Milvus server at ``milvus://host:19530/name``, which keeps paths from ``roots``: their names
+        and this machine's folders; without them, those of $SKETCHSEEK_ROOTS.
 
         ``model``: a ``Model``, or a model folder's name or path; without it, the one that the gallery was indexed with,
         or for a new one the model that ships.
         """
         from sketchseek.gallery.embedded import EmbeddedGallery
 
-        folder = Path(os.fsdecode(absolute(path))) if path is not None else default_path()
-        return EmbeddedGallery.open_folder(folder, model, readonly, create)
+        place = path if path is not None else os.environ.get("SKETCHSEEK_GALLERY") or default_path()
+        if is_address(place):
+            from sketchseek.gallery.milvus.gallery import MilvusGallery
+
+            return MilvusGallery.open_address(str(place), model, readonly, create, named() if roots is None else roots)
+        return EmbeddedGallery.open_folder(Path(os.fsdecode(absolute(place))), model, readonly, create)
 
     @abstractmethod
     def close(self) -> None:

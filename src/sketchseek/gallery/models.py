@@ -5,11 +5,12 @@ from pathlib import Path
 
 from sketchseek.gallery.catalogue import Catalogue, ModelSet, absolute
 from sketchseek.gallery.errors import GalleryError, shown
+from sketchseek.gallery.stores import Sets
 from sketchseek.gallery.writer import Writer
 from sketchseek.model import Model
 
 
-def load_own(catalogue: Catalogue) -> Model:
+def load_own(catalogue: Sets) -> Model:
     """The model that the gallery was indexed with; for a gallery that knows none yet, the one that ships."""
     from sketchseek.model import load_search_model
 

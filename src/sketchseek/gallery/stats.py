@@ -20,7 +20,10 @@ class SetStats:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """``photos`` are distinct contents; ``files`` = photos + duplicates + failed. ``bytes``: what it takes on disk."""
+    """``photos`` are distinct contents; ``files`` = photos + duplicates + failed.
+
+    ``bytes``: what it takes on disk; None on a server. ``generation``: number of the last batch; 0 on a server.
+    """
 
     path: Path | str
     photos: int
@@ -30,7 +33,7 @@ class Stats:
     folders: list[Path]
     models: list[SetStats]
     generation: int
-    bytes: int
+    bytes: int | None
 
 
 def gather(catalogue: Catalogue) -> Stats:

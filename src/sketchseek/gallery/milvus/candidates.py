@@ -1,0 +1,61 @@
+"""What a gallery on a server proposes to a query: rows near its vector, folded to contents."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketchseek.gallery.catalogue import Photo
+from sketchseek.gallery.hits import Hit
+from sketchseek.gallery.milvus.reader import Reader, within
+from sketchseek.gallery.milvus.server import ANSWER_S, plain_words
+from sketchseek.gallery.milvus.tables import MOST, photo_of_id
+from sketchseek.gallery.ranking import Wanted, dates, hit_of
+
+
+class Nearby:
+    """See ``ranking.Source``. Filters are part of what the server is asked, so they cost nothing in recall."""
+
+    def __init__(self, reader: Reader, wanted: Wanted) -> None:
+        self.reader = reader
+        self.under: bytes | None = None
+        tests = []
+        if wanted.under is not None:
+            place = reader.roots.place(wanted.under)
+            self.under = reader.roots.path(place)
+            tests.append(within(place))
+        first, last = dates(wanted.taken)
+        if first or last:
+            tests.append(f'taken >= "{first or "0"}"' + (f' and taken < "{last}"' if last else ""))
+        if skipped := [photo for id in wanted.skip if (photo := photo_of_id(id)) is not None]:
+            tests.append(f"photo not in {skipped}")
+        self.filter = " and ".join(f"({test})" for test in tests)
+        self.photos: dict[int, Photo] = {}
+
+    def nearest(self, vector: NDArray[np.float32], count: int) -> tuple[Sequence[int], NDArray[np.float16], bool]:
+        """See ``ranking.Source``."""
+        reader, count = self.reader, min(count, MOST)
+        with plain_words(reader.address):
+            (rows,) = reader.client.search(
+                reader.tables.files,
+                data=[vector],
+                anns_field="vector",
+                limit=count,
+                filter=self.filter,
+                output_fields=["photo", "vector"],
+                search_params=reader.address.search_parameters(reader.tables.kind, count),
+                consistency_level=reader.address.consistency,
+                timeout=ANSWER_S,
+            )
+        vectors: dict[int, list[float]] = {}
+        for row in rows:
+            vectors.setdefault(row["entity"]["photo"], row["entity"]["vector"])
+        if fresh := [photo for photo in vectors if photo not in self.photos]:
+            self.photos |= reader.photos(fresh)
+        matrix = np.array(list(vectors.values()), np.float32).reshape(len(vectors), len(vector))
+        return list(vectors), matrix.astype(np.float16), len(rows) == count < MOST
+
+    def hit(self, key: int, score: float) -> Hit | None:
+        """See ``ranking.Source``."""
+        photo = self.photos.get(key)
+        return hit_of(photo, score, self.under) if photo else None

@@ -1,0 +1,89 @@
+"""A real Milvus server for tests, in a folder and a port of its own, stopped when Python ends.
+
+It comes from the PyPI package ``milvus`` in an environment of its own; $SKETCHSEEK_MILVUS_SERVER names it, else it is
+``.venv-milvus/bin/milvus-server``.
+"""
+
+import atexit
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+# Shorter waits of the coordinators than in production: tests make many small collections.
+QUICK = (
+    "proxy.timeTickInterval=20",
+    "queryCoord.checkInterval=100",
+    "queryCoord.distPullInterval=100",
+    "queryCoord.checkHandoffInterval=500",
+)
+
+
+def executable() -> Path:
+    found = Path(os.environ.get("SKETCHSEEK_MILVUS_SERVER", ROOT / ".venv-milvus" / "bin" / "milvus-server"))
+    if not found.exists():
+        pytest.skip(f"no Milvus server at {found}: make .venv-milvus, or name one in SKETCHSEEK_MILVUS_SERVER")
+    pytest.importorskip("pymilvus", reason="needs pymilvus: pip install 'sketchseek[milvus]'")
+    return found
+
+
+class MilvusServer:
+    """``options`` are those of ``milvus-server``."""
+
+    def __init__(self, *options: str) -> None:
+        self.options = options
+        self.folder = Path(tempfile.mkdtemp(prefix="milvus-"))
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "MilvusServer":
+        command = [executable(), "--data", self.folder, "--proxy-port", str(self.port), *self.options]
+        for setting in QUICK:
+            command += ["--extra-config", setting]
+        with (self.folder / "server.log").open("wb") as log:
+            self.process = subprocess.Popen(
+                command,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={**os.environ, "HOME": str(self.folder)},
+            )
+        deadline = time.monotonic() + 120
+        while "Config:" not in (self.folder / "server.log").read_text(errors="replace"):
+            assert self.process.poll() is None, (self.folder / "server.log").read_text(errors="replace")[-2000:]
+            assert time.monotonic() < deadline, "the Milvus server did not start in two minutes"
+            time.sleep(0.2)
+        return self
+
+    def stop(self, *, keep: bool = False) -> None:
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+        if not keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def url(self, name: str) -> str:
+        return f"milvus://127.0.0.1:{self.port}/{name}"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@cache
+def shared() -> MilvusServer:
+    """One for all tests of a process."""
+    server = MilvusServer()
+    atexit.register(server.stop)
+    return server.start()
