@@ -13,7 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 # (side in px, pass, steps): mostly small pictures, freshly augmented three times; then the side that ships.
-SCHEDULE = ((160, 0, 500), (160, 1, 500), (160, 2, 500), (224, 3, 200))
+SCHEDULE = ((160, 0, 350), (160, 1, 350), (160, 2, 350), (224, 3, 180))
 PROCESSES = 2
 # glibc keeps large blocks instead of giving them back after each step: a third of the time.
 MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**33), "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}

@@ -27,7 +27,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 Items = list[dict[str, Any]]
 AVERAGE = 0.99  # decay a step of the weights that ship
-WEIGHTS = {"named": 1.0, "distilled": 1.0, "kept": 2.0, "paired": 1.0, "within": 1.0, "crossed": 0.5}
+WEIGHTS = {"named": 1.0, "distilled": 2.0, "kept": 6.0, "paired": 1.0, "within": 0.25, "crossed": 0.5}
 
 
 class Maps:
@@ -141,7 +141,7 @@ class Run:
         slow = {id(p): p for name, p in stem.named_parameters() if p.requires_grad and name != "positions"}
         rest = [p for p in student.tower.parameters() if p.requires_grad and id(p) not in slow]
         groups: list[dict[str, Any]] = [
-            {"params": list(slow.values()), "lr": 4e-4, "weight_decay": 1e-4},
+            {"params": list(slow.values()), "lr": 3e-4, "weight_decay": 1e-4},
             {"params": rest, "lr": 1e-3, "weight_decay": 1e-2},
             {"params": list(student.to_places.parameters()), "lr": 2e-4, "weight_decay": 0.0},
             {"params": [student.offsets], "lr": 2e-3, "weight_decay": 2e-2},
