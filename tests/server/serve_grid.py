@@ -1,14 +1,36 @@
-"""The command line with the small test model, also in the process that indexes: python serve_grid.py serve ..."""
+"""The command line with the small test model, also in the process that indexes: python serve_grid.py serve ...
+
+A model called grid-slow takes half a second for every batch of photos, and for every drawing.
+"""
 
 import sys
+import time
+from typing import Any
 
-import sketchseek.gallery.models
 import sketchseek.model
 from sketchseek.cli import main
+from sketchseek.errors import SketchseekError
 from sketchseek.server import index_child, indexing
 from tests.gallery.grid_model import GridModel
 
-sketchseek.model.load_search_model = lambda name: GridModel(name.removeprefix("grid-"))
+
+class SlowModel(GridModel):
+    def encode_photos(self, photos: Any) -> Any:
+        time.sleep(0.5)
+        return super().encode_photos(photos)
+
+    def encode_sketches(self, sketches: Any) -> Any:
+        time.sleep(0.5)
+        return super().encode_sketches(sketches)
+
+
+def load(name: str) -> GridModel:
+    if not name.startswith("grid-"):
+        raise SketchseekError(f"no model {name!r}")
+    return SlowModel("slow") if name == "grid-slow" else GridModel(name.removeprefix("grid-"))
+
+
+sketchseek.model.load_search_model = load  # type: ignore[assignment]
 indexing.COMMAND = (sys.executable, __file__, "index-child")
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from sketchseek import __version__
-from sketchseek.server import errors, photos, searching, status
+from sketchseek.server import errors, explaining, photos, searching, status
 from sketchseek.server.bodies import BoundedBodies
 from sketchseek.server.guard import Guard
 from sketchseek.server.metrics import Counted
@@ -37,6 +37,7 @@ def create_app(service: Service, *, host: str = "127.0.0.1", token: str | None =
     app = FastAPI(title="sketchseek", version=__version__, docs_url=None, redoc_url=None, lifespan=life)
     errors.install(app)
     app.include_router(searching.routes(service))
+    app.include_router(explaining.routes(service))
     app.include_router(photos.routes(service))
     app.include_router(status.routes(service))
     app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")

@@ -71,7 +71,10 @@ async def read(request: Request, *, extra: str | None = None) -> tuple[Asked, st
     )
     if not (asked.strokes or asked.sketch or asked.photo or asked.text or asked.like):
         raise Refused(422, "the query says nothing to look for; give a drawing, words, a photo or a liked hit.")
-    return asked, (_once(form, extra) or "") if extra else ""
+    more = _once(form, extra) if extra else ""
+    if more is None:
+        raise Refused(422, f"{extra}: give it as well.")
+    return asked, more
 
 
 async def _form(request: Request) -> FormData:

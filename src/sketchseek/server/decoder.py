@@ -10,8 +10,6 @@ import os
 import sys
 from typing import Any, BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from sketchseek.errors import SketchseekError
@@ -43,6 +41,8 @@ def _answer(asked: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
         sketch = load_sketch(data, name=asked["name"], max_pixels=asked["pixels"])
         assert isinstance(sketch, RasterSketch), "drawings made of text are opened by the server itself"
         pixels = sketch.pixels
+    elif asked["what"] == "pixels":
+        pixels = load_photo(asked["path"], target=asked["side"])
     else:
         pixels = load_photo(data, name=asked["name"], target=asked["side"], max_pixels=asked["pixels"])
     return {"shape": pixels.shape}, pixels.tobytes()
@@ -50,15 +50,11 @@ def _answer(asked: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
 
 def jpeg(path: str, side: int) -> bytes:
     """A photo on disk as a JPEG, upright, no side longer than ``side`` px."""
-    image = Image.fromarray(_shorter_side(path, side))
+    image = Image.fromarray(load_photo(path, target=side))
     image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=QUALITY)
     return stream.getvalue()
-
-
-def _shorter_side(path: str, side: int) -> NDArray[np.uint8]:
-    return load_photo(path, target=side)
 
 
 def _bound_memory(size: int) -> None:

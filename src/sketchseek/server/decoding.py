@@ -43,9 +43,19 @@ class Decoders:
         head, body = self._ask(printable(name), data, what="photo", side=side, pixels=self._limits.pixels)
         return np.frombuffer(body, np.uint8).reshape(head["shape"])
 
+    def pixels(self, path: str, name: str, side: int) -> NDArray[np.uint8]:
+        """A photo of the gallery, shortest side about ``side`` px."""
+        head, body = self._ask(name, b"", what="pixels", path=path, side=side)
+        return np.frombuffer(body, np.uint8).reshape(head["shape"])
+
     def jpeg(self, path: str, name: str, side: int) -> bytes:
         """A photo of the gallery as JPEG, no side longer than ``side`` px."""
         return self._ask(name, b"", what="jpeg", path=path, side=side)[1]
+
+    def warm(self) -> None:
+        """Start one process."""
+        with self._child():
+            pass
 
     def close(self) -> None:
         """Those at work are left to end by themselves: their stdin closes with this process."""

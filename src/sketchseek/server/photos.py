@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
 
+import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import StreamingResponse
+from numpy.typing import NDArray
+from pydantic import BeforeValidator
 
 from sketchseek.gallery import Hit
 from sketchseek.gallery.errors import GalleryDamagedError, GalleryError, shown
@@ -30,7 +33,7 @@ SHOWN_BY_BROWSERS = {
     "AVIF": "image/avif",
     "BMP": "image/bmp",
 }
-Size = Annotated[Literal[160, 320, 640, 1280], Query()]
+Size = Annotated[Literal[160, 320, 640, 1280], BeforeValidator(int), Query()]  # a query's values are text
 BLOCK = 1 << 18
 
 
@@ -115,6 +118,13 @@ def _jpeg(service: Service, id: str, side: int) -> bytes:
     data = service.photos.jpeg(os.fsdecode(path), shown(path.name), side)
     service.thumbnails.put(id, side, data)
     return data
+
+
+def pixels_of(service: Service, id: str) -> NDArray[np.uint8]:
+    """The photo as the model sees it."""
+    stream, path = _open(photo_of(service, id))
+    stream.close()
+    return service.photos.pixels(os.fsdecode(path), shown(path.name), service.encoder.photo_side)
 
 
 def _open(photo: Hit) -> tuple[BinaryIO, Path]:

@@ -5,7 +5,9 @@ import time
 from collections.abc import Callable
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, Query, Request, Response
+from numpy.typing import NDArray
 
 from sketchseek.gallery import Hits
 from sketchseek.gallery import Query as GalleryQuery
@@ -62,24 +64,12 @@ def routes(service: Service) -> APIRouter:
     return router
 
 
-def query_of(service: Service, asked: Asked) -> GalleryQuery:
-    """The form's pictures opened, its marks looked up."""
-    for id in (*asked.like, *asked.unlike):
-        photo_of(service, id)
-    sketches = [service.uploads.sketch(file.data, file.name) for file in asked.sketch]
-    if asked.strokes is not None:
-        sketches.append(drawn(asked.strokes))
+def opened(service: Service, asked: Asked) -> tuple[list[Sketch], list[NDArray[np.uint8]]]:
+    """The drawings and the photos of a search; the page's own strokes first."""
+    sketches = [drawn(asked.strokes)] if asked.strokes is not None else []
+    sketches += [service.uploads.sketch(file.data, file.name) for file in asked.sketch]
     side = service.encoder.photo_side
-    photos = [service.uploads.photo(file.data, file.name, side) for file in asked.photo]
-    return GalleryQuery(
-        sketch=sketches,
-        photo=photos,
-        text=asked.text,
-        minus=asked.minus,
-        like=asked.like,
-        unlike=asked.unlike,
-        weights=asked.weights,
-    )
+    return sketches, [service.uploads.photo(file.data, file.name, side) for file in asked.photo]
 
 
 def drawn(text: str) -> Sketch:
@@ -98,8 +88,12 @@ def drawn(text: str) -> Sketch:
 
 def _search(service: Service, asked: Asked, watch: Stopwatch) -> Found:
     watch.mark("wait")
-    query = query_of(service, asked)
+    for id in (*asked.like, *asked.unlike):
+        photo_of(service, id)
+    sketches, photos = opened(service, asked)
     watch.mark("decode")
+    words = {"text": asked.text, "minus": asked.minus, "like": asked.like, "unlike": asked.unlike}
+    query = GalleryQuery(sketch=sketches, photo=photos, weights=asked.weights, **words)
     return _ranked(service, asked.filters, watch, lambda options: service.gallery.search(query, **options))
 
 

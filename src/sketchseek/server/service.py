@@ -3,8 +3,10 @@
 import os
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from sketchseek.errors import SketchseekError
 from sketchseek.gallery import Gallery
 from sketchseek.gallery.stats import Stats
 from sketchseek.server.decoding import Decoders
@@ -38,6 +40,18 @@ class Service:
         self.metrics = Metrics(self)
         self._lock = threading.Lock()
         self._stats: tuple[float, Stats, Places] | None = None
+
+    def warm(self) -> None:
+        """Do once, unasked, what the first search would wait for."""
+        threading.Thread(target=self._warm, name="warm", daemon=True).start()
+
+    def _warm(self) -> None:
+        from sketchseek.pictures import sketch_from_strokes
+
+        with suppress(SketchseekError):  # whoever asks first will be told
+            self.gallery.search(sketch=sketch_from_strokes([[[0, 1], [0, 1]]]), text="photo", k=1)
+        self.uploads.warm()
+        self.photos.warm()
 
     def close(self) -> None:
         self.indexing.stop()

@@ -1,5 +1,6 @@
 """Run the app: a socket of its own, an end within seconds, a browser that opens when there is something to see."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -9,13 +10,17 @@ import threading
 import webbrowser
 from collections.abc import Iterator
 from types import FrameType
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from sketchseek.errors import SketchseekError
 
 GRACE_S = 3  # for answers under way when the server is told to end
+HEAD_S = 20  # for a request's line and headers to arrive
+KEEP_S = 75  # of silence before a connection is closed
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -49,18 +54,49 @@ def run(app: FastAPI, listener: socket.socket, *, open_at: str | None) -> None:
     """Serve until Ctrl-C or SIGTERM; ``open_at`` is opened in the browser once the server answers."""
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=_Connection,
         ws="none",
         lifespan="on",
         access_log=False,
         log_level="warning",
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=75,
+        timeout_keep_alive=KEEP_S,
         timeout_graceful_shutdown=GRACE_S,
     )
     server = _Server(config, open_at)
     server.run(sockets=[listener])
+
+
+class _Connection(H11Protocol):
+    """Closed if no whole head of a request arrives in time; uvicorn alone would wait for ever."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_head()
+
+    def data_received(self, data: bytes) -> None:
+        before = self.cycle
+        super().data_received(data)
+        now = cast(RequestResponseCycle | None, self.cycle)
+        if now is not None and (now is not before or not now.response_complete):
+            self._forget_timer()
+        elif self._late is None:
+            self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget_timer()
+        super().connection_lost(exc)
+
+    def _expect_head(self) -> None:
+        self._late = self.loop.call_later(HEAD_S, self.transport.abort)
+
+    def _forget_timer(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
 
 class _Server(uvicorn.Server):

@@ -49,6 +49,7 @@ def serve(
     url = url_of(listener, host)
     click.echo(url)
     click.echo(f"sketchseek: serving the gallery {shown(path)}; end with Ctrl-C", err=True)
+    service.warm()
     if folders:
         service.indexing.start(path, folders, model)
     login = f"{url}?token={quote(token, safe='')}" if token else url

@@ -6,6 +6,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sketchseek import __version__
 from sketchseek.gallery.errors import shown
 from sketchseek.server.answers import Failure, Folder, Health, Status
+from sketchseek.server.explaining import has_patches
 from sketchseek.server.schema import errors
 from sketchseek.server.service import Service
 
@@ -44,7 +45,7 @@ def _status(service: Service) -> Status:
         duplicates=stats.duplicates,
         failed=stats.failed,
         model=encoder.name,
-        explains=False,
+        explains=has_patches(encoder.model),
         relevance=encoder.calibration is not None,
         folders=[Folder(folder=name, path=shown(path)) for name, path in places.by_name.items()],
         indexing=service.indexing.now,

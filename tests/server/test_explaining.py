@@ -1,0 +1,82 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from sketchseek.gallery import Gallery
+from sketchseek.server.app import create_app
+from tests.server.conftest import ADDRESS, make_service
+from tests.server.patch_model import PatchModel
+from tests.server.uploads import CORNER, picture, post, refusal
+
+# A stroke in the top left of sixteen cells only, thick enough to fill it.
+DOT = json.dumps({"drawing": [[[2, 22], [y, y]] for y in range(2, 24)], "sheet": [100, 100]})
+
+
+@pytest.fixture
+def shown(tmp_path: Path) -> Iterator[tuple[TestClient, str]]:
+    """A white photo whose third row has one black cell, the second; and a client that can explain it."""
+    pixels = np.full((64, 64, 3), 255, np.uint8)
+    pixels[32:48, 16:32] = 0
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "photos" / "x.png")
+    model = PatchModel()
+    with Gallery.open(tmp_path / "gallery", model) as gallery:
+        gallery.add(tmp_path / "photos")
+        id = gallery.search(text="red")[0].id
+    with TestClient(create_app(make_service(tmp_path / "gallery", model, tmp_path)), base_url=ADDRESS) as client:
+        yield client, id
+
+
+def explained(client: TestClient, **fields: object) -> dict[str, object]:
+    answer = post(client, to="/api/explain", **fields)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert isinstance(found, dict)
+    return found
+
+
+def test_ink_is_found_where_the_photo_is_dark(shown: tuple[TestClient, str]) -> None:
+    client, id = shown
+    found = explained(client, id=id, strokes=DOT)
+    dark = 2 * 4 + 1
+    assert found["id"] == id
+    assert found["grid"] == 4
+    assert found["photo"] == pytest.approx([1.0 if cell == dark else 0.0 for cell in range(16)], abs=0.01)
+    assert found["best"] == [dark if cell == 0 else None for cell in range(16)]
+    assert found["drawing"][1:] == [0.0] * 15  # type: ignore[index]
+    assert found["photo_box"] == found["drawing_box"] == [0, 0, 1, 1]
+
+
+def test_cells_without_ink_match_nothing(shown: tuple[TestClient, str]) -> None:
+    client, id = shown
+    found = explained(client, id=id, strokes=CORNER)
+    inked = [cell for cell, best in enumerate(found["best"]) if best is not None]  # type: ignore[arg-type]
+    assert set(inked) == {0, 1, 2, 3, 7, 11, 15}
+    assert max(found["drawing"]) == 1.0  # type: ignore[type-var, call-overload]
+
+
+def test_words_photos_and_marks_are_explained_without_a_drawing(shown: tuple[TestClient, str]) -> None:
+    client, id = shown
+    for fields in ({"text": "red", "minus": "blue"}, {"like": id}, {"text": "black", "like": id}):
+        found = explained(client, id=id, **fields)
+        assert len(found["photo"]) == 16  # type: ignore[arg-type]
+        assert (min(found["photo"]), max(found["photo"])) == (0, 1)  # type: ignore[type-var, call-overload]
+        assert found["drawing"] is found["drawing_box"] is found["best"] is None
+    answer = post(client, ("photo", "x.png", picture()), to="/api/explain", id=id)
+    assert answer.status_code == 200
+
+
+def test_what_cannot_be_explained(shown: tuple[TestClient, str], client: TestClient, some_id: str) -> None:
+    own, id = shown
+    assert own.get("/api/status").json()["explains"] is True
+    assert "id: give it" in refusal(post(own, to="/api/explain", strokes=DOT), 422)
+    assert "no photo" in refusal(post(own, to="/api/explain", strokes=DOT, id="0" * 16), 404)
+    assert "no photo" in refusal(post(own, to="/api/explain", strokes=DOT, id="../x"), 404)
+    assert "nothing to look for" in refusal(post(own, to="/api/explain", id=id), 422)
+    assert client.get("/api/status").json()["explains"] is False
+    assert "cannot say" in refusal(post(client, to="/api/explain", strokes=DOT, id=some_id), 422)
