@@ -60,4 +60,4 @@ def test_names_in_the_equation_tables_exist():
 
 def test_presets_are_those_of_the_page():
     for name in METHODS:
-        assert set(presets_of(name)) <= {"default", "paper", "released"}
+        assert set(presets_of(name)) <= {"default", "paper", "released", "lite"}

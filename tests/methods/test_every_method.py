@@ -16,6 +16,7 @@ EVERY = [(name, setting, {}) for name in METHODS for setting in ("category", "fi
     ("splip", "category", {"text_cost": "per-image", "block_per_layer": True}),
     ("splip", "fine-grained", {"train_norms": False, "beta": 0.0}),
     ("dp-clip", "category", {"unknown_text": "mean", "attention_factor": 0.0625}),
+    ("dp-clip", "category", {"unknown_text": "predicted"}),
     ("dp-clip", "fine-grained", {"texts": "single", "forgotten": True, "support_sketches": 0}),
 ]
 TRAINED = [case for case in EVERY if case[0] != "zero-shot"]

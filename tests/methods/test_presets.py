@@ -2,10 +2,17 @@
 
 import pytest
 
+from sketchseek.errors import SketchseekError
 from sketchseek.methods.registry import METHODS
 from sketchseek.training.presets import presets_of, recipe_from_preset
 
-CASES = [(method, preset) for method in METHODS for preset in presets_of(method)]
+CASES = [
+    (method, preset, setting)
+    for method in METHODS
+    for preset, table in presets_of(method).items()
+    for setting in ("category", "fine-grained")
+    if table.get("only", setting) == setting
+]
 
 
 def recipe(method, preset, setting="category"):
@@ -17,10 +24,15 @@ def test_every_method_has_a_default_and_a_paper_preset(method):
     assert {"default", "paper"} <= set(presets_of(method))
 
 
-@pytest.mark.parametrize(("method", "preset"), CASES)
-@pytest.mark.parametrize("setting", ["category", "fine-grained"])
+@pytest.mark.parametrize(("method", "preset", "setting"), CASES)
 def test_every_preset_makes_a_recipe(method, preset, setting):
     assert recipe(method, preset, setting).preset == preset
+
+
+def test_released_codes_have_presets_for_their_setting_alone():
+    for method, other in (("clip-at", "fine-grained"), ("dp-clip", "category")):
+        with pytest.raises(SketchseekError, match=f"released of {method} .* alone: choose that setting"):
+            recipe(method, "released", other)
 
 
 def test_clip_at_as_published_and_as_released():

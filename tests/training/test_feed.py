@@ -9,6 +9,7 @@ import torch
 from sketchseek.datasets import open_dataset
 from sketchseek.methods.method import Augmentation, Batch, BatchPlan
 from sketchseek.pictures import Preprocessing, load_photo, load_sketch, prepare
+from sketchseek.pictures.prepare import normalise
 from sketchseek.training.feed import Feed, to_input
 from sketchseek.training.material import training_material
 from sketchseek.training.pixels import prepared_pixels
@@ -94,10 +95,9 @@ def test_parts_and_processes_cut_the_same_batch(feed: Callable[..., Feed]) -> No
             assert all(torch.equal(left, right) for left, right in zip(wanted, found, strict=True))
 
 
-def test_to_input_keeps_channels_apart() -> None:
-    pixels = np.zeros((1, 2, 2, 3), np.uint8)
-    pixels[..., 1] = 255
-    record = Preprocessing(size=2, mean=(0.0, 0.5, 0.5), std=(1.0, 0.5, 0.25))
+def test_to_input_is_what_searching_makes_of_pictures() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 7, 3), np.uint8)
+    record = Preprocessing(size=7, mean=(0.48, 0.46, 0.41), std=(0.27, 0.26, 0.28))
     found = to_input(pixels, record, torch.device("cpu"))
-    assert found.shape == (1, 3, 2, 2)
-    assert [float(found[0, channel, 0, 0]) for channel in range(3)] == [0.0, 1.0, -2.0]
+    assert np.array_equal(found.numpy(), normalise(pixels, record))
+    assert found.is_contiguous()

@@ -72,7 +72,7 @@ def test_gradients_that_are_no_numbers_stop_the_training(
 
     def losses(self: Toy, batch: object, clock: object) -> dict[str, torch.Tensor]:
         # the root of 0 has no slope: the loss is fine, its gradient is not
-        return plain(self, batch, clock) | {"root": (self.head.bias * 0).sum().sqrt()}  # type: ignore[arg-type]
+        return plain(self, batch, clock) | {"root": (self.linear.bias * 0).sum().sqrt()}  # type: ignore[arg-type]
 
     monkeypatch.setattr(Toy, "losses", losses)
     with pytest.raises(TrainingError, match="gradient is nan in step 1"):

@@ -27,9 +27,9 @@ def toy() -> Toy:
 
 def test_each_group_has_its_rate_unless_one_is_given(toy: Toy, recipe: Make) -> None:
     rates = {group["name"]: group["lr"] for group in build_optimiser(toy, recipe()).param_groups}
-    assert rates == {"head": 1e-2, "norm": 1e-3}
+    assert rates == {"linear": 1e-2, "norm": 1e-3}
     rates = {group["name"]: group["lr"] for group in build_optimiser(toy, recipe(lr=0.5)).param_groups}
-    assert rates == {"head": 0.5, "norm": 0.5}
+    assert rates == {"linear": 0.5, "norm": 0.5}
 
 
 @pytest.mark.parametrize("kind", ["adam", "adamw"])
@@ -37,8 +37,8 @@ def test_only_weights_of_layers_decay(kind: str, toy: Toy, recipe: Make) -> None
     optimiser = build_optimiser(toy, recipe(weight_decay=0.1, optimiser=kind))
     decays = {id(p): group["weight_decay"] for group in optimiser.param_groups for p in group["params"]}
     assert {name: decays[id(p)] for name, p in toy.named_parameters() if id(p) in decays} == {
-        "head.weight": 0.1,
-        "head.bias": 0.0,
+        "linear.weight": 0.1,
+        "linear.bias": 0.0,
         "norm.weight": 0.0,
         "norm.bias": 0.0,
     }

@@ -46,7 +46,7 @@ def test_a_run_encodes_as_its_method_with_the_best_adapter(run: Path, data: Path
     with torch.no_grad():
         hidden = backbone(torch.from_numpy(np.stack([prepare(photo, record) for photo in photos])))
         hidden = torch.nn.functional.layer_norm(hidden, (32,), adapter["norm.weight"], adapter["norm.bias"])
-        wanted = torch.nn.functional.linear(hidden, adapter["head.weight"], adapter["head.bias"])
+        wanted = torch.nn.functional.linear(hidden, adapter["linear.weight"], adapter["linear.bias"])
     np.testing.assert_allclose(vectors, torch.nn.functional.normalize(wanted).numpy(), atol=1e-6)
     for rows, shape in (
         (vectors, (40, 32)),
@@ -85,7 +85,7 @@ def test_what_does_not_fit_together_is_one_sentence(run: Path, monkeypatch: pyte
         with pytest.raises(TrainingError, match="was trained on other weights than toy has now"):
             load_run(run)
     with monkeypatch.context() as patch:
-        patch.setattr(Toy, "adapter", lambda self: {"head.weight": self.head.weight.detach()})
+        patch.setattr(Toy, "adapter", lambda self: {"linear.weight": self.linear.weight.detach()})
         with pytest.raises(TrainingError, match=r"adapter\.safetensors does not fit toy as its recipe\.toml has it"):
             load_run(run)
     (run / files.ADAPTER).unlink()

@@ -50,13 +50,13 @@ def test_a_run_folder_holds_what_it_should(recipe: Make, tmp_path: Path) -> None
     assert read_recipe(tmp_path / "run" / files.RECIPE) == one
     assert (tmp_path / "run" / files.CURVES).read_bytes().startswith(b"\x89PNG")
     adapter = load_file(tmp_path / "run" / files.ADAPTER)
-    assert set(adapter) == {"head.weight", "head.bias", "norm.weight", "norm.bias", "mean"}  # nothing frozen
+    assert set(adapter) == {"linear.weight", "linear.bias", "norm.weight", "norm.bias", "mean"}  # nothing frozen
     assert outcome.trained == 32 * 32 + 32 + 32 + 32
     card = (tmp_path / "run" / files.CARD).read_text()
     assert f"{outcome.best.values['map@all']:.4f}" in card
     assert "ant, bee, cat, dog" in card
     names = {row[2] for row in log(tmp_path / "run")[1:]}
-    assert names == {"loss", "loss:triplet", "loss:size", "rate:head", "rate:norm", "val:map@all"}
+    assert names == {"loss", "loss:triplet", "loss:size", "rate:linear", "rate:norm", "val:map@all"}
 
 
 def test_training_learns(recipe: Make, tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_the_best_state_is_kept_not_the_last(recipe: Make, tmp_path: Path, monke
     assert (outcome.best.step, outcome.best.values) == (4, {"map@all": 0.7})
     kept = load_file(tmp_path / "run" / files.ADAPTER)
     assert all(torch.equal(kept[name], tensor) for name, tensor in seen[1].items())
-    assert not torch.equal(kept["head.weight"], seen[3]["head.weight"])
+    assert not torch.equal(kept["linear.weight"], seen[3]["linear.weight"])
 
 
 def test_without_validation_the_last_state_is_kept(recipe: Make, tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def test_a_method_that_knows_the_category_is_shown_some_of_it(validator: Callabl
 
 def test_vectors_without_direction_stop_the_training(validator: Callable[..., Validator]) -> None:
     method = toy()
-    torch.nn.init.zeros_(method.head.weight)
-    torch.nn.init.zeros_(method.head.bias)
+    torch.nn.init.zeros_(method.linear.weight)
+    torch.nn.init.zeros_(method.linear.bias)
     with pytest.raises(TrainingError, match="validation gave a sketch a vector that is not finite or all zero"):
         validator("category")(method, lambda _: None)

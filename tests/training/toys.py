@@ -107,18 +107,18 @@ class Toy(Method):
 
     def __init__(self, backbone: Any, classes: Sequence[str], setting: Any, options: ToyOptions) -> None:
         super().__init__(backbone, classes, setting, options)
-        self.head = nn.Linear(32, 32)
+        self.linear = nn.Linear(32, 32)
         self.norm = nn.LayerNorm(32)
         self.drop = nn.Dropout(options.dropout)
         self.mean: Tensor
         self.register_buffer("mean", torch.zeros(32))
 
     def encode(self, pixels: Tensor, modality: Modality) -> Tensor:
-        hidden: Tensor = self.head(self.norm(self.backbone(pixels)))
+        hidden: Tensor = self.linear(self.norm(self.backbone(pixels)))
         return hidden
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
-        return torch.stack([self.head.weight[len(text) % 32] for text in texts])
+        return torch.stack([self.linear.weight[len(text) % 32] for text in texts])
 
     def losses(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         time.sleep(self.options.pause)
@@ -145,7 +145,7 @@ class Toy(Method):
     def groups(self) -> list[Group]:
         rate = self.options.toy_lr
         return [
-            Group("head", tuple(self.head.parameters()), rate),
+            Group("linear", tuple(self.linear.parameters()), rate),
             Group("norm", tuple(self.norm.parameters()), rate / 10),
         ]
 

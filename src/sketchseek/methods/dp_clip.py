@@ -5,8 +5,8 @@ name scales side-way branches (textual prompting module), four windows are match
 matching module). L = (1 - w) L_ordinary + w L_hard, each on f_g + 0.1 sum_i f_l^i; w grows with the epochs.
 
 Category level, the category is unknown and the paper's procedure is not published; ours: the base prompts without
-support pictures, branches without scales (or scaled by the mean text of the seen classes), negatives of other classes,
-and CLIP-AT's classification loss.
+support pictures, branches without scales (or scaled by the mean text of the seen classes, or a sketch's by the text of
+the class it is predicted to be of), negatives of other classes, and CLIP-AT's classification loss.
 """
 
 from collections.abc import Sequence
@@ -67,8 +67,9 @@ class DpClipOptions:
     flip: float = 0.5
     rotate: float = 0.5
     grayscale: float = 0.5
-    # Category level alone, ours:
-    unknown_text: Literal["none", "mean"] = "none"  # what scales the branches: nothing, or the seen classes' mean text
+    # Category level alone, ours. What scales the branches: nothing, the seen classes' mean text, or for a sketch the
+    # text of the seen class that zero-shot CLIP takes it for (for photos the mean).
+    unknown_text: Literal["none", "mean", "predicted"] = "none"
     class_weight: float = 0.5
     tau: float = 0.01
     template: str = "a photo of a {}"
@@ -100,7 +101,7 @@ class DpClip(Method):
         self.branches = nn.ModuleList(
             SideBranch(image.width, options.rank, options.attention_factor) for _ in range(image.depth)
         )
-        has_text = self.knows_category or options.unknown_text == "mean"
+        has_text = self.knows_category or options.unknown_text != "none"
         self.scales = nn.ModuleList(
             TextScales(backbone.text.size, options.rank) for _ in range(image.depth if has_text else 0)
         )
@@ -138,14 +139,25 @@ class DpClip(Method):
         assert self.support_reader is not None
         return self._conditions(self.support_reader(self.base_prompts(), support), self.category_text(category))
 
-    def common_conditions(self) -> Conditions:
-        """Of no category in particular."""
+    def common_conditions(self, sketches: Tensor | None = None) -> Conditions:
+        """Of no category in particular; of ``sketches``, tokens before ``pre_norm``, the classes may be predicted."""
         text = None
         if len(self.scales):
-            text = torch.stack([self.category_text(category) for category in self.classes]).mean(dim=0)
+            texts = torch.stack([self.category_text(category) for category in self.classes])
+            if sketches is None or self.options.unknown_text != "predicted":
+                text = texts.mean(dim=0)
+            else:
+                text = texts[self.predicted(sketches)].unsqueeze(1)
         return self._conditions(self.base_prompts(), text)
 
+    def predicted(self, tokens: Tensor) -> Tensor:
+        """The seen class that zero-shot CLIP takes each picture for, shape (n,), from tokens before ``pre_norm``."""
+        with torch.no_grad():
+            plain = self.backbone.image.run(tokens).embedding
+            return (unit(plain) @ unit(self.class_texts()).T).argmax(dim=1)
+
     def _conditions(self, prompts: Tensor, text: Tensor | None) -> Conditions:
+        # One text for all pictures, shape (size,), or one for each, shape (n, 1, size).
         branches = {}
         for layer, branch in enumerate(self.branches):
             assert isinstance(branch, SideBranch)
@@ -181,7 +193,8 @@ class DpClip(Method):
                 "a fine-grained dp-clip encodes pictures of a known category alone: give it the category's name and"
                 " support pictures, or train the category setting"
             )
-        return self.fuse(self.features(self.backbone.image.embed(pixels), self.common_conditions()))
+        tokens = self.backbone.image.embed(pixels)
+        return self.fuse(self.features(tokens, self.common_conditions(tokens if modality == "sketch" else None)))
 
     def for_category(self, name: str, sketches: Tensor, photos: Tensor) -> Encoder:
         """``encode`` for pictures of one category, sketches and photos alike."""
@@ -215,8 +228,7 @@ class DpClip(Method):
         if weight < 1:  # later on no loss asks for them
             pictures.append(batch.negatives)
         tokens = self.backbone.image.embed(torch.cat(pictures))
-        conditions = self._training_conditions(batch, tokens) if self.knows_category else self.common_conditions()
-        parts = [torch.split(part, n) for part in self.features(tokens, conditions)]
+        parts = [torch.split(part, n) for part in self._training_features(batch, tokens)]
 
         ordinary, hard = [], []
         for sketch, positive, *negative in parts:
@@ -237,6 +249,17 @@ class DpClip(Method):
             ]
             losses["class"] = self.options.class_weight * (of_class[0] + of_class[1])
         return losses
+
+    def _training_features(self, batch: Batch, tokens: Tensor) -> list[Tensor]:
+        """Features of the batch's sketches and photos, in one pass where all have the same conditions."""
+        if self.knows_category:
+            return self.features(tokens, self._training_conditions(batch, tokens))
+        if self.options.unknown_text != "predicted":
+            return self.features(tokens, self.common_conditions())
+        sketches, photos = torch.tensor_split(tokens, [len(batch.sketches)])
+        of_sketches = self.features(sketches, self.common_conditions(sketches))
+        of_photos = self.features(photos, self.common_conditions())
+        return [torch.cat(pair) for pair in zip(of_sketches, of_photos, strict=True)]
 
     def _all_parts(self, losses: list[Tensor]) -> Tensor:
         return global_and_local_loss(losses[0], losses[1:], self.options.local_weight)

@@ -30,7 +30,7 @@ class SideBranch(nn.Module):
         self.mlp_factor = 1 / rank
 
     def beside(self, attention_scale: Tensor | None = None, mlp_scale: Tensor | None = None) -> Branch:
-        """What runs beside the layer. Scales: a and b, shape (r,); None stands for 0."""
+        """What runs beside the layer. Scales: a and b, shape (r,), or (n, 1, r) for n pictures; None stands for 0."""
 
         def qkv(tokens: Tensor) -> Tensor:
             hidden = _scaled(nn.functional.linear(tokens, self.attention_in), attention_scale)
@@ -59,6 +59,6 @@ class TextScales(nn.Module):
             nn.init.zeros_(linear.bias)
 
     def forward(self, text: Tensor) -> tuple[Tensor, Tensor]:
-        """t, shape (size,) -> a and b, shape (r,) each."""
+        """t, shape (..., size) -> a and b, shape (..., r) each."""
         attention_scale, mlp_scale = self.last(nn.functional.relu(self.hidden(text))).chunk(2, dim=-1)
         return attention_scale, mlp_scale

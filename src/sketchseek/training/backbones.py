@@ -3,6 +3,8 @@
 import hashlib
 from dataclasses import replace
 
+from torch import nn
+
 from sketchseek.clip.backbone import Backbone
 from sketchseek.clip.encoder import load_backbone
 from sketchseek.pictures.preprocessing import CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET_STD, Preprocessing
@@ -28,10 +30,10 @@ def normalised(record: Preprocessing, recipe: Recipe) -> Preprocessing:
     return replace(record, mean=mean, std=std)
 
 
-def weights_identity(backbone: Backbone) -> str:
+def weights_identity(module: nn.Module) -> str:
     """A hash over every weight, whatever file it came from: an adapter only fits the weights it was trained on."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(backbone.state_dict().items()):
+    for name, tensor in sorted(module.state_dict().items()):
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().data)
     return digest.hexdigest()

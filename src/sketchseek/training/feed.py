@@ -21,11 +21,15 @@ from sketchseek.training.triplets import draw_triplets
 def to_input(pixels: NDArray[np.uint8], record: Preprocessing, device: torch.device) -> Tensor:
     """Prepared pictures (n, side, side, 3) -> model input (n, 3, side, side), as ``pictures.prepare`` gives it.
 
-    They travel as bytes, a quarter of the size, and become numbers on the device.
+    They travel as bytes, a quarter of the size, and become numbers on the device, by the very arithmetic of
+    ``pictures.normalise``: what searching encodes is what was trained on, to the last bit.
     """
     tensor = torch.from_numpy(np.ascontiguousarray(pixels)).to(device, non_blocking=True).permute(0, 3, 1, 2)
-    mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in (record.mean, record.std))
-    return (tensor.float() / 255 - mean) / std
+    mean, std = (np.array(values, np.float32) for values in (record.mean, record.std))
+    scale, shift = (
+        torch.from_numpy(values).to(device).view(3, 1, 1) for values in (np.float32(1 / 255) / std, mean / std)
+    )
+    return (tensor * scale - shift).contiguous()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from sketchseek.training.recipe import Recipe, make_recipe
 
 #: What a key may be so that it opens an inner table instead of naming a value.
 SCOPES = ("category", "fine-grained", "sketchy", "tuberlin", "quickdraw", "custom")
+#: The key of a preset that has values for one setting alone.
+ONLY = "only"
 
 
 @cache
@@ -31,11 +33,17 @@ def preset_values(method: str, preset: str, setting: Setting, dataset: str) -> d
     if preset not in presets:
         close = nearest(preset, presets) or sorted(presets)
         raise TrainingError(f"{method} has no preset {preset!r}: choose {' or '.join(close)}")
-    return _layered(presets[preset], (setting, dataset))
+    table = presets[preset]
+    if table.get(ONLY, setting) != setting:
+        raise TrainingError(
+            f"the preset {preset} of {method} has values for --setting {table[ONLY]} alone: choose that setting, or "
+            "another preset"
+        )
+    return _layered(table, (setting, dataset))
 
 
 def _layered(table: Mapping[str, Any], scopes: tuple[str, ...]) -> dict[str, Any]:
-    values = {key: value for key, value in table.items() if key not in SCOPES}
+    values = {key: value for key, value in table.items() if key not in (*SCOPES, ONLY)}
     for scope in scopes:
         if scope in table:
             values |= _layered(table[scope], tuple(other for other in scopes if other != scope))

@@ -42,6 +42,7 @@ class Recipe:
     batch: int = 64
     accumulate: int = 1  # parts a batch is computed in, one after the other: less memory, the same step
     checkpointing: bool = False  # recompute activations on the way back: less memory, more time
+    remember: int = 0  # MB of a frozen stem's tokens, kept so that each picture passes it once
     amp: Literal["auto", "off", "bf16", "fp16"] = "auto"
     optimiser: Literal["adam", "adamw"] = "adam"
     lr: float | None = None  # of everything that is trained; None: the rates the method's options give
@@ -62,7 +63,7 @@ class Recipe:
         for name in ("steps", "validate_every", "threads"):
             value = getattr(self, name)
             _need(value is None or value >= 1, name, "at least 1", value)
-        for name in ("seed", "warmup", "weight_decay"):
+        for name in ("seed", "warmup", "weight_decay", "remember"):
             _need(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
         _need(self.lr is None or self.lr > 0, "lr", "more than 0", self.lr)
         if self.batch % self.accumulate:

@@ -27,6 +27,7 @@ from sketchseek.training.pixels import Pixels, prepared_pixels
 from sketchseek.training.progress import Progress, Silent
 from sketchseek.training.recipe import ELSEWHERE, Recipe, read_recipe
 from sketchseek.training.signals import stop_on_signals
+from sketchseek.training.stem import StemMemory, remember
 from sketchseek.training.timetable import Timetable
 from sketchseek.training.validation import Validator
 
@@ -50,10 +51,12 @@ def train(
     resume: bool = False,
     trust_pickle: bool = False,
     progress: Progress | None = None,
+    memory: StemMemory | None = None,
 ) -> Outcome:
     """Train into ``folder``; with ``resume``, go on from the state in it, which the same recipe must have left.
 
     ``trust_pickle``: a backbone whose weights are a pickle may be opened; no recipe can say so, since recipes travel.
+    ``memory``: for a recipe that remembers what the stem gives, one to share with other trainings.
 
     Under ``torchrun`` every process calls this, and the first one writes and tells.
     """
@@ -62,7 +65,7 @@ def train(
         torch.set_num_threads(recipe.threads)
     with world_of(choose_device(recipe.device).type) as world:
         told = progress if progress is not None and world.leads else Silent()
-        training, dataset = _assemble(recipe, folder, resume, trust_pickle, told, world)
+        training, dataset = _assemble(recipe, folder, resume, trust_pickle, told, world, memory)
         was_finished = training.counters.step >= training.feed.timetable.steps
         if not was_finished:
             with stop_on_signals() as stop:
@@ -77,7 +80,13 @@ def train(
 
 
 def _assemble(
-    recipe: Recipe, folder: Path, resume: bool, trust_pickle: bool, progress: Progress, world: World
+    recipe: Recipe,
+    folder: Path,
+    resume: bool,
+    trust_pickle: bool,
+    progress: Progress,
+    world: World,
+    memory: StemMemory | None,
 ) -> tuple[Training, Dataset]:
     """All parts of the training, where it left off; what can be refused cheaply is refused first."""
     _check_folder(recipe, folder, resume)
@@ -99,6 +108,8 @@ def _assemble(
         raise TrainingError(
             f"{recipe.method} trains nothing: sketchseek evaluate --model {recipe.backbone} measures it"
         )
+    if recipe.remember:
+        remember(backbone, StemMemory(recipe.remember) if memory is None else memory)
     timetable = Timetable(
         material.sketch_labels,
         method.batch_plan(),
