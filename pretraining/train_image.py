@@ -27,7 +27,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 Items = list[dict[str, Any]]
 AVERAGE = 0.99  # decay a step of the weights that ship
-WEIGHTS = {"named": 1.0, "distilled": 2.0, "kept": 6.0, "paired": 1.0, "within": 0.25, "crossed": 0.5}
+WEIGHTS = {"named": 1.0, "distilled": 2.0, "kept": 6.0, "paired": 1.0, "within": 0.5, "crossed": 0.5}
 
 
 class Maps:
@@ -156,6 +156,8 @@ class Run:
             student.load_state_dict(state["student"], strict=False)
             self.optimiser.load_state_dict(state["optimiser"])
             self.averaged, self.step = state["averaged"], state["step"]
+        elif shares.number == 0:
+            torch.save(self.averaged, folder / "start.pt")
 
     def descend(self, loss: Tensor, steps: int) -> None:
         """One step of a cosine to zero, after a short rise; the averaged weights follow."""
