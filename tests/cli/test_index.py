@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,32 @@ def test_mistakes_are_one_sentence(
     assert message in captured.err
     assert captured.err.count("\n") == 1
     assert captured.out == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal that can be made")
+def test_progress_is_shown_on_a_terminal_and_nowhere_else(tmp_path: Path) -> None:
+    fill(tmp_path / "p", 60)
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "tests.gallery.run_cli", "index", tmp_path / "p", "--model", "one", "--json"]
+    environment = os.environ | {"TERM": "xterm"}
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b"".join(iter(lambda: read_terminal(ours), b"")).decode()
+        assert process.stdout
+        report = json.loads(process.stdout.read())
+    os.close(ours)
+    assert report["added"] == 60
+    assert "indexing" in shown
+    assert "60/60" in shown
+    assert "photos/s" in shown
+
+
+def read_terminal(descriptor: int) -> bytes:
+    """What comes next; nothing when the other side has closed it, which Linux calls an error."""
+    try:
+        return os.read(descriptor, 4096)
+    except OSError:
+        return b""
 
 
 def test_watching_prints_a_line_for_every_change(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The face: opening, defaults, removing, what is refused, how things look."""
 
+import io
 import os
 from pathlib import Path
 from threading import Event, Thread
@@ -161,6 +162,19 @@ def test_hits_show_themselves_in_a_notebook(gallery: Gallery, photos: Path) -> N
     assert max(hits[0].thumbnail().size) == 160
     assert "data:image" in hits[0]._repr_html_()
     assert gallery.search(text="red", min_score=2)._repr_html_() == "<p>Nothing found.</p>"
+
+
+def test_transparent_photos_are_shown_on_white(gallery: Gallery, photos: Path) -> None:
+    """Stickers and emoji: a black line on nothing must not become black on black."""
+    stream = io.BytesIO()
+    sticker = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
+    sticker.paste((0, 0, 0, 255), (20, 20, 44, 44))
+    sticker.save(stream, "PNG")
+    put(photos / "sticker.png", stream.getvalue())
+    gallery.add(photos)
+    thumbnail = gallery.search(text="red")[0].thumbnail()
+    assert thumbnail.getpixel((2, 2)) == (255, 255, 255)
+    assert thumbnail.getpixel((32, 32)) == (0, 0, 0)
 
 
 def test_a_sheet_is_one_picture_or_one_page(gallery: Gallery, photos: Path, tmp_path: Path) -> None:
