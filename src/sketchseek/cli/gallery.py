@@ -1,23 +1,22 @@
 """``sketchseek gallery``: look after a gallery."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from sketchseek.cli.options import GALLERY, ROOT
 from sketchseek.cli.output import human_size, print_json, print_table
 
-GALLERY = click.option(
-    "--gallery", metavar="G", help="Folder of the gallery.  [default: $SKETCHSEEK_GALLERY, else your data folder]"
-)
 
-
-@click.group(short_help="Look after a gallery: info, verify, rebuild, forget.")
+@click.group(short_help="Look after a gallery: info, verify, rebuild, forget, copy, switch.")
 def command() -> None:
     """Look after a gallery."""
 
 
 @command.command()
 @GALLERY
+@ROOT
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def info(gallery: str | None, as_json: bool) -> None:
     """Say what is in a gallery: folders, photos, models, and the files that could not be taken in."""
@@ -66,6 +65,7 @@ def info(gallery: str | None, as_json: bool) -> None:
 
 @command.command()
 @GALLERY
+@ROOT
 @click.pass_context
 def verify(context: click.Context, gallery: str | None) -> None:
     """Check database, vectors and index files against each other; exit code 1 if something is wrong."""
@@ -82,6 +82,7 @@ def verify(context: click.Context, gallery: str | None) -> None:
 
 @command.command()
 @GALLERY
+@ROOT
 def rebuild(gallery: str | None) -> None:
     """Save what can be read of a damaged gallery and make its index files anew."""
     from sketchseek.gallery import Gallery
@@ -97,6 +98,7 @@ def rebuild(gallery: str | None) -> None:
 @command.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
 @GALLERY
+@ROOT
 def forget(paths: tuple[Path, ...], gallery: str | None) -> None:
     """Forget photos, or folders and all in them, with their vectors. The files stay where they are."""
     from sketchseek.gallery import Gallery
@@ -104,3 +106,46 @@ def forget(paths: tuple[Path, ...], gallery: str | None) -> None:
     with Gallery.open(gallery, create=False) as opened:
         removed = opened.remove(list(paths))
     click.echo(f"{removed:,} files forgotten")
+
+
+@command.command()
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@ROOT
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def copy(source: str, target: str, as_json: bool) -> None:
+    """Copy the gallery FROM into TO, each a folder or milvus://HOST:19530/NAME.
+
+    Vectors are copied as they are; nothing is encoded again. Interrupted at any moment, the next run goes on. At the
+    end the files are counted and a sample of vectors is compared.
+    """
+    from sketchseek.gallery import Gallery
+    from sketchseek.gallery.copying import copy as copy_gallery
+
+    with Gallery.open(source, readonly=True) as kept, Gallery.open(target) as made:
+        done = copy_gallery(kept, made)
+    if as_json:
+        print_json(asdict(done))
+        return
+    click.echo(
+        f"{done.copied:,} files copied, {done.there:,} were there; {done.files:,} counted, {done.compared:,} vectors "
+        "compared: all is well"
+    )
+
+
+@command.command()
+@click.argument("name", metavar="NAME")
+@click.argument("other", metavar="OTHER")
+def switch(name: str, other: str) -> None:
+    """Let the address NAME lead to the gallery that OTHER leads to, both milvus://HOST:19530/..., in one step.
+
+    Searches go on meanwhile. What NAME led to before keeps its data.
+    """
+    from sketchseek.gallery import Gallery, GalleryError
+    from sketchseek.gallery.milvus.gallery import MilvusGallery
+
+    with Gallery.open(name) as opened:
+        if not isinstance(opened, MilvusGallery):
+            raise GalleryError(f"{name} is a folder; only names on a server lead elsewhere.")
+        opened.switch(other)
+    click.echo(f"{name} leads to the vectors of {other}")

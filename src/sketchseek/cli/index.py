@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sketchseek.cli.options import GALLERY, ROOT
 from sketchseek.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Take folders of photos into a gallery, or bring it up to date.")
 @click.argument("folders", nargs=-1, metavar="[FOLDER]...", type=click.Path(path_type=Path))
-@click.option(
-    "--gallery", metavar="G", help="Folder of the gallery.  [default: $SKETCHSEEK_GALLERY, else your data folder]"
-)
+@GALLERY
+@ROOT
 @click.option(
     "--model", metavar="M", help="Model folder that encodes.  [default: the gallery's own, else the one that ships]"
 )

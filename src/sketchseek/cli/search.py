@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from sketchseek.cli.options import GALLERY, ROOT
 from sketchseek.cli.output import print_json, print_table
 from sketchseek.errors import SketchseekError
 
@@ -13,9 +14,8 @@ LEAST_RELEVANCE = 0.1  # a photo with less than one chance in ten to be what was
 
 @click.command(short_help="Find photos by drawing, words or example.")
 @click.argument("query", required=False)
-@click.option(
-    "--gallery", metavar="G", help="Folder of the gallery.  [default: $SKETCHSEEK_GALLERY, else your data folder]"
-)
+@GALLERY
+@ROOT
 @click.option("--model", metavar="M", help="Model folder that encodes the query.  [default: the gallery's own]")
 @click.option(
     "--text", "texts", metavar="T", multiple=True, help="Words that describe the photo; may be given several times."

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
+from sketchseek.cli.options import GALLERY, ROOT
+
 
 @click.command(short_help="Open the page to draw on, and its HTTP API.")
 @click.argument("folders", nargs=-1, metavar="[FOLDER]...", type=click.Path(path_type=Path))
-@click.option(
-    "--gallery", metavar="G", help="Folder of the gallery.  [default: $SKETCHSEEK_GALLERY, else your data folder]"
-)
+@GALLERY
+@ROOT
 @click.option("--model", metavar="M", help="Model that encodes photos and queries.  [default: the gallery's own]")
 @click.option("--host", metavar="H", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sketchseek.gallery.entries import Entry, Facts
 from sketchseek.gallery.errors import GalleryError, NoGalleryError, damaged, plain_words, shown
 from sketchseek.gallery.rows import checked, damaged_rows, sound
 from sketchseek.gallery.schema import APPLICATION, FORMAT, statements
@@ -303,6 +304,19 @@ class Catalogue:
         whole = paths and len(paths) == copies
         return Photo(vector, content_id(digest), width, height, taken, tuple(paths)) if whole else None
 
+    def entries_after(self, model: ModelSet, path: bytes, count: int) -> list[Entry]:
+        """The next ``count`` files by path, with what a copy needs; those with a damaged row are left out."""
+        found = self._db.execute(
+            "SELECT f.crc, f.path, f.size, f.mtime_ns, f.content, f.failure, c.crc, c.row, c.hash, c.width, c.height, "
+            "c.taken, v.crc, v.model, v.content, v.vector FROM files f LEFT JOIN contents c ON c.row = f.content "
+            "LEFT JOIN vectors v ON v.content = c.row AND v.model = ? WHERE f.path > ? ORDER BY f.path LIMIT ?",
+            (model.row, path, count),
+        ).fetchall()
+        return [entry for row in found if (entry := _entry(row))]
+
+    def count_under(self, folder: bytes) -> int:
+        return self._one("SELECT count(*) FROM files WHERE path >= ? AND path < ?", below(folder))[0]
+
     def damaged(self, table: str) -> list[int]:
         """Rowids of the rows that have changed since they were written."""
         return list(damaged_rows(self._db, table))
@@ -340,6 +354,19 @@ class Catalogue:
 
     def vectors_count(self, model: int) -> int:
         return self._one("SELECT count(*) FROM vectors WHERE model = ?", (model,))[0]
+
+
+def _entry(row: tuple[Any, ...]) -> Entry | None:
+    file, content, vector = row[:6], row[6:12], row[12:]
+    path, size, mtime_ns, _, failure = file[1:]
+    if not sound(file):
+        return None
+    if failure is not None:
+        return Entry(path, size, mtime_ns, None, failure)
+    if not (sound(content) and sound(vector)):
+        return None
+    digest, width, height, taken = content[2:]
+    return Entry(path, size, mtime_ns, Facts(digest, width, height, taken, np.frombuffer(vector[3], "<f2")), None)
 
 
 def _unpack(fetched: Sequence[tuple[Any, ...]], size: int) -> tuple[NDArray[np.int64], NDArray[np.float16]]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sketchseek.gallery.candidates import Shelf
 from sketchseek.gallery.catalogue import Catalogue, ModelSet, absolute
+from sketchseek.gallery.entries import Entry
 from sketchseek.gallery.errors import GalleryDamagedError, GalleryError, NoGalleryError, plain_words, shown
 from sketchseek.gallery.gallery import BATCH, AnyPath, Gallery, several
 from sketchseek.gallery.hits import Hit, Hits
@@ -21,6 +22,7 @@ from sketchseek.gallery.models import load_own, register, set_of
 from sketchseek.gallery.query import Query, encode
 from sketchseek.gallery.ranking import Wanted, hit_of, rank
 from sketchseek.gallery.stats import Stats, gather
+from sketchseek.gallery.stores import Store
 from sketchseek.gallery.writer import Writer, write_lock
 from sketchseek.model import Model
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from sketchseek.gallery.index import VectorIndex
     from sketchseek.gallery.ingest import Progress, Report
     from sketchseek.gallery.verify import Problem
+PAGE = 1000  # files read at once by a copy
 
 
 class EmbeddedGallery(Gallery):
@@ -152,6 +155,56 @@ class EmbeddedGallery(Gallery):
 
         with self._reading():
             return list(problems(self._reader))
+
+    # Moving house.
+
+    def kept_model(self) -> ModelSet | None:
+        with self._reading():
+            return self._reader.current_model()
+
+    def kept_folders(self) -> dict[bytes, int]:
+        with self._reading():
+            return self._reader.folders()
+
+    def entries(self, model: ModelSet) -> Iterator[list[Entry]]:
+        with closing(Catalogue(self.path)) as catalogue, catalogue.snapshot():
+            path = b""
+            while page := catalogue.entries_after(model, path, PAGE):
+                yield page
+                path = page[-1].path
+
+    @contextmanager
+    def receiving(self, model: ModelSet) -> Iterator[tuple[Store, int]]:
+        from sketchseek.gallery.index_files import keep
+
+        with self._writing() as catalogue:
+            known = {one.identity: one for one in catalogue.models()}
+            if model.identity not in known:
+                with catalogue.batch():
+                    own = catalogue.add_model(model.identity, model.name, model.source, model.size)
+            else:
+                own = known[model.identity]
+            yield catalogue, own.row
+            if not catalogue.missing(own.row):
+                with catalogue.batch():
+                    catalogue.use_model(own.row)
+            keep(catalogue, own)
+
+    def count_under(self, folder: bytes) -> int:
+        with self._reading():
+            return self._reader.count_under(folder)
+
+    def vectors_of(self, ids: Sequence[str]) -> dict[str, NDArray[np.float16]]:
+        found: dict[str, NDArray[np.float16]] = {}
+        with self._reading():
+            model = self._reader.current_model()
+            if model is None:
+                return found
+            for id in ids:
+                row = self._reader.vector_row(model.row, id)
+                if row is not None and len(vectors := self._reader.vectors_of(model, [row])[1]):
+                    found[id] = vectors[0]
+        return found
 
     # Inside.
 

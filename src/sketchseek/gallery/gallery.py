@@ -7,11 +7,16 @@ photos themselves are only ever read.
 import os
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from sketchseek.gallery.catalogue import absolute
+import numpy as np
+from numpy.typing import NDArray
+
+from sketchseek.gallery.catalogue import ModelSet, absolute
+from sketchseek.gallery.entries import Entry
 from sketchseek.gallery.errors import GalleryError, shown
 from sketchseek.gallery.hits import Hit, Hits
 from sketchseek.gallery.milvus.address import is_address
@@ -19,6 +24,7 @@ from sketchseek.gallery.milvus.roots import named
 from sketchseek.gallery.query import Query
 from sketchseek.gallery.ranking import Taken, Wanted
 from sketchseek.gallery.stats import Stats
+from sketchseek.gallery.stores import Store
 from sketchseek.model import Model
 
 if TYPE_CHECKING:
@@ -181,6 +187,32 @@ class Gallery(ABC):
     @abstractmethod
     def verify(self) -> "list[Problem]":
         """Check everything against everything else; an empty list means that all is well."""
+
+    # Moving house: see ``copying``.
+
+    @abstractmethod
+    def kept_model(self) -> ModelSet | None:
+        """The model whose vectors answer where none is named; None if there are none."""
+
+    @abstractmethod
+    def kept_folders(self) -> dict[bytes, int]:
+        """The folders that were added, with the device each was on."""
+
+    @abstractmethod
+    def entries(self, model: ModelSet) -> Iterator[list[Entry]]:
+        """All files with their vectors, page by page."""
+
+    @abstractmethod
+    def receiving(self, model: ModelSet) -> AbstractContextManager[tuple[Store, int]]:
+        """The store, and the row in it of the vectors of this model; at the end, what was written is searched."""
+
+    @abstractmethod
+    def count_under(self, folder: bytes) -> int:
+        """How many files are known in a folder, failed ones included."""
+
+    @abstractmethod
+    def vectors_of(self, ids: Sequence[str]) -> dict[str, NDArray[np.float16]]:
+        """The vectors of photos as they are stored, of those that are there."""
 
     # Inside.
 

@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,13 +49,17 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is: ``done`` of ``total`` files that had to be opened, ``encoded`` of them by the model."""
+    """How far a run is: ``done`` of ``total`` files that had to be opened, ``encoded`` of them by the model.
+
+    ``workers``: photos a second of each worker process, where there are several.
+    """
 
     done: int
     total: int
     encoded: int
     failed: int
     seconds: float
+    workers: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -94,6 +98,15 @@ class Ingestion:
         plan = self._look(list(folders), retry)
         self._total = len(plan.waiting)
         self._tell()
+        self._take_in(plan)
+        self._finish(plan)
+        self.report.removed = len(plan.vanished)
+        self.report.failed.sort(key=lambda failure: os.fsencode(failure.path))
+        self.report.seconds = time.perf_counter() - self._start
+        return self.report
+
+    def _take_in(self, plan: Plan) -> None:
+        """Read, encode and write what waits, batch by batch."""
         pending: list[Reading] = []
         pixels = 0
         for reading in self._readings(plan.waiting):
@@ -103,11 +116,6 @@ class Ingestion:
                 self._commit(pending, plan)
                 pending, pixels = [], 0
         self._commit(pending, plan)
-        self._finish(plan)
-        self.report.removed = len(plan.vanished)
-        self.report.failed.sort(key=lambda failure: os.fsencode(failure.path))
-        self.report.seconds = time.perf_counter() - self._start
-        return self.report
 
     def _look(self, folders: list[bytes], retry: bool) -> Plan:
         """Compare the folders with the catalogue."""

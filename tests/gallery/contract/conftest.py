@@ -64,3 +64,21 @@ def gallery(shop: Shop, model: GridModel) -> Gallery:
 @pytest.fixture
 def open_gallery(shop: Shop) -> Callable[..., Gallery]:
     return shop.open
+
+
+@pytest.fixture
+def run_sketchseek(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Calls the command line in this process; gives stdout."""
+    from sketchseek.cli import main
+    from sketchseek.gallery.milvus.roots import ROOTS
+
+    monkeypatch.setenv(ROOTS, "")
+
+    def run(*arguments: str) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        said = capsys.readouterr()
+        assert ended.value.code == 0, said.err
+        return said.out
+
+    return run

@@ -34,6 +34,7 @@ _SPELLED = {"m": "M", "ef_construction": "efConstruction", "nlist": "nlist"}  # 
 class Address:
     """``given``: the numbers that were named; the rest are ``DEFAULTS``. ``kind``: of index, None if not named."""
 
+    text: str  # as it was written: it opens the same gallery again
     host: str
     port: int
     name: str
@@ -105,7 +106,7 @@ def parse(text: str) -> Address:
     if kind is not None and (astray := [key for key in given if key not in KINDS[kind]]):
         raise GalleryError(f"an index {kind} has no {astray[0]}; it has {' and '.join(KINDS[kind]) or 'no numbers'}.")
     shown_host = f"[{host}]" if ":" in host else host
-    return Address(shown_host, port, name, kind, given, CONSISTENCIES[consistency])
+    return Address(text, shown_host, port, name, kind, given, CONSISTENCIES[consistency])
 
 
 def _number(key: str, value: str) -> int:

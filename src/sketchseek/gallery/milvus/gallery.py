@@ -6,27 +6,31 @@ they did. The name is an alias: ``switch`` makes it lead to another gallery, and
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sketchseek.gallery.catalogue import ModelSet
+from sketchseek.gallery.entries import Entry
 from sketchseek.gallery.errors import GalleryError, NoGalleryError
 from sketchseek.gallery.gallery import BATCH, AnyPath, Gallery, several
 from sketchseek.gallery.hits import Hit, Hits
 from sketchseek.gallery.milvus.address import Address, parse
 from sketchseek.gallery.milvus.candidates import Nearby
-from sketchseek.gallery.milvus.reader import Reader
+from sketchseek.gallery.milvus.reader import Reader, within
 from sketchseek.gallery.milvus.roots import Roots
 from sketchseek.gallery.milvus.server import connect
-from sketchseek.gallery.milvus.tables import MOST, Tables, create, find, photo_of_id
+from sketchseek.gallery.milvus.tables import MOST, Tables, create, find, id_of, photo_of_id
 from sketchseek.gallery.milvus.writer import MilvusWriter
 from sketchseek.gallery.models import load_own
 from sketchseek.gallery.query import Query, encode
 from sketchseek.gallery.ranking import Wanted, hit_of, rank
 from sketchseek.gallery.stats import SetStats, Stats
+from sketchseek.gallery.stores import Store
 from sketchseek.model import Model
 
 if TYPE_CHECKING:
@@ -44,7 +48,7 @@ class MilvusGallery(Gallery):
 
     def __init__(self, address: Address, model: Model | str | None, readonly: bool, roots: Roots) -> None:
         super().__init__(model, readonly)
-        self.address, self.roots, self.path = address, roots, str(address)
+        self.address, self.roots, self.path = address, roots, address.text
         self._client: Any = None
         self._tables: Tables | None = None
         self._looked = 0.0
@@ -80,15 +84,31 @@ class MilvusGallery(Gallery):
         retry: bool = False,
         batch: int = BATCH,
         threads: int | None = None,
+        ray: str | None = None,
+        workers: int | None = None,
     ) -> "Report":
+        """See ``Gallery.add``.
+
+        ``ray``: encode with the cluster at this address, or with "local" on processes of this machine; with ``workers``
+        processes, else one for every GPU, or for every two cores.
+        """
         from sketchseek.gallery.embedded import cores
         from sketchseek.gallery.ingest import Ingestion, checked_folders
 
         writer = self.writer(folders)
         checked = checked_folders(self.asked_folders(folders), writer)
-        run = Ingestion(
-            writer, self.model, writer.tables.model, batch=batch, threads=threads or cores(), progress=progress
-        )
+        run: Ingestion
+        if ray is not None:
+            from sketchseek.gallery.milvus.ray_workers import Job, RayIngestion
+
+            model = self._asked if self._asked is not None else writer.tables.model.source
+            roots = {name: os.fsdecode(folder) for name, folder in self.roots.folders.items()}
+            job = Job(self.path, writer.tables, roots, model, self.model.identity, batch, gpu=False)
+            run = RayIngestion(writer, job, ray, workers, self.model, progress=progress)
+        else:
+            run = Ingestion(
+                writer, self.model, writer.tables.model, batch=batch, threads=threads or cores(), progress=progress
+            )
         report = run.run(checked, retry=retry)
         writer.settle()
         return report
@@ -170,7 +190,7 @@ class MilvusGallery(Gallery):
             return Stats(self.path, 0, 0, 0, 0, [], [], generation=0, bytes=None)
         model, files, failed = reader.tables.model, reader.count(), reader.count('kind == "failure"', notes=True)
         photos = self._distinct(reader, files)
-        folders = [Path(os.fsdecode(path)) for path in reader.shown_folders()]
+        folders = [Path(os.fsdecode(path)) for path in reader.all_folders()]
         sets = [SetStats(model.name, model.identity, model.size, photos, current=True)]
         return Stats(self.path, photos, files + failed, files - photos, failed, folders, sets, generation=0, bytes=None)
 
@@ -183,6 +203,46 @@ class MilvusGallery(Gallery):
 
         reader = self._reader()
         return problems(reader) if reader else []
+
+    # Moving house.
+
+    def kept_model(self) -> ModelSet | None:
+        tables = self._bound()
+        return tables.model if tables else None
+
+    def kept_folders(self) -> dict[bytes, int]:
+        reader = self._reader()
+        return reader.all_folders() if reader else {}
+
+    def entries(self, model: ModelSet) -> Iterator[list[Entry]]:
+        reader = self._reader()
+        return reader.entries() if reader else iter(())
+
+    @contextmanager
+    def receiving(self, model: ModelSet) -> Iterator[tuple[Store, int]]:
+        self._may_write()
+        tables = self._bound()
+        if tables is None:
+            tables = create(self._connected(), self.address, model.identity, model.name, model.source, model.size)
+            self._forget_binding()
+        self._check(tables, model)
+        writer = MilvusWriter(self._connected(), self.address, tables, self.roots)
+        yield writer, tables.model.row
+        writer.settle()
+
+    def count_under(self, folder: bytes) -> int:
+        reader = self._reader()
+        if reader is None:
+            return 0
+        inside = within(self.roots.place(folder))
+        failed = reader.count(f'kind == "failure" and {inside}', notes=True, fresh=True)
+        return reader.count(inside, fresh=True) + failed
+
+    def vectors_of(self, ids: Sequence[str]) -> dict[str, NDArray[np.float16]]:
+        reader = self._reader()
+        numbers = [number for id in ids if (number := photo_of_id(id)) is not None]
+        found = reader.vectors(numbers) if reader and numbers else {}
+        return {id_of(number): vector for number, vector in found.items()}
 
     # Inside.
 
@@ -203,7 +263,7 @@ class MilvusGallery(Gallery):
         self._check(tables, model)
         return model
 
-    def _check(self, tables: Tables, model: Model) -> None:
+    def _check(self, tables: Tables, model: Model | ModelSet) -> None:
         """Vectors of two models are never mixed."""
         kept = tables.model
         if kept.identity != model.identity:

@@ -1,5 +1,6 @@
 """Reading a gallery on a server: what is known of files, and what is known of contents."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,23 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.gallery.catalogue import Known, ModelSet, Photo
+from sketchseek.gallery.entries import Entry, Facts
 from sketchseek.gallery.milvus.address import Address
 from sketchseek.gallery.milvus.roots import Place, Roots, decoded, encoded
 from sketchseek.gallery.milvus.server import ANSWER_S, plain_words
 from sketchseek.gallery.milvus.tables import FACTS, MOST, Tables, id_of
 
 PAGE = 8192  # rows fetched at once
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What belongs to a content, whichever file it is in. ``vector`` (size,) is as it came from the model."""
-
-    digest: bytes
-    width: int
-    height: int
-    taken: str | None
-    vector: NDArray[np.float16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +27,7 @@ class FileRow:
     size: int
     mtime_ns: int
     photo: int
-    content: Content
+    content: Facts
 
 
 class Reader:
@@ -115,15 +106,13 @@ class Reader:
 
     def folders(self) -> dict[bytes, int]:
         """The folders that were added in roots that this machine knows, with the device each was on."""
-        rows = [row for row in self.folder_rows() if row["root"] in self.roots]
-        return {path: int(row["text"]) for row in rows if (path := self._path(row)) is not None}
+        return {path: device for path, device in self.all_folders().items() if os.path.isabs(path)}  # noqa: PTH117
 
-    def folder_rows(self) -> list[dict[str, Any]]:
-        return [row for page in self.pages('kind == "folder"', ["root", "path", "text"], notes=True) for row in page]
-
-    def shown_folders(self) -> list[bytes]:
+    def all_folders(self) -> dict[bytes, int]:
         """All folders that were added; those in roots that this machine does not know as ``NAME/way``."""
-        return sorted(path for row in self.folder_rows() if (path := self._path(row)) is not None)
+        pages = self.pages('kind == "folder"', ["root", "path", "text"], notes=True)
+        found = {path: int(row["text"]) for page in pages for row in page if (path := self._path(row)) is not None}
+        return dict(sorted(found.items()))
 
     def failures(self) -> list[tuple[bytes, str]]:
         """By path."""
@@ -140,7 +129,7 @@ class Reader:
 
     # Contents.
 
-    def content_row(self, photo: int) -> Content | None:
+    def content_row(self, photo: int) -> Facts | None:
         """A content by its number, from whichever of its files comes first."""
         rows = self.query(f"photo == {photo}", ["hash", "width", "height", "taken", "vector"])
         return content_of(rows[0]) if rows else None
@@ -166,6 +155,31 @@ class Reader:
         parts = [np.array([row["photo"] for row in page], np.int64) for page in self.pages("", ["photo"], page=MOST)]
         return len(np.unique(np.concatenate(parts))) if parts else 0
 
+    def entries(self) -> Iterator[list[Entry]]:
+        """All files and failures, as a copy needs them; rows that lead out of their root are left out."""
+        for rows in self.rows():
+            yield [
+                Entry(self.roots.path(row.place), row.size, row.mtime_ns, row.content, None)
+                for row in rows
+                if row.place
+            ]
+        fields = ["root", "path", "size", "mtime_ns", "text"]
+        for page in self.pages('kind == "failure"', fields, notes=True):
+            yield [
+                Entry(path, row["size"], row["mtime_ns"], None, row["text"])
+                for row in page
+                if (path := self._path(row)) is not None
+            ]
+
+    def vectors(self, numbers: Sequence[int]) -> dict[int, NDArray[np.float16]]:
+        """Vectors by the number of their content."""
+        return {
+            row["photo"]: content_of(row).vector
+            for row in self.query(
+                f"photo in {list(numbers)}", ["photo", "hash", "width", "height", "taken", "vector"], fresh=True
+            )
+        }
+
     def _path(self, row: dict[str, Any]) -> bytes | None:
         place = place_of(row)
         return self.roots.path(place) if place is not None else None
@@ -188,6 +202,6 @@ def place_of(row: dict[str, Any]) -> Place | None:
     return Place(row["root"], way) if way is not None else None
 
 
-def content_of(row: dict[str, Any]) -> Content:
+def content_of(row: dict[str, Any]) -> Facts:
     vector = np.asarray(row["vector"], np.float32).astype(np.float16)
-    return Content(bytes.fromhex(row["hash"]), row["width"], row["height"], row["taken"] or None, vector)
+    return Facts(bytes.fromhex(row["hash"]), row["width"], row["height"], row["taken"] or None, vector)

@@ -70,8 +70,8 @@ class Roots:
 def named(settings: Iterable[str] = ()) -> dict[str, str]:
     """NAME=FOLDER texts as a mapping, over those of $SKETCHSEEK_ROOTS (one a line, or separated as in PATH)."""
     found: dict[str, str] = {}
-    inherited = [part for line in os.environ.get(ROOTS, "").splitlines() for part in line.split(os.pathsep) if part]
-    for text in [*inherited, *settings]:
+    inherited = re.split(rf"\n|{os.pathsep}(?={_NAME.pattern}=)", os.environ.get(ROOTS, ""))
+    for text in [*filter(None, inherited), *settings]:
         name, sign, folder = text.partition("=")
         if not sign or not folder:
             raise GalleryError(f"{text!r} names no root; write NAME=FOLDER.")

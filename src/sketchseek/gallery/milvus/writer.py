@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.gallery.catalogue import Known
+from sketchseek.gallery.entries import Facts
 from sketchseek.gallery.errors import GalleryError, shown
 from sketchseek.gallery.milvus.address import Address
-from sketchseek.gallery.milvus.reader import Content, Reader, within
+from sketchseek.gallery.milvus.reader import Reader, within
 from sketchseek.gallery.milvus.roots import Place, Roots, encoded
 from sketchseek.gallery.milvus.server import ANSWER_S, plain_words
 from sketchseek.gallery.milvus.tables import Tables, key_of, photo_of
@@ -31,7 +32,7 @@ class MilvusWriter(Reader):
     def __init__(self, client: Any, address: Address, tables: Tables, roots: Roots) -> None:
         super().__init__(client, address, tables, roots)
         self._lock = threading.Lock()
-        self._held: OrderedDict[int, Content] = OrderedDict()
+        self._held: OrderedDict[int, Facts] = OrderedDict()
         self._facts: dict[int, tuple[bytes, int, int, str | None]] = {}
         self._seen: dict[bytes, Known] = {}
         self._places: dict[int, list[bytes]] = {}
@@ -104,7 +105,7 @@ class MilvusWriter(Reader):
         return photo
 
     def add_vector(self, model: int, content: int, vector: NDArray[np.float32]) -> None:
-        self._hold(content, Content(*self._facts[content], vector.astype(np.float16)))
+        self._hold(content, Facts(*self._facts[content], vector.astype(np.float16)))
 
     def set_file(self, path: bytes, size: int, mtime_ns: int, content: int | None, failure: str | None) -> None:
         place = self.roots.place(path)
@@ -112,10 +113,14 @@ class MilvusWriter(Reader):
             self._note("failure", place, size, mtime_ns, (failure or "")[:1000])
             self._leave(path, place)
             return
-        if (seen := self._seen.get(path)) and seen.failure is not None:
-            self._gone_notes.add(_note_key("failure", place))
+        self.leave_failure(path)
         self._gone_files.pop(key_of(place), None)
         self._files[key_of(place)] = self._row(place, size, mtime_ns, self._content(content, path))
+
+    def leave_failure(self, path: bytes) -> None:
+        """A file is good now; if it failed before, that goes."""
+        if (seen := self._seen.get(path)) and seen.failure is not None:
+            self._gone_notes.add(_note_key("failure", self.roots.place(path)))
 
     def remove_files(self, paths: Iterable[bytes]) -> None:
         for path in paths:
@@ -148,14 +153,14 @@ class MilvusWriter(Reader):
         elif seen is not None:
             self._gone_notes.add(_note_key("failure", place))
 
-    def _hold(self, photo: int, content: Content) -> None:
+    def _hold(self, photo: int, content: Facts) -> None:
         with self._lock:
             self._held[photo] = content
             self._held.move_to_end(photo)
             while len(self._held) > HELD:
                 self._held.popitem(last=False)
 
-    def _content(self, photo: int, path: bytes) -> Content:
+    def _content(self, photo: int, path: bytes) -> Facts:
         with self._lock:
             held = self._held.get(photo)
         held = held or self.content_row(photo)
@@ -165,7 +170,7 @@ class MilvusWriter(Reader):
             )
         return held
 
-    def _row(self, place: Place, size: int, mtime_ns: int, content: Content) -> dict[str, Any]:
+    def _row(self, place: Place, size: int, mtime_ns: int, content: Facts) -> dict[str, Any]:
         return {
             "key": key_of(place),
             "root": place.root,

@@ -1,0 +1,125 @@
+"""Move house: copy a gallery from one store into another, with its vectors as they are. Nothing is encoded again.
+
+Stopped at any moment, the next run goes on: what is there already is left alone. At the end the files are counted and
+a sample of vectors is compared, bit by bit.
+"""
+
+import os
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketchseek.gallery.catalogue import Known, below
+from sketchseek.gallery.entries import Entry
+from sketchseek.gallery.errors import GalleryError, shown
+from sketchseek.gallery.gallery import Gallery
+from sketchseek.gallery.stores import Store
+
+SAMPLE = 1000  # vectors compared at the end
+SEED = 7
+
+
+@dataclass(slots=True)
+class Copied:
+    """``files`` were looked at, ``copied`` now or ``there`` before; ``compared`` vectors are the same in both."""
+
+    files: int = 0
+    copied: int = 0
+    there: int = 0
+    compared: int = 0
+
+
+def copy(source: Gallery, target: Gallery, progress: Callable[[Copied], None] | None = None) -> Copied:
+    """Copy the current vectors of ``source``, and the files they are of, into ``target``, which may hold others."""
+    model = source.kept_model()
+    if model is None:
+        raise GalleryError(f"the gallery {shown(source.path)} holds no vectors to copy; index into it first.")
+    done = Copied()
+    sample: dict[str, NDArray[np.float16]] = {}
+    draw = random.Random(SEED)  # noqa: S311 - which vectors to look at is no secret
+    with target.receiving(model) as (store, row):
+        folders = source.kept_folders()
+        known: dict[bytes, Known] = {}
+        for folder in folders:
+            _check(folder, target)
+            known |= store.known(folder, row)
+        if new := {folder: device for folder, device in folders.items() if folder not in store.folders()}:
+            with store.batch():
+                for folder, device in new.items():
+                    store.add_folder(folder, device)
+        for page in source.entries(model):
+            fresh = [entry for entry in page if not _same(known.get(entry.path), entry)]
+            for entry in fresh:
+                _check(entry.path, target)
+            if fresh:
+                _write(store, row, fresh)
+            for entry in page:
+                done.files += 1
+                _remember(sample, entry, done.files, draw)
+            done.copied += len(fresh)
+            done.there += len(page) - len(fresh)
+            if progress:
+                progress(done)
+    _verify(source, target, sample, done)
+    return done
+
+
+def _write(store: Store, row: int, entries: Iterable[Entry]) -> None:
+    with store.batch():
+        for entry in entries:
+            content = None
+            if (facts := entry.facts) is not None:
+                content = store.add_content(facts.digest, facts.width, facts.height, facts.taken)
+                store.add_vector(row, content, facts.vector.astype(np.float32))
+            store.set_file(entry.path, entry.size, entry.mtime_ns, content, entry.failure)
+
+
+def _same(known: Known | None, entry: Entry) -> bool:
+    """Whether the target has this very file already."""
+    return (
+        known is not None
+        and (known.size, known.mtime_ns, known.failure) == (entry.size, entry.mtime_ns, entry.failure)
+        and bool(known.encoded) == (entry.facts is not None)
+    )
+
+
+def _check(path: bytes, target: Gallery) -> None:
+    if not os.path.isabs(path) and not isinstance(target.path, str):  # noqa: PTH117 - bytes
+        root = path.partition(b"/")[0]
+        raise GalleryError(
+            f"a gallery in a folder keeps whole paths, and this machine knows no root {shown(root)}; name its folder "
+            f"with --root {shown(root)}=FOLDER."
+        )
+
+
+def _remember(sample: dict[str, NDArray[np.float16]], entry: Entry, seen: int, draw: random.Random) -> None:
+    """Keep an even sample of all that came by."""
+    if entry.facts is None:
+        return
+    if len(sample) >= SAMPLE:
+        if draw.random() >= SAMPLE / seen:
+            return
+        sample.pop(draw.choice(list(sample)))
+    sample[entry.facts.digest[:8].hex()] = entry.facts.vector
+
+
+def _verify(source: Gallery, target: Gallery, sample: dict[str, NDArray[np.float16]], done: Copied) -> None:
+    folders = source.kept_folders()
+    outer = [one for one in folders if not any(one != other and one.startswith(below(other)[0]) for other in folders)]
+    arrived = sum(target.count_under(folder) for folder in outer)
+    if arrived < done.files:
+        raise GalleryError(
+            f"only {arrived:,} of {done.files:,} files of {shown(source.path)} are in {shown(target.path)}; did "
+            "something else write there? Run the command again."
+        )
+    kept = target.vectors_of(list(sample))
+    wrong = sum(id not in kept or kept[id].tobytes() != vector.tobytes() for id, vector in sample.items())
+    if wrong:
+        raise GalleryError(
+            f"{wrong} of {len(sample)} vectors compared differ between {shown(source.path)} and {shown(target.path)}; "
+            "was one of them indexed on another machine before? Copy into an empty gallery."
+        )
+    done.compared = len(sample)

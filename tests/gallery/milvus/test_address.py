@@ -1,0 +1,59 @@
+"""What an address of a gallery says, and what it may not."""
+
+import pytest
+
+from sketchseek.gallery import Gallery, GalleryError
+from sketchseek.gallery.milvus.address import is_address, parse
+
+
+def test_the_parts_of_an_address() -> None:
+    address = parse("milvus://example.org:1234/photos?index=hnsw&m=32&ef_construction=100&ef=50&consistency=strong")
+    assert (str(address), address.consistency) == ("milvus://example.org:1234/photos", "Strong")
+    assert address.index_parameters() == {
+        "index_type": "HNSW",
+        "metric_type": "IP",
+        "params": {"M": 32, "efConstruction": 100},
+    }
+    assert address.search_parameters("hnsw", 20)["params"] == {"ef": 50}
+    assert address.search_parameters("hnsw", 200)["params"] == {"ef": 200}
+    assert parse("milvus://[::1]/a").host == "[::1]"
+    assert parse("milvus://h/a").port == 19530
+    assert parse("milvus://h/a?index=ivf_sq8&nlist=64").index_parameters()["params"] == {"nlist": 64}
+    assert is_address("milvus://h/a")
+    assert not is_address("milvus")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("milvus://h", "names no gallery"),
+        ("milvus:///a", "names no gallery"),
+        ("milvus://h/a-b", "letters, digits and underscores"),
+        ("milvus://h/a/b", "names no gallery"),
+        ("milvus://h:port/a", "cannot be read"),
+        ("milvus://h/a?index=annoy", "no index 'annoy'; choose from hnsw"),
+        ("milvus://h/a?ef=0", "ef=0 .* whole number from 1"),
+        ("milvus://h/a?ef=x", "whole number"),
+        ("milvus://h/a?speed=9", "'speed' means nothing"),
+        ("milvus://h/a?index=hnsw&nlist=9", "hnsw has no nlist"),
+        ("milvus://h/a?consistency=none", "no consistency 'none'"),
+    ],
+)
+def test_what_is_no_address_is_one_sentence(text: str, message: str) -> None:
+    with pytest.raises(GalleryError, match=message):
+        parse(text)
+
+
+def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
+    with pytest.raises(GalleryError, match="SKETCHSEEK_MILVUS_TOKEN") as refused:
+        Gallery.open("milvus://root:s3cret@h/a")
+    assert "s3cret" not in str(refused.value)
+
+
+def test_another_index_than_the_one_that_is_there_is_said() -> None:
+    made = {"index_type": "HNSW", "M": "16", "efConstruction": "200"}
+    parse("milvus://h/a?m=16&ef=9").check_index(made)
+    with pytest.raises(GalleryError, match="not made with m=32; leave that away, or make the index anew"):
+        parse("milvus://h/a?m=32").check_index(made)
+    with pytest.raises(GalleryError, match="not made with index=flat"):
+        parse("milvus://h/a?index=flat").check_index(made)
