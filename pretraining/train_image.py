@@ -12,6 +12,7 @@ import json
 import os
 import time
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from batches import Batches
+from evaluate import average_precision, interval
 from losses import Batch, crossed, distilled, kept, named, paired
 from quick import use_quick_convolutions
 from student import Student
@@ -28,6 +30,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 Items = list[dict[str, Any]]
 AVERAGE = 0.99  # decay a step of the weights that ship
 WEIGHTS = {"named": 1.0, "distilled": 2.0, "kept": 6.0, "paired": 1.0, "within": 0.5, "crossed": 0.5}
+
+# What an ablation can leave out of the batches.
+ROWS: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "lines": lambda item: item["kind"] == "line",
+    "quickdraw": lambda item: item["sort"] in ("quickdraw", "quickdraw-lines", "words"),
+}
 
 
 class Maps:
@@ -112,24 +120,24 @@ def losses(student: Student, embeddings: Tensor, batch: Batch) -> dict[str, Tens
     }
 
 
-def retrieval(embeddings: np.ndarray, items: Items) -> dict[str, float]:
-    """Drawings to photos: mAP@all, and within the class acc@1, acc@5 and the mean of 1 / rank."""
+def retrieval(embeddings: np.ndarray, items: Items) -> dict[str, list[float]]:
+    """Drawings to photos: mAP@all, and within the class acc@1, acc@5; photos to photos. Each with its 95% interval."""
     kinds, names = (np.array([item[what] for item in items]) for what in ("kind", "name"))
     photo, sketch = np.flatnonzero(kinds == "photo"), np.flatnonzero(kinds == "sketch")
-    scores = embeddings[sketch] @ embeddings[photo].T
-    relevant = names[sketch][:, None] == names[photo][None]
-    ranked = np.take_along_axis(relevant, np.argsort(-scores, axis=1), axis=1)
-    precision = ranked.cumsum(1) / np.arange(1, ranked.shape[1] + 1)
+    scores, alike = (embeddings[rows] @ embeddings[photo].T for rows in (sketch, photo))
+    relevant, same = (names[rows][:, None] == names[photo][None] for rows in (sketch, photo))
     place = {items[p]["source"]: number for number, p in enumerate(photo)}
     own = np.array([place[items[s]["about"]] for s in sketch])
     ahead = (relevant & (scores > scores[np.arange(len(own)), own][:, None])).sum(1)
-    alike = embeddings[photo] @ embeddings[photo].T - 3 * np.eye(len(photo))
-    same = names[photo][:, None] == names[photo][None]
-    near = np.take_along_axis(same, np.argsort(-alike, axis=1), axis=1)[:, :-1]
-    photos = (near.cumsum(1) / np.arange(1, near.shape[1] + 1) * near).sum(1) / near.sum(1)
-    found = {"map": ((precision * ranked).sum(1) / ranked.sum(1)).mean(), "acc1": (ahead < 1).mean(),
-             "acc5": (ahead < 5).mean(), "mrr": (1 / (1 + ahead)).mean(), "photos": photos.mean()}  # fmt: skip
-    return {name: round(100 * float(value), 1) for name, value in found.items()}
+    np.fill_diagonal(alike, -2)
+    np.fill_diagonal(same, False)
+    found = {
+        "map": interval(average_precision(scores, relevant), own),
+        "acc1": interval((ahead < 1).astype(float), own),
+        "acc5": interval((ahead < 5).astype(float), own),
+        "photos": interval(average_precision(alike, same), np.arange(len(photo))),
+    }
+    return {name: list(part.values()) for name, part in found.items()}
 
 
 class Run:
@@ -179,7 +187,7 @@ class Run:
         torch.save({**state, "optimiser": self.optimiser.state_dict()}, self.file.with_suffix(".new"))
         self.file.with_suffix(".new").replace(self.file)
 
-    def validate(self, cache: Maps) -> dict[str, float]:
+    def validate(self, cache: Maps) -> dict[str, list[float]]:
         """The averaged weights on ``sketchy``'s validation classes."""
         rows = [r for r, i in enumerate(cache.items) if i["part"] == "val" and i["sort"] == "sketchy"]
         held = {name: p.detach().clone() for name, p in self.trained.items()}
@@ -197,24 +205,25 @@ def main() -> None:
     parser.add_argument("--until", type=int, required=True)
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--weights", type=json.loads, default={}, help="other weights of losses, as JSON")
+    parser.add_argument("--without", nargs="+", choices=[*WEIGHTS, *ROWS, "transformer"], default=[], help="to ablate")
     options = parser.parse_args()
     torch.manual_seed(options.seed)
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)
     use_quick_convolutions()
-    weights = {**WEIGHTS, **options.weights}
+    weights = {name: 0.0 if name in options.without else weight for name, weight in WEIGHTS.items()}
     cache = Maps(options.maps)
     names = sorted({item["name"] for item in cache.items if item["name"] and item["part"] == "train"})
     labels = {name: 1000 + number for number, name in enumerate(names)}
     batches = Batches(cache.items, cache.ready)
     student = Student(names, cache.features(sorted(batches.photo_row.values())[:2000]))
+    if "transformer" in options.without:
+        student.tower.layers.requires_grad_(False)
     options.run.mkdir(parents=True, exist_ok=True)
     (options.run / "names.json").write_text(json.dumps(names))
     shares = Shares()
     run = Run(options.run, student, shares)
 
-    def tell(told: dict[str, Any]) -> None:
+    def tell(told: Mapping[str, Any]) -> None:
         if shares.number == 0:
             print(json.dumps({"step": run.step, **told}), flush=True)
 
@@ -222,6 +231,9 @@ def main() -> None:
     while run.step < options.until:
         dice = np.random.default_rng((options.seed, run.step))
         rows, blocks = batches.draw(dice)
+        for left_out in (ROWS[name] for name in options.without if name in ROWS):
+            stay = [n for n, row in enumerate(rows) if not left_out(cache.items[row])]
+            rows, blocks = [rows[n] for n in stay], [blocks[n] for n in stay]
         rest = len(rows) % shares.count
         rows, blocks = rows[rest:], blocks[rest:]
         with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
@@ -236,9 +248,14 @@ def main() -> None:
         if run.step % 20 == 0:
             tell({"seconds": round(time.time() - started), **{name: round(part, 3) for name, part in smooth.items()}})
             smooth.clear()
-        if shares.number == 0 and (run.step % 100 == 0 or run.step == options.until):
+        if shares.number == 0 and run.step % 100 == 0 and run.step < options.until:
             run.save()
             tell(run.validate(cache))
+    if shares.number == 0:
+        run.save()
+        figures = run.validate(cache)
+        tell(figures)
+        (options.run / "figures.json").write_text(json.dumps(figures))
 
 
 if __name__ == "__main__":
