@@ -20,11 +20,11 @@ COVERED: Mapping[str, tuple[str, ...]] = {
 
 
 def row_crc(*values: object) -> int:
-    """Over what a row holds, kinds of values included."""
-    crc = 0
-    for value in values:
-        crc = zlib.crc32(value if isinstance(value, bytes) else repr(value).encode(), crc)
-    return crc
+    """Over what a row holds, kinds of values included; a vector, which comes last, as the bytes it is."""
+    last = values[-1]
+    if isinstance(last, bytes):
+        return zlib.crc32(last, zlib.crc32(repr(values[:-1]).encode()))
+    return zlib.crc32(repr(values).encode())
 
 
 def sound(row: tuple[Any, ...]) -> bool:
