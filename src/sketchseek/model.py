@@ -94,13 +94,14 @@ def load_model(name_or_path: "str | Path", *, device: str | None = None, trust_p
 
 def load_search_model(name_or_path: "str | Path" = "default") -> Model:
     """The model folder of a name or a path: what indexing and searching encode with. Never needs torch."""
-    from sketchseek.clip.catalog import models_dir, shipped
-    from sketchseek.clip.fetch import is_hub_name
-    from sketchseek.clip.find import existing
     from sketchseek.engine import find_model, list_models, load
 
     if folder := find_model(name_or_path):
         return load(folder)
+    from sketchseek.clip.catalog import models_dir, shipped
+    from sketchseek.clip.fetch import is_hub_name
+    from sketchseek.clip.find import existing
+
     name = str(name_or_path)
     if name in shipped() or existing(name_or_path) or is_hub_name(name) or (name and (models_dir() / name).exists()):
         raise SketchseekError(

@@ -1,5 +1,6 @@
 import io
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any, ClassVar
@@ -113,6 +114,37 @@ def test_what_is_hardly_relevant_is_no_result(
     assert hits[0]["relevance"] > 0.9
     assert found(capsys, "--text", "grey green") == []
     assert len(found(capsys, "--text", "grey green", "--min-score", "-1")) == 12
+
+
+def test_a_cold_search_by_drawing_imports_no_more_than_it_needs(tmp_path: Path, photos: Path) -> None:
+    """With the model that ships: no tokenizer for a drawing, no progress bar, no page, no network."""
+    drawing = tmp_path / "line.svg"
+    drawing.write_text(LINE)
+    script = (
+        "import sys; from sketchseek.cli import main\n"
+        "for arguments in (['index', sys.argv[1], '--gallery', 'g'], ['search', sys.argv[2], '--gallery', 'g']):\n"
+        "    try: main(arguments)\n"
+        "    except SystemExit as end: assert end.code == 0, end.code\n"
+        "print(*{name.partition('.')[0] for name in sys.modules} - set(sys.stdlib_module_names))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script, photos, drawing], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    imported = set(ended.stdout.splitlines()[-1].split())
+    assert {"sketchseek", "click", "numpy", "PIL", "faiss", "onnxruntime"} <= imported
+    needless = {
+        "tokenizers",
+        "rich",
+        "jinja2",
+        "fastapi",
+        "uvicorn",
+        "huggingface_hub",
+        "httpx",
+        "resvg_py",
+        "pymilvus",
+    }
+    assert imported & (needless | {"torch", "transformers", "scipy", "sympy", "matplotlib", "watchfiles"}) == set()
 
 
 @pytest.mark.parametrize("suffix", ["png", "html"])

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,9 @@ from sketchseek.engine.folder import GOLDEN, TOKENIZER, EngineError, Record, Rol
 from sketchseek.engine.golden import check_golden, read_golden
 from sketchseek.engine.sessions import OrtSession, Session, pick_provider, usable_cores
 from sketchseek.pictures import Preprocessing, Sketch, fit
-from sketchseek.tokens import Tokenizer
+
+if TYPE_CHECKING:
+    from sketchseek.tokens import Tokenizer
 
 Picture = NDArray[np.uint8] | Sketch
 Modality = Literal["photo", "sketch"]
@@ -77,8 +79,10 @@ class Encoder:
         _ = self.tokenizer
 
     @property
-    def tokenizer(self) -> Tokenizer:
+    def tokenizer(self) -> "Tokenizer":
         """Words -> token numbers."""
+        from sketchseek.tokens import Tokenizer  # a drawing alone needs none
+
         with self._lock:
             if self._tokenizer is None:
                 json = read_file(self.folder, TOKENIZER, self.record)
@@ -94,7 +98,9 @@ class Encoder:
     def _look_closely(self, pictures: Sequence[Picture], role: Modality, how: Preprocessing) -> NDArray[np.float32]:
         closer: Role = "photo_patches" if role == "photo" else "sketch_patches"
         if closer not in self.record.graphs:
-            raise EngineError(f"the model {self.name} gives no vectors for patches: export it again")
+            raise EngineError(
+                f"the model {self.name} has no vectors for patches: its last layer depends on the picture"
+            )
         rows = np.empty((len(pictures), self.grid**2, self.size), np.float32)
         for start, pixels in self._fitted(pictures, how):
             (states,) = self._session(role)({"pixels": pixels}, ["states"])
