@@ -103,7 +103,14 @@ def test_doctor_tells_what_works() -> None:
     found = json.loads(done.stdout)
     assert done.returncode == 0
     assert found["ok"] is True
-    assert {check["name"] for check in found["checks"]} == {"packages", "pictures", "onnxruntime", "faiss", "models"}
+    assert {check["name"] for check in found["checks"]} == {
+        "packages",
+        "pictures",
+        "onnxruntime",
+        "faiss",
+        "search model",
+        "models",
+    }
     assert found["formats"]["jpeg"] is True
     assert found["threads"] >= 1
     plain = run("doctor")

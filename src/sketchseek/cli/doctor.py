@@ -31,7 +31,7 @@ CORE = (
     "python-multipart",
 )
 EXTRAS = {
-    "train": ("torch", "transformers", "safetensors", "matplotlib"),
+    "train": ("torch", "transformers", "safetensors", "onnx", "matplotlib"),
     "heif": ("pi-heif",),
     "raw": ("rawpy",),
     "watch": ("watchfiles",),
@@ -100,12 +100,30 @@ def check_index() -> Check:
     )
 
 
+def check_search_model() -> Check:
+    """Open the model that ships, on the execution provider that searching would use, and try all its graphs."""
+    try:
+        from sketchseek.engine import DEFAULT, find_model, load
+
+        folder = find_model(DEFAULT)
+        if folder is None:
+            return Check("search model", False, f"the model {DEFAULT} is missing; install sketchseek again")
+        encoder = load(folder)
+        encoder.verify()
+    except (ImportError, OSError) as error:
+        return Check("search model", False, f"{error}; install sketchseek again")
+    except SketchseekError as error:
+        return Check("search model", False, str(error))
+    return Check("search model", True, f"{DEFAULT} gives its golden vectors on {encoder.provider}")
+
+
 def check_models() -> tuple[Check, list[str]]:
     """Look through the models on this machine; their names come too."""
     try:
         from sketchseek.clip.catalog import list_backbones
+        from sketchseek.engine import list_models
 
-        here = [backbone.name for backbone in list_backbones() if backbone.here]
+        here = [*list_models(), *(backbone.name for backbone in list_backbones() if backbone.here)]
     except ImportError as error:
         return Check("models", False, f"{error}; install sketchseek again"), []
     except SketchseekError as error:
@@ -136,6 +154,7 @@ def report() -> dict[str, Any]:
         check_pictures(),
         check_inference(),
         check_index(),
+        check_search_model(),
         models,
     ]
     return {

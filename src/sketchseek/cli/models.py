@@ -1,23 +1,29 @@
-"""``sketchseek models``: the backbones known by name, and those on this machine."""
+"""``sketchseek models``: the models known by name, and those on this machine."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from sketchseek.cli.output import human_size, print_json, print_table
+from sketchseek.errors import SketchseekError
+
+if TYPE_CHECKING:
+    from sketchseek.clip.catalog import Listed
 
 
-@click.command(short_help="List the shipped and the downloaded backbones.")
+@click.command(short_help="List the models that search, and the backbones that train.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(as_json: bool) -> None:
-    """List the backbones that can be named: the published ones, and what lies on this machine.
+    """List the models that can be named: model folders, which search, and backbones, which are trained or exported.
 
-    A name that is not here is downloaded when it is first used. A path to a folder in Hugging Face format (config.json,
-    model.safetensors, tokenizer.json) serves as a name too.
+    A backbone that is not here is downloaded when it is first used. A path to a folder in Hugging Face format
+    (config.json, model.safetensors, tokenizer.json) serves as a name too; sketchseek export makes a model folder of it.
     """
     from sketchseek.clip.catalog import list_backbones
 
-    listed = list_backbones()
+    listed = [*_model_folders(), *list_backbones()]
     if as_json:
         print_json([{**asdict(model), "path": str(model.path) if model.path else None} for model in listed])
         return
@@ -25,6 +31,7 @@ def command(as_json: bool) -> None:
         [
             (
                 model.name,
+                "searches" if model.kind == "model" else "trains",
                 "here" if model.here else "download",
                 human_size(model.bytes) if model.bytes else "?",
                 "pinned" if model.pinned else "",
@@ -33,5 +40,20 @@ def command(as_json: bool) -> None:
             )
             for model in listed
         ],
-        header=("name", "where", "size", "", "licence", "about"),
+        header=("name", "what it does", "where", "size", "", "licence", "about"),
     )
+
+
+def _model_folders() -> "Iterator[Listed]":
+    from sketchseek.clip.catalog import Listed
+    from sketchseek.engine import list_models
+    from sketchseek.engine.folder import read_record, shipped_models
+
+    for name, folder in list_models().items():
+        size = sum(path.stat().st_size for path in folder.iterdir())
+        try:
+            record = read_record(folder)
+            about, licence = record.about, record.licence
+        except SketchseekError as error:
+            about, licence = f"cannot be used: {error}", ""
+        yield Listed(name, "model", about, licence, True, folder, size, pinned=name in shipped_models())

@@ -60,7 +60,7 @@ class Listed:
     """
 
     name: str
-    kind: Literal["shipped", "published", "fetched", "folder"]
+    kind: Literal["shipped", "published", "fetched", "folder", "model"]
     about: str
     licence: str
     here: bool

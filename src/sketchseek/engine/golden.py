@@ -1,13 +1,14 @@
 """A few made inputs and the vectors they must give: whoever computes something else is found out before it is used."""
 
 import io
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchseek.engine.folder import EngineError, Precision
+from sketchseek.engine.folder import GOLDEN, EngineError, Precision
 from sketchseek.engine.sessions import Session
 
 Golden = Mapping[str, NDArray[Any]]
@@ -18,8 +19,11 @@ LEAST: Mapping[Precision, float] = {"fp32": 0.9999, "int8": 0.99}
 
 def read_golden(data: bytes) -> dict[str, NDArray[Any]]:
     """``{graph file}/{input}`` and ``{graph file}/vectors`` -> arrays; never pickles."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as held:
-        return {name: held[name] for name in held.files}
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as held:
+            return {name: held[name] for name in held.files}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, AttributeError):
+        raise EngineError(f"{GOLDEN} holds no arrays: export the model again") from None
 
 
 def write_golden(arrays: Golden) -> bytes:
@@ -36,7 +40,9 @@ def check_golden(session: Session, graph: str, golden: Golden, precision: Precis
         for name, array in golden.items()
         if name.startswith(f"{graph}/") and not name.endswith("/vectors")
     }
-    wanted = golden[f"{graph}/vectors"]
+    wanted = golden.get(f"{graph}/vectors")
+    if wanted is None:
+        raise EngineError(f"{GOLDEN} says nothing of {graph}: export the model again")
     (found,) = session(inputs, ["vectors"])
     cosine = least_cosine(found, wanted)
     if not cosine >= LEAST[precision]:  # NaN is found out too

@@ -1,4 +1,4 @@
-"""The model card: what a model folder holds, in words."""
+"""The model card: what a model folder holds, in words and figures."""
 
 from sketchseek.engine.folder import Record
 
@@ -18,8 +18,35 @@ def model_card(record: Record) -> str:
         f"| pictures | {record.photos.size} x {record.photos.size} px, {record.grid} x {record.grid} patches |",
         f"| texts | at most {record.context - 2} tokens |",
         f"| precision | {record.precision} |",
-        f"| least cosine with torch before rounding, on made inputs | {record.measured['parity']:.6f} |",
         f"| licence | {record.licence or 'that of the backbone and the training data'} |",
+        "",
+        *(f"* {line}" for line in figures(record)),
         "",
     ]
     return "\n".join(lines)
+
+
+def figures(record: Record) -> list[str]:
+    """What was measured when it was written, a sentence a figure."""
+    measured = record.measured
+    found = [f"Least cosine of the fp32 graphs with torch on made inputs: {measured['parity']:.6f}."]
+    if "data" in measured:
+        data = measured["data"]
+        where = (
+            f"the {data['classes']} validation classes of {data['name']} ({data['sketches']} sketches, "
+            f"{data['photos']} photos)"
+        )
+        if "rounding" in measured:
+            cost = measured["rounding"]["map@all"]
+            whole = " and ".join(measured["rounding"]["whole"]) or "nothing"
+            found.append(
+                f"mAP@all on {where}: {cost['fp32']:.2f} in fp32, {cost['int8']:.2f} in int8 "
+                f"({cost['int8'] - cost['fp32']:+.2f}); weights are stored in 8 bits, "
+                f"{whole} computed with whole numbers."
+            )
+        curves = record.calibration or {}
+        found += [
+            f"Relevance of a {kind} query, fitted on {where}: one half at cosine {midpoint:.3f}, scale {scale:.4f}."
+            for kind, (midpoint, scale) in curves.items()
+        ]
+    return found

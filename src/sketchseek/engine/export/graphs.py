@@ -127,15 +127,25 @@ class Traced:
     inputs: Mapping[str, Tensor]
 
 
-def trace_pictures(method: Method, modality: Modality, record: Preprocessing) -> tuple[Traced, Traced]:
-    """The graph of photos or sketches, and the graph of their patches."""
+def trace_pictures(method: Method, modality: Modality, record: Preprocessing) -> tuple[Traced, Traced | None]:
+    """The graph of photos or sketches, and that of their patches; None where the last layer depends on the picture."""
     module = PictureGraph(method, modality, record).eval()
     pixels = torch.from_numpy(made_pictures(2, record.size))
     with torch.no_grad():
         _, entry = module.look(pixels)  # also prepares what does not depend on pictures
     pictures = _trace(module, {"pixels": pixels}, {"vectors": ["n"], "states": ["n"]}, {"pixels": ["n"]})
     closer = PatchGraph(method, entry.adaptation).eval()
+    if not _is_for_all(closer, module, torch.from_numpy(made_pictures(2, record.size, seed=1))):
+        return pictures, None
     return pictures, _trace(closer, {"states": entry.tokens}, {"vectors": ["n"]}, {"states": ["n"]})
+
+
+def _is_for_all(closer: PatchGraph, pictures: PictureGraph, pixels: Tensor) -> bool:
+    """Whether other pictures adapt the last layer as those did that ``closer`` was made from."""
+    with torch.no_grad():
+        _, entry = pictures.look(pixels)
+        own = PatchGraph(pictures.method, entry.adaptation)(entry.tokens)
+        return torch.allclose(closer(entry.tokens), own, atol=1e-5)
 
 
 def trace_texts(method: Method) -> Traced:

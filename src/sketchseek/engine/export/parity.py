@@ -1,6 +1,6 @@
 """Graphs against torch on made inputs: what does not agree is refused."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ def _inputs(role: Role, graphs: Mapping[Role, Traced], backbone: Backbone) -> li
     return [{"states": run_torch(graphs[seen], some)[1]} for some in pixels]
 
 
-def text_inputs(backbone: Backbone, texts: tuple[str, ...]) -> Inputs:
+def text_inputs(backbone: Backbone, texts: Sequence[str]) -> Inputs:
     """Texts -> the inputs of a text graph."""
     words = backbone.words(texts)
     return {"ids": np.asarray(words.ids.numpy()), "ends": np.asarray(words.ends.numpy())}

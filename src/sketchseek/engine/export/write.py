@@ -2,18 +2,24 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
+from sketchseek.clip.backbone import Backbone
 from sketchseek.engine.encoder import Encoder, load
 from sketchseek.engine.export.card import model_card
 from sketchseek.engine.export.graphs import Traced, trace_pictures, trace_texts
 from sketchseek.engine.export.made import TEXTS, made_pictures
+from sketchseek.engine.export.material import Material, read_material
 from sketchseek.engine.export.parity import check_parity, text_inputs
+from sketchseek.engine.export.relevance import Curve, relevance_curves
+from sketchseek.engine.export.rounding import round_pictures
 from sketchseek.engine.export.source import Source, open_source
 from sketchseek.engine.export.weights import store_in_8_bits
 from sketchseek.engine.folder import (
@@ -43,28 +49,83 @@ _TWIN: Mapping[Role, Role] = {"sketch": "photo", "sketch_patches": "photo_patche
 
 
 def export(
-    source: str | Path, out: str | Path, *, int8: bool = False, name: str | None = None, trust_pickle: bool = False
+    source: str | Path,
+    out: str | Path,
+    *,
+    int8: bool = False,
+    data: str | Path | None = None,
+    name: str | None = None,
+    trust_pickle: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Encoder:
     """Write the run or the backbone ``source`` as the model folder ``out``, and open it.
 
-    ``int8``: store weights in 8 bits. ``name``: what its card calls the model; the source's name, unless told.
+    ``data``: a dataset, on whose ``val`` classes the curve from score to relevance is fitted. ``int8``: store weights
+    in 8 bits and compute pictures with whole numbers where that costs little, as measured there. ``name``: what the
+    card calls the model; the source's name, unless told. ``tell`` hears what is going on.
     """
     place = Path(out).expanduser()
     if place.exists():
         raise EngineError(f"{place} is there already: name a new folder with --out, or remove that one first")
+    if int8 and data is None:
+        raise EngineError(
+            "int8 needs pictures to find ranges with and to measure the cost on: name a dataset with --data"
+        )
     opened = open_source(source, trust_pickle=trust_pickle)
-    graphs, cosine = _traced(opened.method)
-    if int8:
-        graphs = {role: store_in_8_bits(graph) for role, graph in graphs.items()}
+    method = opened.method
+    material = None
+    if data is not None:
+        tell("reading pictures")
+        material = read_material(Path(data), method.backbone)
+    tell("writing graphs and comparing them with torch")
+    graphs, cosine = traced(method)
+    measured: dict[str, Any] = {"parity": round(cosine, 7)}
+    calibration = None
+    if material is not None:
+        if int8:
+            tell("rounding, and measuring what it costs")
+            graphs, measured["rounding"] = _rounded(graphs, material)
+        tell("measuring relevance")
+        calibration = _calibration(method.backbone, graphs, material)
+        measured["data"] = {
+            "name": material.data,
+            "classes": len(material.words),
+            "photos": len(material.photos),
+            "sketches": len(material.sketches),
+        }
     with _beside(place) as folder:
-        precision: Precision = "int8" if int8 else "fp32"
-        _write(folder, name or opened.name, opened, graphs, precision, {"parity": round(cosine, 7)})
+        described = _Described(name or opened.name, opened, "int8" if int8 else "fp32", calibration, measured)
+        _write(folder, described, graphs)
         load(folder, provider="CPU").verify()
         _put(folder, place)
     return load(place)
 
 
-def _traced(method: Method) -> tuple[Graphs, float]:
+def _rounded(graphs: Graphs, material: Material) -> tuple[Graphs, dict[str, Any]]:
+    found = round_pictures((graphs["photo"], graphs["sketch"]), material)
+    photo, sketch = found.graphs
+    others = {role: store_in_8_bits(graphs[role]) for role in graphs if role not in ("photo", "sketch")}
+    cost = {"whole": list(found.whole), "map@all": {"fp32": round(found.before, 2), "int8": round(found.after, 2)}}
+    return {"photo": photo, "sketch": sketch, **others}, cost
+
+
+def _calibration(backbone: Backbone, graphs: Graphs, material: Material) -> dict[str, Curve]:
+    photo, sketch, text = (OrtSession(graphs[role], "CPU", 0) for role in ("photo", "sketch", "text"))
+    return relevance_curves(photo, sketch, text, partial(text_inputs, backbone), material)
+
+
+@dataclass(frozen=True)
+class _Described:
+    """What a folder says of itself beside its graphs."""
+
+    name: str
+    source: Source
+    precision: Precision
+    calibration: Mapping[str, Curve] | None
+    measured: Mapping[str, Any]
+
+
+def traced(method: Method) -> tuple[Graphs, float]:
     """The graphs by role, and their least cosine with torch."""
     backbone = method.backbone
     photo, photo_patches = trace_pictures(method, "photo", backbone.photos)
@@ -73,17 +134,15 @@ def _traced(method: Method) -> tuple[Graphs, float]:
         "photo": photo,
         "sketch": sketch,
         "text": trace_texts(method),
-        "photo_patches": photo_patches,
-        "sketch_patches": sketch_patches,
     }
+    if photo_patches is not None and sketch_patches is not None:
+        roles |= {"photo_patches": photo_patches, "sketch_patches": sketch_patches}
     cosine = check_parity(roles, backbone)
     return {role: traced.graph for role, traced in roles.items()}, cosine
 
 
-def _write(
-    folder: Path, name: str, source: Source, graphs: Graphs, precision: Precision, measured: Mapping[str, Any]
-) -> None:
-    method = source.method
+def _write(folder: Path, described: _Described, graphs: Graphs) -> None:
+    method = described.source.method
     backbone = method.backbone
     names: dict[Role, str] = {}
     for role, graph in graphs.items():
@@ -93,13 +152,13 @@ def _write(
     files = {names[role]: graph for role, graph in graphs.items()}
     files |= {TOKENIZER: backbone.words.path.read_bytes(), GOLDEN: _golden(method, graphs, names)}
     record = Record(
-        name=name,
-        about=source.about,
-        licence=source.licence,
-        backbone=source.backbone,
+        name=described.name,
+        about=described.source.about,
+        licence=described.source.licence,
+        backbone=described.source.backbone,
         method=method.name,
         setting=method.setting,
-        precision=precision,
+        precision=described.precision,
         size=method.size,
         grid=backbone.image.grid,
         context=backbone.words.context,
@@ -107,7 +166,8 @@ def _write(
         photos=backbone.photos,
         sketches=backbone.sketches,
         graphs=names,
-        measured=measured,
+        calibration=described.calibration,
+        measured=described.measured,
         files={file: FileFacts.of(data) for file, data in files.items()},
     )
     for file, data in files.items():
@@ -132,8 +192,9 @@ def _golden(method: Method, graphs: Graphs, names: Mapping[Role, str]) -> bytes:
     for role, closer, side in sides:
         pixels = made_pictures(2, side)
         keep(role, {"pixels": pixels})
-        (states,) = OrtSession(graphs[role], "CPU", 0)({"pixels": pixels[:1]}, ["states"])
-        keep(closer, {"states": states})
+        if closer in graphs:
+            (states,) = OrtSession(graphs[role], "CPU", 0)({"pixels": pixels[:1]}, ["states"])
+            keep(closer, {"states": states})
     keep("text", text_inputs(backbone, TEXTS))
     return write_golden(arrays)
 

@@ -1,0 +1,91 @@
+"""Rounding to 8 bits: what is written is what was measured, and the cheapest harmless choice is taken."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sketchseek.datasets.items import DatasetError
+from sketchseek.engine import EngineError, load
+from sketchseek.engine.export import export, rounding
+from sketchseek.engine.export.material import Material, read_material
+from sketchseek.engine.export.measure import encode, map_all
+from sketchseek.engine.export.source import open_source
+from sketchseek.engine.folder import CARD, read_file
+from sketchseek.engine.sessions import OrtSession
+from tests.training.toys import write_data
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_data(tmp_path_factory.mktemp("data") / "set", photos=12)
+
+
+@pytest.fixture(scope="module")
+def material(root: Path, tiny_clip_folder: Path) -> Material:
+    return read_material(root, open_source(tiny_clip_folder).method.backbone)
+
+
+def test_material_is_of_the_right_classes(material: Material) -> None:
+    assert material.seen_photos.shape == (48, 224, 224, 3)  # 4 classes of 12
+    assert material.seen_sketches.shape == (96, 224, 224, 3)
+    assert set(material.photo_labels) == set(material.sketch_labels) == {"emu", "fox"} == set(material.words)
+    assert (len(material.photos), len(material.sketches)) == (24, 48)
+
+
+def test_a_dataset_without_validation_classes_is_refused(tiny_clip_folder: Path, tmp_path: Path) -> None:
+    backbone = open_source(tiny_clip_folder).method.backbone
+    with pytest.raises(EngineError, match="has no classes to train on, or none to validate on"):
+        read_material(write_data(tmp_path / "one", classes=("ant",)), backbone)
+    with pytest.raises(DatasetError):
+        read_material(tmp_path / "nowhere", backbone)
+
+
+def test_an_int8_model_says_what_rounding_cost(
+    tiny_clip_folder: Path, root: Path, material: Material, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    whole = export(tiny_clip_folder, tmp_path / "fp32", data=root)
+    small = export(tiny_clip_folder, tmp_path / "int8", data=root, int8=True, tell=said.append)
+    assert any("rounding" in line for line in said)
+    assert small.record.precision == "int8"
+    assert small.identity != whole.identity
+    sizes = [sum(path.stat().st_size for path in model.folder.glob("*.onnx")) for model in (small, whole)]
+    assert sizes[0] < 0.7 * sizes[1]  # of a tiny model much is structure
+    measured = small.record.measured["rounding"]["map@all"]
+    for model, name in ((whole, "fp32"), (small, "int8")):
+        graph = OrtSession(read_file(model.folder, "photo.onnx", model.record), "CPU", 1)
+        found = map_all(encode(graph, material.sketches), encode(graph, material.photos), material)
+        assert measured[name] == pytest.approx(found, abs=0.02)
+    card = (small.folder / CARD).read_text()
+    assert f"{measured['fp32']:.2f} in fp32, {measured['int8']:.2f} in int8" in card
+    load(small.folder).verify()
+
+
+def test_rows_of_an_int8_model_do_not_depend_on_the_others(
+    tiny_clip_folder: Path, root: Path, material: Material, tmp_path: Path
+) -> None:
+    model = export(tiny_clip_folder, tmp_path / "int8", data=root, int8=True)
+    photos = list(material.photos[:5])
+    alone = np.concatenate([model.encode_photos([photo]) for photo in photos])
+    np.testing.assert_allclose(model.encode_photos(photos), alone, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("scores", "chosen"),
+    [
+        ({None: 50.0, ("Conv", "MatMul"): 49.6, ("Conv",): 49.9, (): 50.0}, ("Conv", "MatMul")),  # harmless
+        ({None: 50.0, ("Conv", "MatMul"): 49.4, ("Conv",): 49.5, (): 50.0}, ("Conv",)),  # the next fastest
+        ({None: 50.0, ("Conv", "MatMul"): 30.0, ("Conv",): 40.0, (): 45.0}, ()),  # the least harm
+    ],
+)
+def test_the_first_harmless_choice_is_taken(
+    material: Material, monkeypatch: pytest.MonkeyPatch, scores: dict[Any, float], chosen: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(rounding, "_rounded", lambda graphs, material, whole: (repr(whole).encode(),) * 2)
+    keys = {repr(whole).encode(): value for whole, value in scores.items() if whole is not None}
+    monkeypatch.setattr(rounding, "_measured", lambda graphs, material: keys.get(graphs[0], scores[None]))
+    choices = (("Conv", "MatMul"), ("Conv",), ())
+    found = rounding.round_pictures((b"graph", b"graph"), material, choices)
+    assert (found.whole, found.before, found.after) == (chosen, 50.0, scores[chosen])
