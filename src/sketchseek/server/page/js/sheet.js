@@ -82,7 +82,8 @@ export class Sheet {
       this.point({ ...this.#place(event), radius: this.#reach() });
     }
     if (event.pointerId !== this.#pointer) return;
-    for (const one of event.getCoalescedEvents?.() ?? [event]) this.#follow(one);
+    const all = event.getCoalescedEvents?.() ?? [];
+    for (const one of all.length ? all : [event]) this.#follow(one);
   }
 
   #follow(/** @type {PointerEvent} */ event) {

@@ -1,0 +1,26 @@
+"""The command line with the small test model that can also explain and knows relevance: serve_page.py serve ..."""
+
+import sys
+from typing import ClassVar
+
+import sketchseek.gallery.models
+import sketchseek.model
+from sketchseek.cli import main
+from sketchseek.server import index_child, indexing
+from tests.server.patch_model import PatchModel
+
+
+class PageModel(PatchModel):
+    """So forgiving that at first every photo is likely enough to be shown."""
+
+    calibration: ClassVar = dict.fromkeys(("sketch", "photo", "text"), (-1.0, 0.8))
+
+
+sketchseek.model.load_search_model = lambda name: PageModel()
+indexing.COMMAND = (sys.executable, __file__, "index-child")
+
+if __name__ == "__main__":
+    if sys.argv[1] == "index-child":
+        index_child.main(sys.argv[2], sys.argv[3], sys.argv[4:])
+    else:
+        main(sys.argv[1:])

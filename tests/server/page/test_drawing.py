@@ -1,0 +1,170 @@
+"""The sheet: pen, eraser, history, what a reload keeps."""
+
+import json
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.server.page.conftest import PHONE, OpenPage, Served
+from tests.server.page.hand import SIDES, draw, expect_first, expect_strokes, names
+
+
+def ink(page: Page) -> int:
+    """How many pixels of the sheet are drawn on, once the mouse has left it and all is painted."""
+    page.mouse.move(0, 0)
+    return int(
+        page.evaluate(
+            """async () => {
+              await new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)));
+              const sheet = document.getElementById("sheet");
+              const canvas = new OffscreenCanvas(sheet.width, sheet.height);
+              const copy = canvas.getContext("2d", { willReadFrequently: true });
+              copy.drawImage(sheet, 0, 0);
+              const { data } = copy.getImageData(0, 0, sheet.width, sheet.height);
+              return data.filter((value, i) => i % 4 === 3 && value > 100).length;
+            }"""
+        )
+    )
+
+
+def test_photos_follow_the_pen(page: Page) -> None:
+    expect(page.get_by_text("photos, one drawing away")).to_be_visible()
+    for side in ("left", "bottom", "right"):
+        draw(page, *SIDES[side])
+        expect_first(page, f"{side}.png")
+        page.locator("#clear").click()
+        expect(page.locator(".tile")).to_have_count(0)
+
+
+def test_photos_come_while_the_pen_is_down(page: Page) -> None:
+    draw(page, *SIDES["right"], lift=False)
+    expect_first(page, "right.png")
+    page.mouse.up()
+    expect_strokes(page, 1)
+
+
+def test_undo_redo_clear_and_flip(page: Page) -> None:
+    draw(page, *SIDES["left"])
+    expect_first(page, "left.png")
+    page.locator("#flip").click()
+    expect_first(page, "right.png")
+    draw(page, *SIDES["top"])
+    expect_strokes(page, 2)
+    page.keyboard.press("Control+z")
+    expect_strokes(page, 1)
+    expect_first(page, "right.png")
+    page.keyboard.press("Control+z")
+    expect_first(page, "left.png")
+    page.keyboard.press("Control+Shift+z")
+    page.keyboard.press("Control+y")
+    expect_strokes(page, 2)
+    page.keyboard.press("Delete")
+    expect_strokes(page, 0)
+    page.locator("#undo").click()
+    expect_strokes(page, 2)
+    page.locator("#redo").click()
+    expect_strokes(page, 0)
+
+
+def test_the_eraser_cuts_strokes_in_one_step(page: Page) -> None:
+    draw(page, (0.1, 0.5), (0.9, 0.5))
+    whole = ink(page)
+    page.keyboard.press("e")
+    draw(page, (0.5, 0.2), (0.5, 0.8))
+    expect_strokes(page, 2)
+    assert 0.5 * whole < ink(page) < whole
+    draw(page, (0.05, 0.5), (0.95, 0.5))
+    expect_strokes(page, 0)
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")
+    expect_strokes(page, 1)
+    assert ink(page) == whole
+
+
+def test_widths_show_and_are_kept(page: Page) -> None:
+    amounts = []
+    for width in ("Fine", "Medium", "Broad"):
+        page.get_by_role("radio", name=width).check()
+        draw(page, (0.1, 0.5), (0.9, 0.5))
+        amounts.append(ink(page))
+        page.locator("#clear").click()
+    assert amounts[0] < amounts[1] < amounts[2]
+    page.reload()
+    expect(page.get_by_role("radio", name="Broad")).to_be_checked()
+    page.keyboard.press("[")
+    expect(page.get_by_role("radio", name="Medium")).to_be_checked()
+
+
+def test_a_reload_keeps_drawing_and_words(page: Page) -> None:
+    draw(page, *SIDES["bottom"])
+    page.get_by_label("Words", exact=True).fill("blue")
+    expect(page.locator("#balance-row")).to_be_visible()
+    expect_strokes(page, 1)
+    before = ink(page)
+    page.reload()
+    expect_strokes(page, 1)
+    expect(page.get_by_label("Words", exact=True)).to_have_value("blue")
+    expect(page.locator(".tile").first).to_be_visible()
+    assert ink(page) == before
+
+
+def test_damaged_storage_is_no_drawing(page: Page) -> None:
+    for kept in ("{", "[1]", json.dumps({"strokes": [{"xs": [1], "ys": "no", "width": 3, "pressures": [1]}, None, 7]})):
+        page.evaluate("kept => localStorage.setItem('sketchseek.v1', kept)", kept)
+        page.reload()
+        expect_strokes(page, 0)
+        expect(page.get_by_text("one drawing away")).to_be_visible()
+
+
+def test_two_fingers_are_no_stroke(open_page: OpenPage, served: Served) -> None:
+    page = open_page(served, **PHONE)
+    page.evaluate(
+        """() => {
+          const sheet = document.getElementById("sheet");
+          const touch = (type, pointerId, clientX, clientY) => sheet.dispatchEvent(new PointerEvent(type,
+            { pointerId, pointerType: "touch", clientX, clientY, button: type === "pointermove" ? -1 : 0 }));
+          sheet.setPointerCapture = () => {};
+          touch("pointerdown", 5, 100, 150);
+          touch("pointermove", 5, 140, 190);
+          touch("pointerdown", 6, 200, 200);
+          touch("pointermove", 5, 180, 230);
+          touch("pointerup", 5, 180, 230);
+          touch("pointerup", 6, 200, 200);
+        }"""
+    )
+    expect_strokes(page, 0)
+
+
+@pytest.mark.parametrize("pressure", [0.1, 0.9])
+def test_a_stylus_presses_and_its_end_erases(page: Page, pressure: float) -> None:
+    page.evaluate(
+        """pressure => {
+          const sheet = document.getElementById("sheet");
+          sheet.setPointerCapture = () => {};
+          const box = sheet.getBoundingClientRect();
+          const pen = (type, x, y, buttons = 1) => sheet.dispatchEvent(new PointerEvent(type, { pointerId: 9,
+            pointerType: "pen", pressure, buttons, button: type === "pointermove" ? -1 : buttons === 32 ? 5 : 0,
+            clientX: box.left + x * box.width, clientY: box.top + y * box.height, bubbles: true }));
+          pen("pointerdown", .1, .5);
+          for (let x = .1; x < .9; x += .05) pen("pointermove", x, .5);
+          pen("pointerup", .9, .5, 0);
+          pen("pointerdown", .5, .3, 32);
+          pen("pointermove", .5, .7, 32);
+          pen("pointerup", .5, .7, 0);
+        }""",
+        pressure,
+    )
+    expect_strokes(page, 2)
+    strokes = page.evaluate("JSON.parse(localStorage.getItem('sketchseek.v1')).strokes")
+    assert all(
+        factor == pytest.approx(0.35 + 1.3 * pressure, abs=0.01) for one in strokes for factor in one["pressures"]
+    )
+    assert max(strokes[0]["xs"]) < 500 < min(strokes[1]["xs"])
+
+
+def test_a_finger_draws_on_a_phone(open_page: OpenPage, served: Served) -> None:
+    page = open_page(served, **PHONE)
+    draw(page, *SIDES["left"])
+    expect_first(page, "left.png")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert "left.png" in names(page)[0]

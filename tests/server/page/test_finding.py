@@ -1,0 +1,311 @@
+"""From a question to photos: words, marks, files, filters, paging, the large view."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, Route, expect
+
+from tests.gallery.photos import flat
+from tests.server.page.conftest import Served, Watch
+from tests.server.page.hand import SIDES, draw, expect_first, names
+
+
+def test_words_beside_a_drawing_and_the_balance_between(page: Page) -> None:
+    draw(page, *SIDES["left"])
+    expect_first(page, "left.png")
+    expect(page.locator("#balance-row")).to_be_hidden()
+    page.get_by_label("Words", exact=True).fill("red")
+    balance = page.get_by_label("Balance between drawing and words")
+    balance.fill("100")
+    expect_first(page, "red.png")
+    balance.fill("0")
+    expect_first(page, "left.png")
+    page.locator("#clear").click()
+    expect(page.locator("#balance-row")).to_be_hidden()
+    expect_first(page, "red.png")
+
+
+def test_minus_words(page: Page) -> None:
+    page.get_by_label("Words", exact=True).fill("blue")
+    expect_first(page, "blue.png")
+    with page.expect_request("**/api/search") as asked:
+        page.get_by_label("Words for what it should not be").fill("red, green,")
+    assert re.findall(r'name="minus"\s+(\w+)', asked.value.post_data or "") == ["red", "green"]
+    expect_first(page, "blue.png")
+
+
+def test_not_like_this_takes_a_photo_away_until_its_chip_is_removed(page: Page) -> None:
+    draw(page, *SIDES["left"])
+    expect_first(page, "left.png")
+    first = page.locator(".tile").first
+    first.hover()
+    first.get_by_role("button", name="Not like this").click()
+    expect(page.locator(".chip")).to_contain_text("Not like")
+    expect(page.locator(".tile .name", has_text=re.compile("^left.png$"))).to_have_count(0)
+    page.get_by_role("button", name="Remove left.png").click()
+    expect_first(page, "left.png")
+    expect(page.locator(".chip")).to_have_count(0)
+
+
+def test_more_like_this_searches_without_a_drawing_too(page: Page) -> None:
+    draw(page, *SIDES["right"])
+    expect_first(page, "right.png")
+    first = page.locator(".tile").first
+    first.hover()
+    first.get_by_role("button", name="More like this").click()
+    expect(page.locator(".chip")).to_contain_text("More like")
+    expect(page.locator(".tile").first).to_have_attribute("data-mark", "like")
+    page.locator("#clear").click()
+    expect_first(page, "right.png")
+
+
+def test_given_files_are_told_apart_and_can_be_used_the_other_way(page: Page, watch: Watch, tmp_path: Path) -> None:
+    watch.allow("422")
+    drawing = tmp_path / "my sketch.svg"
+    drawing.write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 50 40"><path d="M6 4V36" stroke="#000"/></svg>'
+    )
+    (tmp_path / "shot.png").write_bytes(flat((220, 30, 30), "another"))
+    page.locator("#files").set_input_files(drawing)
+    expect(page.locator(".chip[data-kind=sketch]")).to_contain_text("my sketch.svg")
+    expect_first(page, "left.png")
+    page.get_by_role("button", name="Remove my sketch.svg").click()
+    page.locator("#files").set_input_files(tmp_path / "shot.png")
+    expect(page.locator(".chip[data-kind=photo]")).to_contain_text("shot.png")
+    expect_first(page, "red.png")
+    page.get_by_role("button", name="Use shot.png as a drawing").click()
+    expect(page.locator(".chip[data-kind=sketch]")).to_contain_text("shot.png")
+    # What the server cannot use it says in a sentence, on the page.
+    expect(page.get_by_text("This search did not work")).to_be_visible()
+    page.get_by_role("button", name="Use shot.png as a photo").click()
+    expect_first(page, "red.png")
+
+
+def give(page: Page, how: str, name: str, data: bytes, kind: str) -> None:
+    """Drop or paste a file, as the browser hands it to the page."""
+    page.evaluate(
+        """([how, name, data, type]) => {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([Uint8Array.from(data)], name, { type }));
+          const given = how === "drop" ? { dataTransfer: transfer } : { clipboardData: transfer };
+          const Event = how === "drop" ? DragEvent : ClipboardEvent;
+          document.body.dispatchEvent(new Event(how, { ...given, bubbles: true, cancelable: true }));
+        }""",
+        [how, name, list(data), kind],
+    )
+
+
+@pytest.mark.parametrize("how", ["drop", "paste"])
+def test_an_unclear_picture_is_asked_about(page: Page, tmp_path: Path, how: str) -> None:
+    image = Image.new("RGB", (40, 40), "white")
+    image.paste((90, 160, 60), (0, 0, 40, 22))  # half paper, half meadow
+    image.save(tmp_path / "half.png")
+    give(page, how, "half.png", (tmp_path / "half.png").read_bytes(), "image/png")
+    dialog = page.get_by_role("dialog", name="What is this picture?")
+    expect(dialog).to_be_visible()
+    dialog.get_by_role("button", name="A photo").click()
+    expect(page.locator(".chip[data-kind=photo]")).to_contain_text("half.png")
+    expect(page.locator(".tile").first).to_be_visible()
+
+
+def test_filters_by_folder_and_date_and_their_reset(page: Page) -> None:
+    page.get_by_label("Words", exact=True).fill("green")
+    expect_first(page, "green.png")
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_label("Folder").select_option("Pictures/holiday")
+    expect(page.locator(".tile")).to_have_count(3)
+    page.get_by_label("from").fill("2023-01-01")
+    expect(page.locator(".tile")).to_have_count(2)
+    page.get_by_label("to", exact=True).fill("2023-12-31")
+    expect(page.locator(".tile")).to_have_count(1)
+    expect(page.locator("#count")).to_have_text("1 photo")
+    expect(page.locator("#filters-count")).to_have_text("2")
+    page.get_by_label("to", exact=True).fill("2023-01-31")
+    expect(page.get_by_text("Nothing found")).to_be_visible()
+    page.get_by_role("button", name="Reset the filters").first.click()
+    expect_first(page, "green.png")
+
+
+def test_the_threshold_hides_what_is_less_likely(page: Page) -> None:
+    draw(page, *SIDES["left"])
+    expect_first(page, "left.png")
+    many = len(names(page))
+    page.get_by_role("button", name="Filters").click()
+    threshold = page.get_by_label("At least this similar")
+    expect(page.locator("#threshold-value")).to_have_text("10 %")
+    threshold.fill("85")
+    expect(page.locator("#threshold-value")).to_have_text("85 %")
+    expect(page.locator(".tile")).not_to_have_count(many)
+    threshold.fill("100")
+    expect(page.get_by_text("Nothing found")).to_be_visible()
+    page.get_by_role("button", name="Show the nearest all the same").click()
+    expect_first(page, "left.png")
+    expect(page.locator("#threshold-value")).to_have_text("any")
+
+
+def test_copies_are_folded_and_listed(page: Page) -> None:
+    draw(page, *SIDES["left"])
+    expect_first(page, "left.png, 8")
+    expect(page.locator(".tile .folded").first).to_have_text("+1")
+    page.locator(".tile .open").first.click()
+    page.locator("#viewer-duplicates summary").click()
+    expect(page.locator("#viewer-duplicates li")).to_have_text(["Pictures/twice/left again.png"])
+
+
+def test_scrolling_brings_more_and_never_twice(page: Page, served: Served) -> None:
+    page.get_by_label("Words", exact=True).fill("yellow")
+    expect(page.locator(".tile")).to_have_count(48)
+    expect(page.locator("#count")).to_have_text("48 photos and more")
+    all_photos = served.status()["photos"]
+    for _ in range(6):
+        page.mouse.wheel(0, 20_000)
+        page.wait_for_timeout(150)
+        if page.locator(".tile").count() == all_photos:
+            break
+    expect(page.locator(".tile")).to_have_count(all_photos)
+    expect(page.locator("#count")).to_have_text(f"{all_photos} photos")
+    ids = page.locator(".tile").evaluate_all("tiles => tiles.map((tile) => tile.dataset.id)")
+    assert len(set(ids)) == all_photos
+
+
+def test_what_stays_is_not_made_anew(page: Page) -> None:
+    """The same photo keeps its element and its picture from answer to answer: no flicker."""
+    draw(page, *SIDES["left"])
+    expect_first(page, "left.png")
+    page.locator(".tile", has_text="right.png").evaluate("tile => { tile.mark = 'the same' }")
+    page.locator("#flip").click()
+    expect_first(page, "right.png")
+    assert page.locator(".tile").first.evaluate("tile => tile.mark") == "the same"
+
+
+def test_nothing_moves_when_pictures_arrive(page: Page) -> None:
+    draw(page, *SIDES["left"])
+    expect_first(page, "left.png")
+    before = page.locator(".tile").evaluate_all("tiles => tiles.map((tile) => tile.getBoundingClientRect().toJSON())")
+    expect(page.locator(".tile.loaded").nth(5)).to_be_visible()
+    after = page.locator(".tile").evaluate_all("tiles => tiles.map((tile) => tile.getBoundingClientRect().toJSON())")
+    assert before == after
+
+
+def test_an_older_answer_never_replaces_a_newer_one(page: Page) -> None:
+    """The first search is answered last: it was cancelled, and its photos are not shown."""
+    held: list[bool] = []
+
+    def hold_the_first(route: Route) -> None:
+        if "red" in (route.request.post_data or ""):
+            held.append(True)
+            return  # never answered
+        route.continue_()
+
+    page.route("**/api/search", hold_the_first)
+    failed: list[str] = []
+    page.on("requestfailed", lambda request: failed.append(request.url))
+    words = page.get_by_label("Words", exact=True)
+    with page.expect_request("**/api/search"):
+        words.fill("red")
+    words.fill("blue")
+    expect_first(page, "blue.png")
+    assert held and [url for url in failed if "search" in url], "the first search was not cancelled"
+
+
+def test_large_view_goes_through_the_photos(page: Page, served: Served) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    draw(page, *SIDES["left"])
+    expect_first(page, "left.png")
+    order = names(page)
+    page.locator(".tile .open").first.click()
+    expect(page.get_by_role("dialog", name="left.png")).to_be_visible()
+    expect(page.locator("#viewer-previous")).to_be_disabled()
+    expect(page.locator("#viewer-facts")).to_contain_text("160 × 120")
+    expect(page.locator("#viewer-facts")).to_contain_text("Pictures")
+    expect(page.locator("#viewer-facts")).to_contain_text("%")
+    expect(page.locator("#copy-path")).to_be_enabled()
+    page.locator("#copy-path").click()
+    expect(page.locator("#toast")).to_have_text("Path copied.")
+    assert page.evaluate("navigator.clipboard.readText()") == str(served.home / "Pictures" / "left.png")
+    page.locator("#copy-name").click()
+    expect(page.locator("#toast")).to_have_text("Name copied.")
+    assert page.evaluate("navigator.clipboard.readText()") == "left.png"
+    for place in (1, 2):
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("#viewer-name")).to_have_text(order[place])
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#viewer-name")).to_have_text(order[1])
+    assert page.locator("#viewer-photo").evaluate(
+        "async (photo) => { await photo.decode(); return photo.naturalWidth > 0 }"
+    )
+    page.locator("#viewer-more").click()
+    expect(page.locator("#viewer-more")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Escape")
+    expect(page.locator("#viewer")).to_be_hidden()
+    expect(page.locator(".chip")).to_contain_text(order[1])
+
+
+def test_large_view_pages_on_past_the_last_photo(page: Page, served: Served) -> None:
+    page.get_by_label("Words", exact=True).fill("yellow")
+    expect(page.locator(".tile")).to_have_count(48)
+    page.locator(".tile .open").nth(46).focus()
+    page.keyboard.press("Enter")
+    for _ in range(3):
+        before = page.locator("#viewer-place").inner_text()
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("#viewer-place")).not_to_have_text(before)
+    expect(page.locator("#viewer-place")).to_have_text(re.compile("^50 of "))
+
+
+def test_explaining_shows_what_matches(page: Page) -> None:
+    draw(page, *SIDES["left"])
+    expect_first(page, "left.png")
+    page.locator(".tile .open").first.click()
+    page.locator("#viewer-explain").click()
+    expect(page.locator("#viewer-explained")).to_contain_text("Warm parts")
+    expect(page.locator("#viewer-heat")).to_be_visible()
+    expect(page.locator("#viewer-drawing")).to_be_visible()
+    warm = page.locator("#viewer-heat").evaluate(
+        """heat => {
+          const { data } = heat.getContext("2d").getImageData(0, 0, heat.width, heat.height);
+          const mean = (from, to) => {
+            let sum = 0, count = 0;
+            for (let y = 0; y < heat.height; y += 8) for (let x = from; x < to; x += 8) {
+              sum += data[4 * (y * heat.width + Math.floor(x))];
+              count++;
+            }
+            return sum / count;
+          };
+          return [mean(0, heat.width / 4), mean(heat.width / 2, heat.width)];
+        }"""
+    )
+    assert warm[0] != warm[1]
+    page.keyboard.press("ArrowRight")  # the next photo is explained as well
+    expect(page.locator("#viewer-explained")).to_contain_text("Warm parts")
+    page.locator("#viewer-explain").click()
+    expect(page.locator("#viewer-heat")).to_be_hidden()
+
+
+def test_strokes_and_weights_go_as_the_server_documents_them(page: Page) -> None:
+    draw(page, *SIDES["top"])
+    with page.expect_request("**/api/search") as asked:
+        page.get_by_label("Words", exact=True).fill("red")
+    fields = dict(re.findall(r'name="(\w+)"\r\n\r\n(.*?)\r\n', asked.value.post_data or "", re.DOTALL))
+    strokes = json.loads(fields["strokes"])
+    assert strokes["sheet"] == [1000, 800]
+    [(xs, ys)] = strokes["drawing"]
+    assert len(xs) == len(ys) > 3 and 90 < min(xs) < 110 and 890 < max(xs) < 910
+    assert json.loads(fields["weights"]) == {"sketch": 1, "photo": 1, "text": 1}
+
+
+def test_a_photo_that_went_away_says_so(page: Page, watch: Watch) -> None:
+    """Its tile gives the server's reason, the others are shown."""
+    watch.allow("410")
+    reason = "red.png has gone since it was indexed."
+    page.get_by_label("Words", exact=True).fill("blue")
+    expect_first(page, "blue.png")
+    red = page.locator(".tile", has_text="red.png").get_attribute("data-id")
+    page.reload()
+    page.route(f"**/{red}/thumbnail*", lambda route: route.fulfill(status=410, json={"error": reason}))
+    page.get_by_label("Words", exact=True).fill("red")
+    expect(page.locator(".tile.failed .reason")).to_have_text(reason)
+    expect(page.locator(".tile.loaded").nth(3)).to_be_visible()
