@@ -70,6 +70,25 @@ def test_a_line_is_as_wide_as_the_record_says(size: int, share: float) -> None:
         assert ink == pytest.approx(share * size, abs=0.75)
 
 
+def test_strokes_have_widths_of_their_own() -> None:
+    record = Preprocessing(size=200, stroke_width=0.02, placement="as_drawn", fit="squash")
+    lines = [[[10, 90], [25, 25]], [[10, 90], [75, 75]]]
+
+    def thickness(widths: list[float] | None) -> list[int]:
+        middle = fit(sketch_from_strokes(lines, sheet=(100, 100), widths=widths), record)[:, 100, 0] < 128
+        return [int(middle[:100].sum()), int(middle[100:].sum())]
+
+    assert thickness(None) == thickness([1, 1]) == [4, 4]
+    assert thickness([1, 5]) == [4, 20]
+    assert thickness([2.5, 0.5]) == [10, 2]
+
+
+@pytest.mark.parametrize("widths", [[], [1, 1], [0], [-1], [21], ["1"], [True], [float("nan")], 1, {"0": 1}])
+def test_bad_widths_are_one_sentence(widths: object) -> None:
+    with pytest.raises(PictureError, match=r"^strokes: the widths are not one number above 0 and up to 20 for each"):
+        sketch_from_strokes(DIAGONAL, widths=widths)  # type: ignore[arg-type]
+
+
 def test_lines_are_smooth_and_their_ends_round() -> None:
     drawn = fit(sketch_from_strokes(DIAGONAL), CLIP_SKETCHES)
     assert len(np.unique(drawn)) > 8

@@ -15,6 +15,7 @@ from sketchseek.pictures.errors import PictureError
 MAX_STROKES_BYTES = 4 * 2**20
 MAX_POINTS = 50_000  # a pen that reports 120 a second draws for seven minutes
 MAX_COORDINATE = 1e6
+MAX_WIDTH = 20.0  # times the width of a model's lines
 _OVERSAMPLING = 4  # Pillow draws lines with hard edges: drawn larger and averaged down they become smooth
 
 
@@ -30,10 +31,12 @@ class StrokeSketch:
     """Strokes in the order they were drawn, each float64 (points, 2) as x to the right and y down.
 
     ``sheet``: width and height of the paper; None where it is unknown, then what is drawn is the whole sheet.
+    ``widths``: how many times as wide as a model's lines each stroke is; None: all are as wide as those.
     """
 
     strokes: tuple[NDArray[np.float64], ...]
     sheet: tuple[float, float] | None = None
+    widths: tuple[float, ...] | None = None
 
     def bounds(self) -> tuple[float, float, float, float]:
         """Left, top, right and bottom of what is drawn."""
@@ -43,13 +46,23 @@ class StrokeSketch:
 
 
 def sketch_from_strokes(
-    strokes: Sequence[Sequence[Sequence[float]]], *, sheet: tuple[float, float] | None = None, name: str = "strokes"
+    strokes: Sequence[Sequence[Sequence[float]]],
+    *,
+    sheet: tuple[float, float] | None = None,
+    widths: Sequence[float] | None = None,
+    name: str = "strokes",
 ) -> StrokeSketch:
     """Strokes as QuickDraw has them, ``[[xs, ys], ...]`` or ``[[xs, ys, times], ...]``, checked and bounded."""
     if not isinstance(strokes, list | tuple) or not strokes:
         raise PictureError(name, "holds no strokes")
     if sheet is not None and not all(_is_number(side) and 0 < side <= MAX_COORDINATE for side in sheet):
         raise PictureError(name, "the sheet's width and height must be positive numbers")
+    if widths is not None and not (
+        isinstance(widths, list | tuple)
+        and len(widths) == len(strokes)
+        and all(_is_number(width) and 0 < width <= MAX_WIDTH for width in widths)
+    ):
+        raise PictureError(name, f"the widths are not one number above 0 and up to {MAX_WIDTH:g} for each stroke")
     read, points = [], 0
     for stroke in strokes:
         if not isinstance(stroke, list | tuple) or len(stroke) not in (2, 3):
@@ -63,7 +76,7 @@ def sketch_from_strokes(
         if not all(_is_number(value) and abs(value) <= MAX_COORDINATE for values in (xs, ys) for value in values):
             raise PictureError(name, f"a coordinate is not a number within +-{MAX_COORDINATE:.0f}")
         read.append(np.array([xs, ys], dtype=np.float64).T)
-    return StrokeSketch(tuple(read), sheet)
+    return StrokeSketch(tuple(read), sheet, tuple(map(float, widths)) if widths is not None else None)
 
 
 def parse_strokes(text: str, name: str) -> StrokeSketch:
@@ -89,13 +102,16 @@ def render(
     offset: tuple[float, float],
     width: float,
 ) -> NDArray[np.uint8]:
-    """Black lines ``width`` px wide on white, RGB (height, width, 3); point p lands at p * scale + offset, in px."""
+    """Black lines ``width`` px wide, times their own, on white, RGB (height, width, 3).
+
+    Point p lands at p * scale + offset, in px.
+    """
     # On a large sheet the lines are smooth enough with less, and the memory stays bounded.
     factor = max(1, min(_OVERSAMPLING, 4096 // max(size)))
     image = Image.new("L", (size[0] * factor, size[1] * factor), 255)
     pen = ImageDraw.Draw(image)
-    radius = max(width * factor / 2, 1)  # thinner would leave gaps
-    for stroke in sketch.strokes:
+    for stroke, own in zip(sketch.strokes, sketch.widths or (1.0,) * len(sketch.strokes), strict=True):
+        radius = max(own * width * factor / 2, 1)  # thinner would leave gaps
         points = (stroke * np.array(scale) + np.array(offset)) * factor - 0.5
         # What lies far outside is drawn nearer, still outside: Pillow walks along every pixel of a line.
         points = points.clip(-2 * max(image.size), 3 * max(image.size))

@@ -78,7 +78,9 @@ def bytes_of_sketch(sketch: Sketch) -> bytes:
     """What makes two drawings the same."""
     if isinstance(sketch, StrokeSketch):
         lengths = np.array([len(stroke) for stroke in sketch.strokes])
-        return b"".join([repr(sketch.sheet).encode(), lengths.tobytes(), *(s.tobytes() for s in sketch.strokes)])
+        return b"".join(
+            [repr((sketch.sheet, sketch.widths)).encode(), lengths.tobytes(), *(s.tobytes() for s in sketch.strokes)]
+        )
     return _bytes_of_array(sketch.pixels)
 
 

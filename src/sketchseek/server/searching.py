@@ -73,17 +73,17 @@ def opened(service: Service, asked: Asked) -> tuple[list[Sketch], list[NDArray[n
 
 
 def drawn(text: str) -> Sketch:
-    """The page's strokes: a list of them, or an object with ``drawing`` and ``sheet``."""
+    """The page's strokes: a list of them, or an object with ``drawing``, ``sheet`` and ``widths``."""
     try:
         found: Any = json.loads(text)
     except (ValueError, RecursionError):
         raise Refused(422, 'strokes: give JSON, [[xs, ys], ...] or {"drawing": [...], "sheet": [w, h]}.') from None
-    sheet = None
+    sheet = widths = None
     if isinstance(found, dict):
-        found, sheet = found.get("drawing"), found.get("sheet")
+        found, sheet, widths = found.get("drawing"), found.get("sheet"), found.get("widths")
         if sheet is not None and not (isinstance(sheet, list) and len(sheet) == 2):
             raise Refused(422, "strokes: the sheet is not [width, height].")
-    return sketch_from_strokes(found, sheet=tuple(sheet) if sheet else None)
+    return sketch_from_strokes(found, sheet=tuple(sheet) if sheet else None, widths=widths)
 
 
 def _search(service: Service, asked: Asked, watch: Stopwatch) -> Found:

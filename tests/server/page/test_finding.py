@@ -291,10 +291,22 @@ def test_strokes_and_weights_go_as_the_server_documents_them(page: Page) -> None
         page.get_by_label("Words", exact=True).fill("red")
     fields = dict(re.findall(r'name="(\w+)"\r\n\r\n(.*?)\r\n', asked.value.post_data or "", re.DOTALL))
     strokes = json.loads(fields["strokes"])
-    assert strokes["sheet"] == [1000, 800]
+    assert strokes["sheet"] == [1000, 800] and strokes["widths"] == [1]
     [(xs, ys)] = strokes["drawing"]
     assert len(xs) == len(ys) > 3 and 90 < min(xs) < 110 and 890 < max(xs) < 910
     assert json.loads(fields["weights"]) == {"sketch": 1, "photo": 1, "text": 1}
+
+
+def test_a_broader_line_is_another_drawing(page: Page) -> None:
+    scores = []
+    for width in ("Fine", "Broad"):
+        page.get_by_role("radio", name=width).check()
+        draw(page, *SIDES["left"], lift=False)
+        with page.expect_response(lambda answer: "search" in answer.url and answer.ok) as found:
+            page.mouse.up()
+        scores.append(found.value.json()["hits"][0]["score"])
+        page.locator("#clear").click()
+    assert scores[0] != scores[1]
 
 
 def test_a_photo_that_went_away_says_so(page: Page, watch: Watch) -> None:

@@ -1,6 +1,6 @@
 /** What is asked for: drawing, words, pictures, marked photos and filters, and the form that the server takes. */
 
-import { SHEET } from "./drawing.js";
+import { SHEET, WIDTHS } from "./drawing.js";
 
 /** @import { Drawing } from "./drawing.js" */
 /** @typedef {{kind: "sketch" | "photo", file: File, url: string}} Picture `url` shows it on the page */
@@ -100,12 +100,12 @@ export class Query extends EventTarget {
   }
 }
 
-/** The drawing as the server reads it: `{drawing: [[xs, ys], ...], widths, sheet}`. */
+/** The drawing as the server reads it; its widths are counted in those of ordinary lines. */
 function strokesRecord(/** @type {Drawing} */ { strokes }) {
   const mean = (/** @type {readonly number[]} */ values) => values.reduce((sum, value) => sum + value, 0) / values.length;
   return {
     drawing: strokes.map(({ xs, ys }) => [xs, ys]),
-    widths: strokes.map(({ width, pressures }) => Math.round(width * mean(pressures) * 10) / 10),
+    widths: strokes.map(({ width, pressures }) => Math.round(((width * mean(pressures)) / WIDTHS.medium) * 100) / 100),
     sheet: [SHEET.width, SHEET.height],
   };
 }

@@ -1,0 +1,176 @@
+"""Makes the pictures of the page that the README shows, and one of each state to look at.
+
+make sample                                  # the gallery they show: OpenMoji, CC BY-SA 4.0
+python docs/images/make.py [--all FOLDER]    # --all: every state in light and dark, wide and phone, into FOLDER
+"""
+
+import argparse
+import io
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+HERE = Path(__file__).resolve().parent
+GALLERY = HERE.parents[1] / "build" / "demo" / "gallery"
+FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync"
+WIDE = {"viewport": {"width": 1280, "height": 800}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True, "device_scale_factor": 2}
+
+
+def settled(page: Page) -> Page:
+    """All photos in sight are there."""
+    page.locator(".tile.loaded").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(400)
+    return page
+
+
+def welcome(page: Page) -> None:
+    page.locator(".sample").first.wait_for()
+
+
+def fish(page: Page) -> None:
+    page.get_by_role("button", name="Draw a fish").click()
+    settled(page)
+
+
+def words(page: Page) -> None:
+    page.get_by_role("button", name="Draw a house").click()
+    page.get_by_label("Words", exact=True).fill("tree")
+    page.get_by_role("button", name="Filters").click()
+    settled(page)
+
+
+def marked(page: Page) -> None:
+    fish(page)
+    for place, name in ((0, "More like this"), (3, "Not like this")):
+        tile = page.locator(".tile").nth(place)
+        tile.hover()
+        tile.get_by_role("button", name=name).click(force=True)
+        settled(page)
+
+
+def large(page: Page) -> None:
+    fish(page)
+    page.locator(".tile .open").first.click()
+    page.wait_for_timeout(800)
+
+
+def explained(page: Page) -> None:
+    large(page)
+    if page.locator("#viewer-explain").is_visible():
+        page.locator("#viewer-explain").click()
+        page.get_by_text("Warm parts").wait_for()
+
+
+def shortcuts(page: Page) -> None:
+    page.locator("#help-open").click()
+
+
+def gallery(page: Page) -> None:
+    page.locator("#gallery-open").click()
+
+
+def nothing(page: Page) -> None:
+    fish(page)
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_label("At least this similar").fill("100")
+    page.get_by_text("Nothing found").wait_for()
+
+
+def changed_status(page: Page, **values: object) -> None:
+    told = page.request.get("api/status").json() | values
+    page.route("**/api/status", lambda route: route.fulfill(json=told))
+    page.reload()
+
+
+def no_photos(page: Page) -> None:
+    changed_status(page, photos=0, files=0, folders=[])
+    page.get_by_text("No photos yet").wait_for()
+
+
+def indexing(page: Page) -> None:
+    now = {
+        "state": "indexing",
+        "done": 1200,
+        "total": 5400,
+        "failed": 0,
+        "photos_per_s": 41.3,
+        "seconds": 29,
+        "error": None,
+    }
+    changed_status(page, photos=0, indexing=now)
+    page.get_by_text("1,200 of 5,400").wait_for()
+
+
+def lost(page: Page) -> None:
+    fish(page)
+    page.route("**/api/**", lambda route: route.abort())
+    page.locator("#flip").click()
+    page.get_by_role("alert").wait_for()
+
+
+STATES: list[Callable[[Page], None]] = [
+    welcome,
+    fish,
+    words,
+    marked,
+    large,
+    explained,
+    shortcuts,
+    gallery,
+    nothing,
+    no_photos,
+    indexing,
+    lost,
+]
+
+
+def shoot(browser: Browser, url: str, state: Callable[[Page], None], scheme: str, phone: bool) -> bytes:
+    context = browser.new_context(
+        **(PHONE if phone else WIDE), color_scheme=scheme, base_url=url, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.goto(url)
+    page.locator("#notice h3").wait_for()
+    state(page)
+    page.wait_for_timeout(200)
+    picture = page.screenshot()
+    context.close()
+    return picture
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--all", type=Path, metavar="FOLDER")
+    asked = parser.parse_args()
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        sys.exit("no Chromium to take pictures with: apt install chromium")
+    command = [sys.executable, "-m", "sketchseek", "serve", "--gallery", str(GALLERY), "--port", "0", "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server, sync_playwright() as playwright:
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS.split())
+        if asked.all:
+            asked.all.mkdir(parents=True, exist_ok=True)
+            for state in STATES:
+                for scheme in ("light", "dark"):
+                    for phone in (False, True):
+                        name = f"{state.__name__}-{scheme}-{'phone' if phone else 'wide'}.png"
+                        (asked.all / name).write_bytes(shoot(browser, url, state, scheme, phone))
+        else:
+            for name, state, scheme in (("draw", fish, "light"), ("explain", explained, "dark")):
+                image = Image.open(io.BytesIO(shoot(browser, url, state, scheme, phone=False)))
+                image.save(HERE / f"{name}.webp", quality=82, method=6)
+        browser.close()
+        server.terminate()
+
+
+if __name__ == "__main__":
+    main()
