@@ -27,6 +27,7 @@ def main() -> None:
     save_file({name: value.half().contiguous() for name, value in state.items()}, folder / "model.safetensors")
     records = {"photos": PHOTOS.to_json(), "sketches": SKETCHES.to_json()}
     config: dict[str, Any] = {**CONFIG, "about": ABOUT, "licence": LICENCE, "preprocessing": records}
+    (folder / "model.safetensors").chmod(0o644)
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     shutil.copy(run / "tokenizer.json", folder / "tokenizer.json")
 

@@ -1,6 +1,6 @@
 """Train the text tower to say where words and short phrases lie in the space of pictures.
 
-    python pretraining/train_text.py RUN --steps 1200
+    python pretraining/train_text.py RUN --steps 800
 
 Vocabulary: the classes of the pictures, and the nouns of which ImageNet has many photos. The place of a noun without
 pictures is what ``train_image.py`` learned of meanings. A phrase lies where its noun lies, of two nouns between them.
@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from student import CONFIG, trained
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import normalize
 
 from sketchseek.clip.lite import build_lite
@@ -145,7 +146,7 @@ def phrases(words: list[str], places: Tensor, rows: np.ndarray, dice: np.random.
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--steps", type=int, default=800)
     options = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(2)
@@ -162,13 +163,13 @@ def main() -> None:
     torch.nn.init.normal_(tower.words.weight, std=0.02)
     torch.nn.init.normal_(tower.positions.weight, std=0.01)
     known = np.flatnonzero(owners.numpy() >= 0)
-    optimiser = torch.optim.AdamW(tower.parameters(), lr=1e-3, weight_decay=1e-3)
+    optimiser = torch.optim.AdamW(tower.parameters(), lr=1e-3, weight_decay=1e-3, fused=True)
     schedule: Any = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1.5e-3, total_steps=options.steps, pct_start=0.1)
     for step in range(options.steps):
         rows = np.concatenate((dice.choice(known, 96), dice.integers(0, len(words), 160)))
         texts, targets = phrases(words, places, rows, dice)
         tokens = reader(texts)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
             said = tower(tokens.ids, tokens.ends)
         cosine = (normalize(said.float(), dim=1) * targets).sum(1)
         loss = (1 - cosine).mean()
@@ -178,7 +179,9 @@ def main() -> None:
         schedule.step()
         if step % 50 == 0 or step == options.steps - 1:
             print(
-                json.dumps({"step": step, "cosine": [round(float(c.mean()), 3) for c in (cosine[:96], cosine[96:])]}),
+                json.dumps(
+                    {"step": step, "cosine": [round(float(c.detach().mean()), 3) for c in (cosine[:96], cosine[96:])]}
+                ),
                 flush=True,
             )
     save_file(
