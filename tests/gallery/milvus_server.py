@@ -20,7 +20,6 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 # Shorter waits of the coordinators than in production: tests make many small collections.
 QUICK = (
-    "proxy.timeTickInterval=20",
     "queryCoord.checkInterval=100",
     "queryCoord.distPullInterval=100",
     "queryCoord.checkHandoffInterval=500",
@@ -45,6 +44,9 @@ class MilvusServer:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "MilvusServer":
+        unpacked = executable().parent.parent / "unpacked"  # the server's programs, unpacked by an earlier start
+        if unpacked.exists():
+            shutil.copytree(unpacked, self.folder / "bin", copy_function=os.link, dirs_exist_ok=True)
         command = [executable(), "--data", self.folder, "--proxy-port", str(self.port), *self.options]
         for setting in QUICK:
             command += ["--extra-config", setting]
@@ -61,6 +63,8 @@ class MilvusServer:
             assert self.process.poll() is None, (self.folder / "server.log").read_text(errors="replace")[-2000:]
             assert time.monotonic() < deadline, "the Milvus server did not start in two minutes"
             time.sleep(0.2)
+        if not unpacked.exists():
+            shutil.copytree(self.folder / "bin", unpacked)
         return self
 
     def stop(self, *, keep: bool = False) -> None:

@@ -30,6 +30,10 @@ DEFAULTS = {"m": 16, "ef_construction": 200, "ef": 128, "nlist": 1024, "nprobe":
 _SPELLED = {"m": "M", "ef_construction": "efConstruction", "nlist": "nlist"}  # as the server wants it
 
 
+class OtherIndexError(GalleryError):
+    """The index is not the one that the address names: ``Gallery.rebuild`` makes that one."""
+
+
 @dataclass(frozen=True)
 class Address:
     """``given``: the numbers that were named; the rest are ``DEFAULTS``. ``kind``: of index, None if not named."""
@@ -66,7 +70,7 @@ class Address:
             if key in BUILDING and str(made.get(_SPELLED[key])) != str(value):
                 differs.append(f"{key}={value}")
         if differs:
-            raise GalleryError(
+            raise OtherIndexError(
                 f"the index of the gallery {self} was not made with {' and '.join(differs)}; leave that away, or make "
                 "the index anew with `sketchseek gallery rebuild` and this address."
             )

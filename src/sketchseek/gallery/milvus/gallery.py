@@ -19,7 +19,7 @@ from sketchseek.gallery.entries import Entry
 from sketchseek.gallery.errors import GalleryError, NoGalleryError
 from sketchseek.gallery.gallery import BATCH, AnyPath, Gallery, several
 from sketchseek.gallery.hits import Hit, Hits
-from sketchseek.gallery.milvus.address import Address, parse
+from sketchseek.gallery.milvus.address import Address, OtherIndexError, parse
 from sketchseek.gallery.milvus.candidates import Nearby
 from sketchseek.gallery.milvus.reader import Reader, within
 from sketchseek.gallery.milvus.roots import Roots
@@ -63,6 +63,8 @@ class MilvusGallery(Gallery):
         try:
             if gallery._bound() is None and (readonly or not create):
                 raise gallery._missing()
+        except OtherIndexError:
+            pass  # whatever is asked of it will say so, and `rebuild` can be
         except BaseException:
             gallery.close()
             raise
@@ -110,7 +112,7 @@ class MilvusGallery(Gallery):
                 writer, self.model, writer.tables.model, batch=batch, threads=threads or cores(), progress=progress
             )
         report = run.run(checked, retry=retry)
-        writer.settle()
+        writer.finish()
         return report
 
     def remove(self, paths: AnyPath | Sequence[AnyPath]) -> int:
@@ -125,7 +127,7 @@ class MilvusGallery(Gallery):
                 there = self.roots.path(self.roots.place(path))
                 removed += writer.remove_under(there)
                 writer.forget_folder(there)
-        writer.settle()
+        writer.finish()
         return removed
 
     def rebuild(self) -> "list[Problem]":
@@ -228,7 +230,7 @@ class MilvusGallery(Gallery):
         self._check(tables, model)
         writer = MilvusWriter(self._connected(), self.address, tables, self.roots)
         yield writer, tables.model.row
-        writer.settle()
+        writer.finish()
 
     def count_under(self, folder: bytes) -> int:
         reader = self._reader()

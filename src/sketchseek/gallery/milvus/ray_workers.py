@@ -31,6 +31,8 @@ from sketchseek.model import Model
 LOCAL = "local"
 TASK = 128  # files a worker is given at once: what is done again when it dies
 CORES = 2  # of a worker without a GPU
+# What workers say is short: a small store for it, and no web page.
+LOCALLY: Mapping[str, Any] = {"include_dashboard": False, "object_store_memory": 256 * 2**20}
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,15 +180,10 @@ def cluster(address: str) -> Iterator[Any]:
         raise GalleryError("indexing with Ray needs it; run: pip install 'sketchseek[ray]'.") from None
     own = not ray.is_initialized()
     if own:
-        where = {} if address == LOCAL else {"address": address}
+        where = LOCALLY if address == LOCAL else {"address": address}
         try:
-            ray.init(
-                include_dashboard=False if address == LOCAL else None,
-                log_to_driver=False,
-                logging_level="ERROR",
-                **where,
-            )
-        except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+            ray.init(log_to_driver=False, logging_level="ERROR", **where)
+        except Exception as error:  # Ray raises bare ones too
             raise GalleryError(
                 f"there is no Ray cluster at {address} ({_line(error)}); start one with `ray start --head`, or leave"
                 " the address away to use this machine."

@@ -64,29 +64,31 @@ class Reader:
     def pages(
         self, what: str, fields: Sequence[str], *, notes: bool = False, page: int = PAGE
     ) -> Iterator[list[dict[str, Any]]]:
-        """All rows that fit, however many, fresh, in pages by key."""
-        with plain_words(self.address):
-            rows = self.client.query_iterator(
-                self.tables.notes if notes else self.tables.files,
-                batch_size=page,
-                filter=what,
-                output_fields=list(fields),
-                consistency_level="Strong",
-                timeout=ANSWER_S,
-            )
-            try:
-                while found := rows.next():
-                    yield list(found)
-            finally:
-                rows.close()
+        """All rows that fit, however many, in pages by key; fresh as of the first page."""
+        self.settle(notes=notes)
+        collection, last = self.tables.notes if notes else self.tables.files, ""
+        while True:
+            with plain_words(self.address):
+                found = self.client.query(
+                    collection,
+                    filter=f'key > "{last}"' + (f" and ({what})" if what else ""),
+                    output_fields=[*dict.fromkeys(["key", *fields])],
+                    limit=page,
+                    reduce_stop_for_best=True,  # the smallest keys of all segments, and none left out between
+                    consistency_level="Bounded",
+                    timeout=ANSWER_S,
+                )
+            if not found:  # a page may be short though there is more: the server stops where it is not sure of the order
+                return
+            yield list(found)
+            last = max(row["key"] for row in found)
 
     def count(self, what: str = "", *, notes: bool = False, fresh: bool = False) -> int:
         return int(self.query(what, ["count(*)"], notes=notes, fresh=fresh)[0]["count(*)"])
 
-    def settle(self) -> None:
+    def settle(self, *, notes: bool) -> None:
         """Wait until everybody's searches see what was written before: ask for an answer as of now."""
-        for notes in (False, True):
-            self.query('key == ""', ["key"], notes=notes, fresh=True)
+        self.query('key == ""', ["key"], notes=notes, fresh=True)
 
     # Files.
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sketchseek.gallery.catalogue import ModelSet
 from sketchseek.gallery.errors import GalleryError
-from sketchseek.gallery.milvus.address import KINDS, Address
+from sketchseek.gallery.milvus.address import KINDS, Address, OtherIndexError
 from sketchseek.gallery.milvus.roots import Place, encoded
 from sketchseek.gallery.milvus.server import is_missing, plain_words
 
@@ -83,7 +83,7 @@ def find(client: Any, address: Address, *, any_index: bool = False) -> Tables | 
     if any_index:
         return Tables(files, model, kind)
     if kind not in KINDS:
-        raise GalleryError(
+        raise OtherIndexError(
             f"the gallery {address} has an index of kind {kind}, which this sketchseek does not know; make it anew "
             "with `sketchseek gallery rebuild`."
         )

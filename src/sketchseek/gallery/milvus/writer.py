@@ -143,6 +143,11 @@ class MilvusWriter(Reader):
     def drop_orphans(self) -> None:
         """Nothing to do: a vector goes with its row."""
 
+    def finish(self) -> None:
+        """After this, everybody's searches see what was written."""
+        for notes in (False, True):
+            self.settle(notes=notes)
+
     # Inside.
 
     def _leave(self, path: bytes, place: Place) -> None:

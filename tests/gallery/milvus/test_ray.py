@@ -1,0 +1,144 @@
+"""A local Ray cluster of two workers, real processes, one of them killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sketchseek.gallery import Gallery
+from tests.gallery.grid_model import GridModel
+from tests.gallery.milvus_server import ROOT
+from tests.gallery.photos import fill, png, put
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
+# A busy machine is no failure.
+PATIENT = {"RAY_raylet_start_wait_time_s": "300", "RAY_agent_register_timeout_ms": "300000"}
+
+
+def start(*arguments: str) -> "subprocess.Popen[str]":
+    pytest.importorskip("ray", reason="needs Ray: pip install 'sketchseek[ray]'")
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.gallery.milvus.ray_child", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}", **PATIENT},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def report(process: "subprocess.Popen[str]") -> dict[str, Any]:
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err[-3000:]
+    return json.loads(out.splitlines()[-1])  # type: ignore[no-any-return]
+
+
+def encoding_processes(parent: int) -> Iterator[int]:
+    """Ray's actors among the descendants of a process."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            children.setdefault(int(fields[1]), []).append(int(entry.name))
+    waiting = [parent]
+    while waiting:
+        process = waiting.pop()
+        waiting += children.get(process, [])
+        try:
+            name = (Path("/proc") / str(process) / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if name.startswith(b"ray::") and b"MapWorker" in name:
+            yield process
+
+
+def rows(url: str, photos: Path) -> list[Any]:
+    """All that a gallery knows, file by file."""
+    with Gallery.open(url, GridModel(), readonly=True, roots={"photos": photos}) as gallery:
+        model = gallery.kept_model()
+        assert model is not None
+        found = [entry for page in gallery.entries(model) for entry in page]
+        assert gallery.verify() == []
+    return sorted(
+        (
+            entry.path,
+            entry.size,
+            entry.mtime_ns,
+            entry.failure,
+            (entry.facts.digest, entry.facts.width, entry.facts.taken, entry.facts.vector.tobytes())
+            if entry.facts
+            else None,
+        )
+        for entry in found
+    )
+
+
+def test_a_killed_worker_changes_nothing(url: str, photos: Path) -> None:
+    fill(photos, 600)
+    put(photos / "copy.png", png(7))
+    put(photos / "broken.png", b"x")
+    process = start(url, str(photos), "2", "0.02")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("done ") and not line.startswith("done 0 "):
+            break
+    workers = list(encoding_processes(process.pid))
+    assert len(workers) == 2
+    os.kill(workers[0], signal.SIGKILL)
+    said = report(process)
+    assert said == {
+        "added": 601,
+        "moved": 0,
+        "removed": 0,
+        "updated": 0,
+        "unchanged": 0,
+        "failed": ["broken.png"],
+    }
+    with Gallery.open(f"{url}_plain", GridModel(), roots={"photos": photos}) as plain:
+        try:
+            plain.add(photos)
+            assert rows(url, photos) == rows(f"{url}_plain", photos)
+        finally:
+            from tests.gallery.contract.conftest import drop
+
+            drop(f"{url}_plain")
+
+
+def test_a_second_run_does_what_is_left(url: str, photos: Path) -> None:
+    paths = fill(photos, 40)
+    with Gallery.open(url, GridModel(), roots={"photos": photos}) as plain:
+        plain.add(photos)
+    paths[0].rename(photos / "moved.png")
+    paths[1].unlink()
+    put(paths[2], png(100), mtime=5)
+    put(paths[3], b"broken now", mtime=5)
+    fill(photos / "new", 3, first=200)
+    assert report(start(url, str(photos), "1", "0")) == {
+        "added": 3,
+        "moved": 1,
+        "removed": 1,
+        "updated": 1,
+        "unchanged": 36,
+        "failed": ["00003.png"],
+    }
+    with Gallery.open(url, GridModel(), readonly=True, roots={"photos": photos}) as gallery:
+        found = {hit.path for hit in gallery.search(text="red", k=100)}
+        assert found == {*photos.rglob("*.png")} - {paths[3]}
+        assert gallery.verify() == []
+
+
+def test_what_a_cluster_cannot_do_is_one_sentence(url: str, photos: Path) -> None:
+    fill(photos, 3)
+    process = start(url, str(photos), "1", "0", "127.0.0.1:1")
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert err.splitlines()[-1].startswith("sketchseek: there is no Ray cluster at 127.0.0.1:1 (")
