@@ -13,7 +13,9 @@ from sketchseek.cli.options import GALLERY, ROOT
 from sketchseek.cli.output import print_json
 
 if TYPE_CHECKING:
+    from sketchseek.gallery import Gallery
     from sketchseek.gallery.ingest import Progress, Report
+    from sketchseek.gallery.milvus.gallery import MilvusGallery
 
 
 @click.command(short_help="Take folders of photos into a gallery, or bring it up to date.")
@@ -26,10 +28,30 @@ if TYPE_CHECKING:
 @click.option("--watch", is_flag=True, help="Stay, and follow every change until interrupted.")
 @click.option("--retry-failed", is_flag=True, help="Open files again that failed before and have not changed.")
 @click.option(
+    "--ray",
+    metavar="[ADDRESS]",
+    is_flag=False,
+    flag_value="local",
+    help="Encode with the workers of a Ray cluster, or of this machine; give it last, or as --ray=ADDRESS.",
+)
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(1, 10_000),
+    help="Ray workers.  [default: one for every GPU, else for every two cores]",
+)
+@click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document; with --watch, one a line for every change."
 )
 def command(
-    folders: tuple[Path, ...], gallery: str | None, model: str | None, watch: bool, retry_failed: bool, as_json: bool
+    folders: tuple[Path, ...],
+    gallery: str | None,
+    model: str | None,
+    watch: bool,
+    retry_failed: bool,
+    ray: str | None,
+    workers: int | None,
+    as_json: bool,
 ) -> None:
     """Take FOLDERs of photos into a gallery, or bring it up to date; without FOLDER, all the gallery knows.
 
@@ -38,9 +60,16 @@ def command(
     """
     from sketchseek.gallery import Gallery
 
+    if (workers and not ray) or (watch and ray):
+        raise click.UsageError("--workers goes with --ray, and --watch without it.")
     with Gallery.open(gallery, model) as opened:
         with _progress() as tell:
-            report = opened.add(list(folders) or None, progress=tell, retry=retry_failed)
+            if ray:
+                report = _with_ray(opened).add(
+                    list(folders) or None, progress=tell, retry=retry_failed, ray=ray, workers=workers
+                )
+            else:
+                report = opened.add(list(folders) or None, progress=tell, retry=retry_failed)
         _print(report, as_json, compact=watch)
         if watch:
             from sketchseek.gallery.watch import follow
@@ -48,6 +77,19 @@ def command(
             click.echo("sketchseek: following changes; end with Ctrl-C", err=True)
             for report in follow(opened, list(folders) or opened.stats().folders):
                 _print(report, as_json, compact=True)
+
+
+def _with_ray(gallery: "Gallery") -> "MilvusGallery":
+    """Workers write by themselves, which a gallery in a folder does not allow."""
+    from sketchseek.gallery import GalleryError
+    from sketchseek.gallery.milvus.gallery import MilvusGallery
+
+    if not isinstance(gallery, MilvusGallery):
+        raise GalleryError(
+            f"--ray needs a gallery that many can write to: name one with --gallery milvus://HOST:19530/NAME, not "
+            f"{gallery.path}."
+        )
+    return gallery
 
 
 def _print(report: "Report", as_json: bool, *, compact: bool) -> None:
@@ -87,6 +129,8 @@ def _progress() -> "Iterator[Callable[[Progress], None] | None]":
 
         def tell(progress: "Progress") -> None:
             speed = f"{progress.done / progress.seconds:.1f} photos/s" if progress.done else ""
+            if progress.workers:
+                speed += f" by {len(progress.workers)}, {min(progress.workers.values()):.1f} by the slowest"
             bar.update(task, total=progress.total, completed=progress.done, speed=speed)
 
         yield tell

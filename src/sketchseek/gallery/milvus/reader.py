@@ -78,7 +78,7 @@ class Reader:
                     consistency_level="Bounded",
                     timeout=ANSWER_S,
                 )
-            if not found:  # a page may be short though there is more: the server stops where it is not sure of the order
+            if not found:  # a short page is no end: the server stops where it is not sure of the order
                 return
             yield list(found)
             last = max(row["key"] for row in found)
