@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install sample demo dev test lint format bench docs wheel clean
+.PHONY: help install sample demo dev test fuzz lint format bench docs wheel clean
 
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ dev: $(VENV)/dev.stamp  ## install everything that tests and training need
 test: dev  ## run the tests (no network, no GPU)
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
+fuzz: dev  ## send the server thousands of requests made from its schema
+	@$(BIN)/python -m tests.server.fuzz
+
 lint: dev  ## check style, formatting and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -69,8 +72,9 @@ format: dev  ## put the code into the house style
 bench: dev  ## run every benchmark and print its table
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
-docs: dev  ## write the commands' --help into docs/cli.md
+docs: dev  ## write the commands' --help into docs/cli.md and the API's schema into docs/openapi.json
 	@$(BIN)/python -m tests.cli.help_page > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
+	@$(BIN)/python -m tests.server.schema > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 
 wheel: $(BIN)/python  ## build the wheel into dist/
 	@$(PIP) build

@@ -1,8 +1,10 @@
 """The command line with the small test model, also in the process that indexes: python serve_grid.py serve ...
 
-A model called grid-slow takes half a second for every batch of photos, and for every drawing.
+A model called grid-slow takes a while for every batch of photos, and for every drawing. SERVE_GRID_HEAD_S says
+how long the head of a request may take.
 """
 
+import os
 import sys
 import time
 from typing import Any
@@ -10,17 +12,19 @@ from typing import Any
 import sketchseek.model
 from sketchseek.cli import main
 from sketchseek.errors import SketchseekError
-from sketchseek.server import index_child, indexing
+from sketchseek.server import index_child, indexing, serving
 from tests.gallery.grid_model import GridModel
+
+SLOW_S = 0.2
 
 
 class SlowModel(GridModel):
     def encode_photos(self, photos: Any) -> Any:
-        time.sleep(0.5)
+        time.sleep(SLOW_S)
         return super().encode_photos(photos)
 
     def encode_sketches(self, sketches: Any) -> Any:
-        time.sleep(0.5)
+        time.sleep(SLOW_S)
         return super().encode_sketches(sketches)
 
 
@@ -31,6 +35,7 @@ def load(name: str) -> GridModel:
 
 
 sketchseek.model.load_search_model = load  # type: ignore[assignment]
+serving.HEAD_S = float(os.environ.get("SERVE_GRID_HEAD_S", serving.HEAD_S))
 indexing.COMMAND = (sys.executable, __file__, "index-child")
 
 if __name__ == "__main__":

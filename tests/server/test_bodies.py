@@ -111,3 +111,5 @@ def test_the_app_answers_in_words(client: TestClient) -> None:
     answer = post(client, ("photo", "large.bmp", picture("BMP", (800, 800))))
     assert "over the limit of 1 MB" in refusal(answer, 413)
     assert answer.headers["connection"] == "close"
+    assert "connection" not in post(client, text="red", k="x").headers
+    assert "connection" not in client.get("/api/status").headers

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sketchseek.server.errors import Refused, busy
+from sketchseek.server.errors import GONE, Refused, busy
 from sketchseek.server.limits import Limits, MiB
 
 
@@ -20,10 +20,12 @@ class BoundedBodies:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        told = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        told = headers.get("content-length", "")
         expected = int(told) if told.isdecimal() and len(told) < 20 else 0
         deadline = asyncio.get_running_loop().time() + self.limits.body_seconds
         arrived, complete = 0, False
+        has_body = expected > 0 or "transfer-encoding" in headers
 
         async def counted() -> Message:
             nonlocal arrived, complete
@@ -38,7 +40,9 @@ class BoundedBodies:
                     message = await receive()
             except TimeoutError:
                 seconds = f"{self.limits.body_seconds:g}"
-                raise Refused(408, f"the request did not arrive within {seconds} seconds.", _CLOSE) from None
+                raise Refused(408, f"the request did not arrive within {seconds} seconds.") from None
+            if message["type"] == "http.disconnect":
+                raise Refused(GONE, "the client has gone.")
             size = len(message.get("body", b""))
             arrived += size
             self.held += size
@@ -47,13 +51,16 @@ class BoundedBodies:
                 raise self._too_large()
             return message
 
+        async def final(message: Message) -> None:
+            """An answer before the end of the body is the last of its connection: else the rest would be read on."""
+            if message["type"] == "http.response.start" and has_body and not complete:
+                MutableHeaders(scope=message)["Connection"] = "close"
+            await send(message)
+
         try:
-            await self.app(scope, counted, send)
+            await self.app(scope, counted, final)
         finally:
             self.held -= arrived
 
     def _too_large(self) -> Refused:
-        return Refused(413, f"the request is over the limit of {self.limits.body_bytes / MiB:g} MB.", _CLOSE)
-
-
-_CLOSE = {"Connection": "close"}
+        return Refused(413, f"the request is over the limit of {self.limits.body_bytes / MiB:g} MB.")

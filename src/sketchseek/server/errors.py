@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 WORDS = {404: "there is nothing here.", 405: "this address does not take such a request."}
 
 
+GONE = 499  # for the figures alone: nobody is there to read such an answer
+
+
 class Refused(Exception):
     """An answer of 4xx or 503."""
 

@@ -40,7 +40,9 @@ BLOCK = 1 << 18
 def routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/api/photos")
 
-    @router.get("/{id}", responses=binary(*SHOWN_BY_BROWSERS.values()) | errors(404, 410, 422, 503))
+    @router.get(
+        "/{id}", response_class=Response, responses=binary(*SHOWN_BY_BROWSERS.values()) | errors(404, 410, 422, 503)
+    )
     async def original(request: Request, id: PhotoId) -> Response:
         """The photo itself where browsers show its format, else a JPEG of it; upright."""
         if _has(request, id):
@@ -51,7 +53,7 @@ def routes(service: Service) -> APIRouter:
         stream, kind, size = found
         return StreamingResponse(_blocks(stream), media_type=kind, headers=_headers(id) | {"Content-Length": str(size)})
 
-    @router.get("/{id}/thumbnail", responses=binary("image/jpeg") | errors(404, 410, 422, 503))
+    @router.get("/{id}/thumbnail", response_class=Response, responses=binary("image/jpeg") | errors(404, 410, 422, 503))
     async def thumbnail(request: Request, id: PhotoId, size: Size = 320) -> Response:
         """A JPEG, upright, whose longer side is at most ``size`` px."""
         name = f"{id}-{size}"

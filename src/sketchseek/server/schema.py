@@ -31,7 +31,9 @@ def _form(**more: Any) -> dict[str, Any]:
     strokes = {"type": "string", "examples": ['{"drawing": [[[0, 90, 90], [0, 0, 90]]], "sheet": [100, 100]}']}
     many = {name: _many(name, most) for name, most in MANY.items()}
     properties = {"strokes": strokes, **many, "weights": weights, **filters, **more}
-    schema = {"type": "object", "properties": properties, "additionalProperties": False, "required": sorted(more)}
+    schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    if more:
+        schema["required"] = sorted(more)
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 

@@ -40,6 +40,7 @@ class Service:
         self.metrics = Metrics(self)
         self._lock = threading.Lock()
         self._stats: tuple[float, Stats, Places] | None = None
+        self._seen: tuple[str, int] | None = None
 
     def warm(self) -> None:
         """Do once, unasked, what the first search would wait for."""
@@ -69,8 +70,9 @@ class Service:
 
     def _fresh(self) -> tuple[float, Stats, Places]:
         with self._lock:
-            now = time.monotonic()
-            if self._stats is None or now - self._stats[0] > FRESH_S:
+            now, indexing = time.monotonic(), self.indexing.now
+            if self._stats is None or now - self._stats[0] > FRESH_S or self._seen != (indexing.state, indexing.done):
+                self._seen = (indexing.state, indexing.done)
                 stats = self.gallery.stats()
                 self._stats = (now, stats, Places(stats.folders))
             return self._stats

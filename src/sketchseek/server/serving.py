@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -110,6 +111,10 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self._open_at and self.started:
             threading.Thread(target=_open_browser, args=(self._open_at,), daemon=True).start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        logging.getLogger("uvicorn.error").disabled = True  # that answers under way are broken off now is no news
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

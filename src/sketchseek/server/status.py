@@ -26,11 +26,13 @@ def routes(service: Service) -> APIRouter:
         """Answers as long as the server lives."""
         return Health(status="ok")
 
-    @router.get("/metrics", responses=errors(503) | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
+    text = {"content": {"text/plain": {"schema": {"type": "string"}}}}
+
+    @router.get("/metrics", response_class=Response, responses={200: text, **errors(503)})
     async def metrics(request: Request) -> Response:
         """Figures in Prometheus' text format."""
-        text = await service.pictures.run(request, generate_latest, service.metrics.registry)
-        return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+        figures = await service.pictures.run(request, generate_latest, service.metrics.registry)
+        return Response(figures, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return router
 

@@ -7,7 +7,7 @@ from typing import ParamSpec, TypeVar
 
 from starlette.requests import Request
 
-from sketchseek.server.errors import Refused, busy
+from sketchseek.server.errors import GONE, Refused, busy
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -35,7 +35,7 @@ class Work:
         try:
             async with self._turn:
                 if await request.is_disconnected():
-                    raise Refused(499, "the client has gone.")
+                    raise Refused(GONE, "the client has gone.")
                 call = asyncio.get_running_loop().run_in_executor(self._pool, lambda: function(*args, **kwargs))
                 return await call
         finally:

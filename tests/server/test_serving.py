@@ -1,0 +1,321 @@
+"""Promises about a real server on a real socket: how it begins and ends, and what hostile clients cannot do to it."""
+
+import json
+import signal
+import socket
+import sys
+import threading
+import time
+from contextlib import suppress
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from sketchseek.cli import main
+from sketchseek.gallery import Gallery
+from sketchseek.server import serving
+from tests.gallery.grid_model import GridModel
+from tests.gallery.photos import fill, jpeg, put
+from tests.server.live import Live, live, wait_until
+from tests.server.uploads import CORNER, form
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc and sends signals")
+
+FORM = b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n'
+
+
+@pytest.fixture(scope="module")
+def server(photos: Path, gallery_path: Path) -> Any:
+    """One for all tests that do not end it."""
+    with live("--gallery", str(gallery_path), "--model", "grid-plain") as server:
+        yield server
+        assert server.process.poll() is None
+
+
+def search(server: Live, **fields: Any) -> httpx2.Response:
+    return server.client.post("api/search", files=form(**{"strokes": CORNER, **fields}))
+
+
+def head(path: str = "/api/search", **headers: str) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: localhost", "Content-Type: multipart/form-data; boundary=x"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def status_of(connection: socket.socket) -> int:
+    answer = HTTPResponse(connection)
+    answer.begin()
+    answer.read()
+    return answer.status
+
+
+# How it begins.
+
+
+def test_stdout_is_the_address_and_folders_are_indexed_meanwhile(tmp_path: Path) -> None:
+    fill(tmp_path / "photos", 30)
+    with live(str(tmp_path / "photos"), "--gallery", str(tmp_path / "gallery"), "--model", "grid-plain") as server:
+        assert server.url.startswith("http://127.0.0.1:")
+        wait_until(lambda: server.client.get("api/status").json()["indexing"]["state"] == "done")
+        assert server.client.get("api/status").json()["photos"] == 30
+        assert len(search(server).json()["hits"]) == 30
+        code, said = server.end()
+        assert code == 0
+        assert "Traceback" not in said
+        assert server.process.stdout
+        assert server.process.stdout.read() == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--gallery", "nowhere"], "there is no gallery in"),
+        (["nowhere", "--gallery", "new"], "there is no folder nowhere"),
+        (["--gallery", "{gallery}", "--model", "nonsense"], "no model 'nonsense'"),
+        (["--gallery", "{gallery}", "--host", "0.0.0.0"], "--host 0.0.0.0 lets other machines in"),
+        (["--gallery", "{gallery}", "--host", "0.0.0.0", "--token", "short"], "too easy to guess"),
+        (["--gallery", "{gallery}", "--host", "no.such.host.invalid"], "lets other machines in"),
+        (["--gallery", "{gallery}", "--host", "no.such.host.invalid", "--token", "x" * 16], "there is no such address"),
+    ],
+)
+def test_what_is_wrong_is_said_before_it_begins(
+    arguments: list[str],
+    told: str,
+    gallery_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = [one.replace("{gallery}", str(gallery_path)) for one in arguments]
+    with pytest.raises(SystemExit) as end:
+        main(["serve", "--no-browser", "--port", "0", *arguments])
+    out, err = capfd.readouterr()
+    assert end.value.code == 1
+    assert out == ""
+    assert told in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_a_port_that_is_taken(gallery_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(serving.SketchseekError, match=f"port {port} of 127.0.0.1 cannot be used"):
+            serving.bind("127.0.0.1", port)
+
+
+def test_the_port_of_a_server_that_just_ended_is_free(tmp_path: Path) -> None:
+    """Connections that linger must not keep it."""
+    listener = serving.bind("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    client = socket.create_connection(("127.0.0.1", port))
+    accepted, _ = listener.accept()
+    accepted.close()
+    listener.close()
+    client.close()
+    serving.bind("127.0.0.1", port).close()
+
+
+def test_ipv6_has_an_address_too() -> None:
+    try:
+        listener = serving.bind("::1", 0)
+    except serving.SketchseekError:
+        pytest.skip("this machine has no IPv6")
+    with listener:
+        assert serving.url_of(listener, "::1") == f"http://[::1]:{listener.getsockname()[1]}/"
+
+
+def test_the_browser_opens_once_the_server_answers(gallery_path: Path, tmp_path: Path) -> None:
+    script = put(tmp_path / "browser", b'#!/bin/sh\necho "$1" > "$0.url"\n')
+    script.chmod(0o755)
+    token = "t" * 16
+    arguments = ["--gallery", str(gallery_path), "--model", "grid-plain", "--token", token]
+    with live(*arguments, browser=True, BROWSER=str(script), DISPLAY=":9") as server:
+        opened = tmp_path / "browser.url"
+        wait_until(lambda: opened.exists() and opened.read_text().endswith("\n"))
+        url = opened.read_text().strip()
+        assert url == f"{server.url}?token={token}"
+        assert httpx2.get(url, follow_redirects=False).status_code == 303
+
+
+# How it ends.
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_within_seconds_whatever_is_open(tmp_path: Path, sign: int) -> None:
+    """Indexing, a search under way, an idle connection, half a head, half a body, an answer that nobody reads."""
+    fill(tmp_path / "photos", 200)
+    put(tmp_path / "large" / "x.jpg", jpeg(1, size=(3000, 2000)))
+    with Gallery.open(tmp_path / "gallery", GridModel("slow")) as gallery:
+        gallery.add(tmp_path / "large")
+        (id,) = (hit.id for hit in gallery.search(text="red"))
+    arguments = [str(tmp_path / "photos"), "--gallery", str(tmp_path / "gallery"), "--model", "grid-slow"]
+    with live(*arguments) as server:
+        wait_until(lambda: server.client.get("api/status").json()["indexing"]["done"] >= 32)
+        open_now = [
+            server.connect(),
+            server.connect(b"GET /api/st"),
+            server.connect(head(Content_Length="1000") + b"--x"),
+            server.connect(f"GET /api/photos/{id} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()),
+        ]
+        searches = [threading.Thread(target=_search_and_forget, args=(server,)) for _ in range(4)]
+        for thread in searches:
+            thread.start()
+        time.sleep(0.3)
+        children = _children(server.process.pid)
+        assert children
+        code, said = server.end(sign)
+        assert code == 0
+        assert "Traceback" not in said
+        for connection in open_now:
+            connection.close()
+        for thread in searches:
+            thread.join()
+        wait_until(lambda: not any(_alive(child) for child in children))
+    with Gallery.open(tmp_path / "gallery", GridModel("slow")) as gallery:
+        assert not gallery.verify()
+        assert gallery.stats().photos >= 33
+
+
+def test_killed_it_takes_its_children_along(tmp_path: Path) -> None:
+    fill(tmp_path / "photos", 200)
+    arguments = [str(tmp_path / "photos"), "--gallery", str(tmp_path / "gallery"), "--model", "grid-slow"]
+    with live(*arguments) as server:
+        wait_until(lambda: server.client.get("api/status").json()["indexing"]["done"] >= 32)
+        children = _children(server.process.pid)
+        assert server.end(signal.SIGKILL)[0] == -signal.SIGKILL
+        wait_until(lambda: not any(_alive(child) for child in children))
+
+
+# What hostile clients cannot do.
+
+
+def test_a_gigabyte_is_cut_off_at_once(server: Live) -> None:
+    """Announced and not announced; memory stays where it was, and others are served meanwhile."""
+    search(server)
+    before = server.rss()
+    with server.connect(head(Content_Length=str(2**30)) + FORM % b"text") as connection:
+        assert status_of(connection) == 413
+    with server.connect(head(Transfer_Encoding="chunked")) as connection:
+        chunk = b"100000\r\n" + bytes(2**20) + b"\r\n"
+        sent = 0
+        with pytest.raises(OSError):  # the server hangs up
+            connection.sendall(b"1000\r\n" + (FORM % b"text").ljust(4096) + b"\r\n")
+            for _ in range(1024):
+                connection.sendall(chunk)
+                sent += len(chunk)
+        assert sent < 100 * 2**20
+        assert search(server).status_code == 200
+    assert server.rss() - before < 100 * 2**20
+
+
+def test_slow_bodies_do_not_keep_others_waiting(server: Live) -> None:
+    connections = [server.connect(head(Content_Length="1000") + FORM % b"text") for _ in range(100)]
+    for _ in range(5):
+        for connection in connections:
+            connection.sendall(b"x")
+        assert search(server).status_code == 200
+    for connection in connections:
+        connection.close()
+
+
+def test_a_slow_head_is_hung_up_on(gallery_path: Path) -> None:
+    """Whether it is the first of its connection or a later one."""
+    with live("--gallery", str(gallery_path), "--model", "grid-plain", SERVE_GRID_HEAD_S="1") as server:
+        with server.connect() as idle, server.connect(b"GET / HT") as half, server.connect() as second:
+            second.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert status_of(second) == 200
+            second.sendall(b"GET /heal")
+            for connection in (idle, half, second):
+                assert _is_hung_up(connection)
+        with server.connect(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n") as calm:
+            assert status_of(calm) == 200
+            time.sleep(2)  # between requests one may be silent for longer
+            calm.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert status_of(calm) == 200
+
+
+def test_too_many_searches_are_told_to_come_back_and_the_rest_goes_on(gallery_path: Path, tmp_path: Path) -> None:
+    """A hundred drawings at once for a model that takes half a second each."""
+    with Gallery.open(tmp_path / "gallery", GridModel("slow")) as gallery:
+        gallery.add(put(tmp_path / "photos" / "x.png", jpeg(1)).parent)
+    with live("--gallery", str(tmp_path / "gallery"), "--model", "grid-slow") as server:
+        answers: list[httpx2.Response] = []
+
+        def ask(number: int) -> None:
+            strokes = json.dumps([[[0, number], [0, 9]]])
+            with httpx2.Client(base_url=server.url, timeout=120) as client:
+                answers.append(client.post("api/search", files=form(strokes=strokes)))
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(1, 101)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: any(answer.status_code == 503 for answer in answers))
+        assert server.client.get("api/status").status_code == 200
+        assert server.client.get("healthz").status_code == 200
+        for thread in threads:
+            thread.join()
+        assert {answer.status_code for answer in answers} == {200, 503}
+        refusals = [answer for answer in answers if answer.status_code == 503]
+        assert len(answers) - len(refusals) >= 64
+        assert {answer.headers["retry-after"] for answer in refusals} == {"1"}
+        assert "try again" in refusals[0].json()["error"]
+        assert search(server, text="red").status_code == 200
+
+
+def test_a_search_nobody_waits_for_any_more_is_not_begun(tmp_path: Path) -> None:
+    with Gallery.open(tmp_path / "gallery", GridModel("slow")) as gallery:
+        gallery.add(put(tmp_path / "photos" / "x.png", jpeg(1)).parent)
+    with live("--gallery", str(tmp_path / "gallery"), "--model", "grid-slow") as server:
+        search(server)  # the model is warm
+        for number in range(40):
+            body = (FORM % b"strokes") + json.dumps([[[0, number], [0, 99]]]).encode() + b"\r\n--x--\r\n"
+            server.connect(head(Content_Length=str(len(body))) + body).close()
+        gone = 'sketchseek_requests_total{method="POST",route="/api/search",status="499"} '
+        wait_until(lambda: gone + "3" in server.client.get("metrics").text)  # thirty and more
+
+
+def test_what_is_no_http_is_refused(server: Live) -> None:
+    for sent in (b"\x16\x03\x01\x02\x00\n\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\0" * 100 + b"\r\n\r\n"):
+        with server.connect(sent) as connection:
+            assert status_of(connection) in (400, 403)
+    endless = b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 200_000
+    with server.connect(endless) as connection, suppress(ConnectionResetError):
+        assert status_of(connection) in (400, 431)
+    assert search(server).status_code == 200
+
+
+def test_a_websocket_is_not_opened(server: Live) -> None:
+    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: eA==\r\nSec-WebSocket-Version: 13\r\n"
+    with server.connect(b"GET /api/status HTTP/1.1\r\nHost: localhost\r\n" + upgrade + b"\r\n") as connection:
+        assert status_of(connection) != 101
+
+
+def _search_and_forget(server: Live) -> None:
+    with suppress(httpx2.HTTPError):  # the server may end first
+        httpx2.post(f"{server.url}api/search", files=form(strokes=CORNER), timeout=60)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()] or [
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/stat")
+        if path.read_text().rpartition(")")[2].split()[1] == str(pid)
+    ]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _is_hung_up(connection: socket.socket) -> bool:
+    with suppress(ConnectionResetError):
+        while connection.recv(4096):
+            pass
+    return True
