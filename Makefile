@@ -58,7 +58,7 @@ test: dev  ## run the tests (no network, no GPU)
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 fuzz: dev  ## send the server thousands of requests made from its schema
-	@$(BIN)/python -m tests.server.fuzz
+	@SKETCHSEEK_FUZZ=6000 $(BIN)/python -m pytest -q -s --timeout 3600 tests/server/test_schema.py
 
 lint: dev  ## check style, formatting and types
 	@$(BIN)/ruff check .

@@ -1,9 +1,10 @@
 """What the API says, as it stands in the schema."""
 
-from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+
+LocalTime = Annotated[str, Field(examples=["2024-05-31T12:00:00"])]  # cameras know no time zone
 
 
 class Error(BaseModel):
@@ -20,7 +21,7 @@ class Hit(BaseModel):
     folder: str
     width: int
     height: int
-    taken: datetime | None
+    taken: LocalTime | None
     duplicates: int
 
 
@@ -53,7 +54,7 @@ class About(BaseModel):
     path: str
     width: int
     height: int
-    taken: datetime | None
+    taken: LocalTime | None
     duplicates: list[str]
 
 

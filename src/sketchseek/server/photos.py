@@ -90,7 +90,7 @@ def _about(service: Service, id: str) -> About:
         path=shown(photo.path),
         width=photo.width,
         height=photo.height,
-        taken=photo.taken,
+        taken=photo.taken.isoformat() if photo.taken else None,
         duplicates=[places.file(path) for path in photo.duplicates],
     )
 

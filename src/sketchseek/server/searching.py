@@ -121,7 +121,7 @@ def _ranked(service: Service, filters: Filters, watch: Stopwatch, search: Callab
                 folder=folder,
                 width=hit.width,
                 height=hit.height,
-                taken=hit.taken,
+                taken=hit.taken.isoformat() if hit.taken else None,
                 duplicates=len(hit.duplicates),
             )
         )
