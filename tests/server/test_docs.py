@@ -1,0 +1,56 @@
+"""docs/server.md is true: its numbers are those of the code, its routes those of the schema."""
+
+import json
+import re
+from typing import get_args
+
+from sketchseek.server import limits, photos, serving, thumbnails
+from sketchseek.server.asked import MANY, ONCE
+from sketchseek.server.filters import LEAST_RELEVANCE
+from sketchseek.server.guard import HEADERS, SHORTEST_TOKEN
+from sketchseek.server.limits import Limits, MiB
+from tests.server.live import ROOT
+
+PAGE = (ROOT / "docs" / "server.md").read_text(encoding="utf-8")
+TEXT = " ".join(PAGE.split())
+
+
+def test_every_route_is_on_the_page_and_no_other() -> None:
+    paths = json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))["paths"]
+    routes = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
+    told = set(re.findall(r"`((?:GET|POST) /[^`?]*)(?:\?[^`]*)?`", PAGE)) - {"GET /", "GET /openapi.json"}
+    assert told == routes
+
+
+def test_every_field_of_the_form_is_on_the_page() -> None:
+    told = set(re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE))
+    names = {name for cell in told for name in re.findall(r"`(\w+)`", cell)}
+    assert names >= {*MANY, *ONCE}
+
+
+def test_the_limits_on_the_page_are_those_of_the_code() -> None:
+    bounds = Limits()
+    for sentence in (
+        f"a body | {bounds.body_bytes // MiB} MB, arriving within {bounds.body_seconds:g} s",
+        f"all bodies under way | {bounds.held_bytes // MiB} MB",
+        f"a request's head | {serving.HEAD_S} s",
+        f"an uploaded picture | {bounds.pixels // 10**6} million pixels, opened within {bounds.decode_seconds:g} s",
+        f"drawings, photos | {limits.FILES} of each",
+        f"texts | {limits.TEXTS} of each kind, {limits.TEXT_LETTERS} letters each",
+        f"marked hits | {limits.MARKS} of each kind",
+        f"hits | {limits.MOST_HITS} at a time, {limits.DEEPEST:,} by paging",
+        f"searches under way or waiting | {bounds.searches}",
+        f"pictures under way or waiting | {bounds.pictures}",
+        f"thumbnails on disk | {bounds.thumbnail_bytes // MiB} MB",
+        f"at least {SHORTEST_TOKEN} letters",
+        f"{serving.GRACE_S} seconds",
+        f"at most {thumbnails.WHOLE} px",
+        f"below a relevance of {LEAST_RELEVANCE:g}",
+    ):
+        assert sentence in TEXT, sentence
+    for size in get_args(get_args(photos.Size)[0]):
+        assert str(size) in TEXT
+
+
+def test_the_policy_on_the_page_is_the_one_that_is_sent() -> None:
+    assert HEADERS["Content-Security-Policy"] in TEXT
