@@ -14,6 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 # (side in px, pass, steps): small pictures first, then the side that ships.
 SCHEDULE = ((160, 0, 400), (224, 1, 380))
+TEXT_STEPS = 800
 PROCESSES = 2
 # glibc keeps large blocks instead of giving them back after each step: a third of the time.
 MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**33), "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
@@ -56,7 +57,7 @@ def main() -> None:
         do(HERE / "train_image.py", options.run / "cache" / f"{side}-{number}", options.run,
            "--until", until, "--steps", options.steps, together=PROCESSES)  # fmt: skip
         (options.run / f"trained-{until}").touch()
-    do(HERE / "train_text.py", options.run)
+    do(HERE / "train_text.py", options.run, "--steps", max(20, TEXT_STEPS * options.steps // planned))
     do(HERE / "ship.py", options.run, options.folder)
 
 

@@ -146,7 +146,7 @@ def phrases(words: list[str], places: Tensor, rows: np.ndarray, dice: np.random.
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--steps", type=int, required=True)
     options = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(2)
