@@ -26,6 +26,9 @@ def scope(**headers: str) -> dict[str, Any]:
     return {"type": "http", "headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()]}
 
 
+CHUNKED = scope(transfer_encoding="chunked")
+
+
 def chunks(*sizes: int, pause: float = 0) -> Callable[[], Awaitable[dict[str, Any]]]:
     left = list(sizes)
 
@@ -45,7 +48,7 @@ def test_a_body_is_cut_off_where_it_passes_the_limit() -> None:
         return {"type": "http.request", "body": b"x" * 60, "more_body": True}
 
     with pytest.raises(Refused, match="over the limit") as refused:
-        asyncio.run(bodies(scope(), receive, nowhere))
+        asyncio.run(bodies(CHUNKED, receive, nowhere))
     assert refused.value.status == 413
     assert len(seen) == 2
     assert bodies.held == 0
@@ -64,7 +67,7 @@ def test_a_body_that_says_it_is_too_large_is_not_read_at_all() -> None:
 def test_a_slow_body_has_one_deadline_however_many_pieces_come_in_time() -> None:
     bodies = BoundedBodies(reads_all, Limits(body_seconds=0.2))
     with pytest.raises(Refused) as refused:
-        asyncio.run(bodies(scope(), chunks(*[1] * 1000, pause=0.01), nowhere))
+        asyncio.run(bodies(CHUNKED, chunks(*[1] * 1000, pause=0.01), nowhere))
     assert refused.value.status == 408
 
 
@@ -78,7 +81,7 @@ def test_bodies_under_way_share_a_bound_and_give_it_back() -> None:
     bodies.app = waits
 
     async def two() -> list[Any]:
-        first = asyncio.create_task(bodies(scope(), chunks(100), nowhere))
+        first = asyncio.create_task(bodies(CHUNKED, chunks(100), nowhere))
         await asyncio.sleep(0.01)
         second = asyncio.create_task(bodies(scope(content_length="90"), chunks(90), nowhere))
         return await asyncio.gather(first, second, return_exceptions=True)
@@ -88,7 +91,7 @@ def test_bodies_under_way_share_a_bound_and_give_it_back() -> None:
     assert isinstance(second, Refused)
     assert (second.status, second.headers) == (503, {"Retry-After": "1"})
     assert bodies.held == 0
-    asyncio.run(bodies(scope(), chunks(90), nowhere))
+    asyncio.run(bodies(CHUNKED, chunks(90), nowhere))
 
 
 def test_after_the_body_the_clock_has_stopped() -> None:
@@ -104,7 +107,24 @@ def test_after_the_body_the_clock_has_stopped() -> None:
         await asyncio.sleep(0 if size == 1 else 0.1)
         return {"type": "http.request", "body": b"x" * size, "more_body": False}
 
-    asyncio.run(bodies(scope(), receive, nowhere))
+    asyncio.run(bodies(CHUNKED, receive, nowhere))
+
+
+def test_without_a_body_a_client_that_leaves_is_the_app_s_to_notice() -> None:
+    """As in the middle of a large photo."""
+    told = []
+
+    async def listens(scope: Any, receive: Any, send: Send) -> None:
+        told.append(await receive())
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    asyncio.run(BoundedBodies(listens, Limits())(scope(), receive, nowhere))
+    assert told == [{"type": "http.disconnect"}]
+    with pytest.raises(Refused) as gone:
+        asyncio.run(BoundedBodies(reads_all, Limits())(scope(content_length="5"), receive, nowhere))
+    assert gone.value.status == 499
 
 
 def test_the_app_answers_in_words(client: TestClient) -> None:

@@ -29,7 +29,7 @@ class BoundedBodies:
 
         async def counted() -> Message:
             nonlocal arrived, complete
-            if complete:  # what comes now is only that the client has gone
+            if complete or not has_body:  # what comes now is only that the client has gone
                 return await receive()
             if expected > self.limits.body_bytes:
                 raise self._too_large()
