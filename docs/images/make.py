@@ -24,6 +24,7 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touc
 
 def settled(page: Page) -> Page:
     """All photos in sight are there."""
+    page.mouse.move(640, 4)
     page.locator(".tile.loaded").first.wait_for()
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(400)
@@ -148,11 +149,22 @@ def shoot(browser: Browser, url: str, state: Callable[[Page], None], scheme: str
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", type=Path, metavar="FOLDER")
+    parser.add_argument("--gallery", type=Path, default=GALLERY)
     asked = parser.parse_args()
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         sys.exit("no Chromium to take pictures with: apt install chromium")
-    command = [sys.executable, "-m", "sketchseek", "serve", "--gallery", str(GALLERY), "--port", "0", "--no-browser"]
+    command = [
+        sys.executable,
+        "-m",
+        "sketchseek",
+        "serve",
+        "--gallery",
+        str(asked.gallery),
+        "--port",
+        "0",
+        "--no-browser",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server, sync_playwright() as playwright:
         assert server.stdout is not None
         url = server.stdout.readline().strip()
