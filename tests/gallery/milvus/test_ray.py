@@ -86,7 +86,7 @@ def test_a_killed_worker_changes_nothing(url: str, photos: Path) -> None:
     fill(photos, 600)
     put(photos / "copy.png", png(7))
     put(photos / "broken.png", b"x")
-    process = start(url, str(photos), "2", "0.02")
+    process = start(url, str(photos), "2", "0.06")
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("done ") and not line.startswith("done 0 "):

@@ -7,6 +7,7 @@ own $SKETCHSEEK_ROOTS says otherwise; the server's token they take from their ow
 """
 
 import os
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -180,19 +181,35 @@ def cluster(address: str) -> Iterator[Any]:
         raise GalleryError("indexing with Ray needs it; run: pip install 'sketchseek[ray]'.") from None
     own = not ray.is_initialized()
     if own:
+        _knock(address)
         where = LOCALLY if address == LOCAL else {"address": address}
         try:
             ray.init(log_to_driver=False, logging_level="ERROR", **where)
         except Exception as error:  # Ray raises bare ones too
-            raise GalleryError(
-                f"there is no Ray cluster at {address} ({_line(error)}); start one with `ray start --head`, or leave"
-                " the address away to use this machine."
-            ) from None
+            raise _no_cluster(address, error) from None
     try:
         yield ray
     finally:
         if own:
             ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Whether somebody listens there: Ray itself would wait for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except OSError as error:
+        raise _no_cluster(address, error) from None
+
+
+def _no_cluster(address: str, error: BaseException) -> GalleryError:
+    return GalleryError(
+        f"there is no Ray cluster at {address} ({_line(error)}); start one with `ray start --head`, or leave the "
+        "address away to use this machine."
+    )
 
 
 def _results(ray: Any, job: Job, places: list[Place], workers: int | None) -> Iterator[dict[str, Any]]:
