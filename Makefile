@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install sample demo dev test fuzz lint format bench docs wheel clean
+.PHONY: help install sample demo dev test fuzz scale lint format bench docs wheel clean
 
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -59,6 +59,20 @@ test: dev  ## run the tests (no network, no GPU)
 
 fuzz: dev  ## send the server thousands of requests made from its schema
 	@SKETCHSEEK_FUZZ=6000 $(BIN)/python -m pytest -q -s --timeout 3600 tests/server/test_schema.py
+
+# The server of the PyPI package milvus, in an environment of its own.
+.venv-milvus/bin/milvus-server:
+	@echo "installing a Milvus server into .venv-milvus ..."
+	@$(PYTHON) -m venv .venv-milvus
+	@.venv-milvus/bin/python -m pip install --quiet --disable-pip-version-check milvus==2.3.5
+
+$(VENV)/scale.stamp: $(VENV)/dev.stamp
+	@echo "installing pymilvus and Ray into $(VENV) ..."
+	@$(PIP) --editable '.[dev,milvus,ray]'
+	@touch $@
+
+scale: $(VENV)/scale.stamp .venv-milvus/bin/milvus-server  ## run the tests that need a Milvus server and Ray
+	@$(BIN)/python -m pytest -m 'milvus or ray'
 
 lint: dev  ## check style, formatting and types
 	@$(BIN)/ruff check .
