@@ -237,11 +237,17 @@ def test_large_view_goes_through_the_photos(page: Page, served: Served) -> None:
     assert page.locator("#viewer-photo").evaluate(
         "async (photo) => { await photo.decode(); return photo.naturalWidth > 0 }"
     )
+    page.locator("#viewer-less").click()  # and goes on from where the unwanted one was
+    expect(page.locator(".chip")).to_contain_text(order[1])
+    expect(page.locator(".tile .name", has_text=re.compile(f"^{re.escape(order[1])}$"))).to_have_count(0)
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#viewer-name")).to_have_text("left.png")
     page.locator("#viewer-more").click()
     expect(page.locator("#viewer-more")).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("Escape")
     expect(page.locator("#viewer")).to_be_hidden()
-    expect(page.locator(".chip")).to_contain_text(order[1])
+    expect(page.locator(".chip")).to_have_count(2)
+    expect(page.locator(".tile .open").first).to_be_focused()
 
 
 def test_large_view_pages_on_past_the_last_photo(page: Page, served: Served) -> None:

@@ -78,9 +78,10 @@ export class Grid {
     for (const tile of this.#tiles.values()) tile.update(tile.hit, this.#markOf(tile.hit.id));
   }
 
+  /** Go to a photo, or if it is not there any more to the one that Tab would reach. */
   focus(/** @type {string} */ id) {
-    this.#reach(id);
-    this.#tiles.get(id)?.focus();
+    if (this.#tiles.has(id)) this.#reach(id);
+    this.focusCurrent();
   }
 
   /** Go to the photo that Tab would reach. */

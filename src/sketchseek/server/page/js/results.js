@@ -27,6 +27,7 @@ export class Results {
   #more = false;
   #taken = 0; // hits of this question that came, those left out as known included
   /** @type {Promise<boolean> | null} */ #paging = null;
+  /** @type {number | null} in the gallery, when last heard */ #photos = null;
   #generation = 0;
   #telling = 0;
   /** Folders that photos were found in. @type {Set<string>} */ folders = new Set();
@@ -49,7 +50,7 @@ export class Results {
       show: (answer) => this.#show(answer),
       refuse: (reason) => this.#refuse(reason),
       busy: (waiting) => ways.banner("busy", waiting),
-      lost: () => watch.ask(),
+      lost: () => this.#lost(),
     });
     new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this.loadMore(), { rootMargin: "900px" })
       .observe(byId("grid-end"));
@@ -65,9 +66,13 @@ export class Results {
     this.#live.meanwhile();
   }
 
-  /** Nothing is asked, or there is nothing to ask: what stands there instead may have changed. */
+  /** The gallery may have changed: what stands where photos are not, and photos that nobody is going through. */
   refresh() {
-    if (!this.#grid.hits.length && (this.#query.isEmpty || !this.#watch.last?.photos)) this.#welcome();
+    const photos = this.#watch.last?.photos ?? 0;
+    const grown = this.#photos !== null && photos !== this.#photos;
+    this.#photos = photos;
+    if (!this.#grid.hits.length && (this.#query.isEmpty || !photos)) this.#welcome();
+    else if (grown && !this.#query.isEmpty && this.#grid.hits.length <= PAGE && !this.#looking && !this.#scrolled) this.soon();
   }
 
   /** The next page. @returns {Promise<boolean>} whether there are more photos now than before */
@@ -123,7 +128,7 @@ export class Results {
       notices.hideNotice();
       this.#list.hidden = false;
       this.#grid.show(hits);
-      this.#back();
+      if (this.#scrolled && !this.#looking) byId("found").scrollIntoView({ block: "start" }); // the best are at the top
     } else {
       this.#grid.clear();
       this.#list.hidden = true;
@@ -133,10 +138,19 @@ export class Results {
     this.#tell(hits, answer);
   }
 
-  /** The best are at the top; whoever goes through the photos by keyboard, or sees one large, stays there. */
-  #back() {
-    const busy = this.#list.contains(document.activeElement) || document.querySelector("dialog[open]");
-    if (!busy && this.#list.getBoundingClientRect().top < 0) byId("found").scrollIntoView({ block: "start" });
+  /** Whether somebody goes through the photos by keyboard, or sees one large. */
+  get #looking() {
+    return this.#list.contains(document.activeElement) || document.querySelector("dialog[open]") !== null;
+  }
+
+  get #scrolled() {
+    return this.#list.getBoundingClientRect().top < 0;
+  }
+
+  /** No answer: if only this one was lost, ask again; else the page waits for the server. */
+  async #lost() {
+    await this.#watch.ask();
+    if (!this.#watch.isLost) this.soon(1000);
   }
 
   #refuse(/** @type {Error} */ reason) {

@@ -18,6 +18,7 @@ export class Viewer {
   #photo = byId("viewer-photo", HTMLImageElement);
   #frame = /** @type {HTMLElement} */ (this.#photo.parentElement);
   /** @type {Hit | null} */ #hit = null;
+  #seen = 0; // its place among the hits when it was shown
   #path = "";
   #explaining;
   #leaving = new AbortController();
@@ -66,6 +67,7 @@ export class Viewer {
     this.#sharpen(hit, this.#leaving.signal);
     const hits = this.#around.hits();
     const place = hits.findIndex((one) => one.id === hit.id);
+    this.#seen = place;
     byId("viewer-place").textContent = `${number(place + 1)} of ${number(hits.length)}`;
     byId("viewer-name").textContent = hit.name;
     byId("viewer-previous", HTMLButtonElement).disabled = place <= 0;
@@ -115,8 +117,9 @@ export class Viewer {
   }
 
   async #step(/** @type {1 | -1} */ way) {
-    const place = this.#around.hits().findIndex((one) => one.id === this.#hit?.id);
-    if (place < 0) return;
+    const found = this.#around.hits().findIndex((one) => one.id === this.#hit?.id);
+    const gone = way > 0 ? this.#seen - 1 : this.#seen; // its neighbours have closed up
+    const place = found < 0 ? gone : found;
     let next = this.#around.hits()[place + way];
     if (!next && way > 0 && (await this.#around.more())) next = this.#around.hits()[place + way];
     if (next) this.#show(next);
