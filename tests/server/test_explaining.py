@@ -1,4 +1,6 @@
+import csv
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +10,11 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from sketchseek.gallery import Gallery
+from sketchseek.model import load_search_model
+from sketchseek.pictures import load_photo, load_sketch
+from sketchseek.pictures.extent import extent
 from sketchseek.server.app import create_app
+from sketchseek.server.explaining import compare, has_patches, ink_by_cell
 from tests.server.conftest import ADDRESS, make_service
 from tests.server.patch_model import PatchModel
 from tests.server.uploads import CORNER, picture, post, refusal
@@ -60,6 +66,15 @@ def test_cells_without_ink_match_nothing(shown: tuple[TestClient, str]) -> None:
     assert max(found["drawing"]) == 1.0  # type: ignore[type-var, call-overload]
 
 
+def test_what_all_patches_share_does_not_decide() -> None:
+    """The second cell of the photo is near everything, the third is what was drawn."""
+    shared, drawn = np.eye(8, dtype=np.float32)[:2]
+    drawing = np.stack([shared, shared + 0.4 * drawn, shared, shared])
+    photo = np.stack([0.2 * shared + np.eye(8, dtype=np.float32)[3], shared, 0.2 * shared + drawn])
+    assert (drawing[1] @ photo.T).argmax() == 1
+    assert compare(drawing, np.array([1]), photo)[0].argmax() == 2
+
+
 def test_words_photos_and_marks_are_explained_without_a_drawing(shown: tuple[TestClient, str]) -> None:
     client, id = shown
     for fields in ({"text": "red", "minus": "blue"}, {"like": id}, {"text": "black", "like": id}):
@@ -80,3 +95,29 @@ def test_what_cannot_be_explained(shown: tuple[TestClient, str], client: TestCli
     assert "nothing to look for" in refusal(post(own, to="/api/explain", id=id), 422)
     assert client.get("/api/status").json()["explains"] is False
     assert "cannot say" in refusal(post(client, to="/api/explain", strokes=DOT, id=some_id), 422)
+
+
+@pytest.mark.data
+def test_parts_of_real_drawings_are_found_where_they_are_in_the_photo(data_root: Path) -> None:
+    """Of forty photos drawn from memory, mostly in place: much nearer than chance."""
+    model = load_search_model("default")
+    assert has_patches(model)
+    with (data_root / "sketchy" / "pairs.csv").open() as table:
+        pairs = list(csv.DictReader(table))
+    off, chance = [], []
+    for pair in random.Random(0).sample(pairs, 40):
+        drawing = load_sketch(data_root / "sketchy" / pair["sketch"])
+        photo = load_photo(data_root / "sketchy" / pair["photo"], target=model.photo_side)
+        inked = ink_by_cell(drawing, model.record.sketches, model.grid)
+        alike = compare(model.patches_sketches([drawing])[0], inked, model.patches_photos([photo])[0])
+        drawn = _middles(extent(drawing, model.record.sketches), model.grid)[inked]
+        there = _middles(extent(photo, model.record.photos), model.grid)
+        off.append(np.linalg.norm(drawn - there[alike.argmax(axis=1)], axis=1).mean())
+        chance.append(np.linalg.norm(drawn[:, None] - there, axis=2).mean())
+    assert np.mean(off) < 0.6 * np.mean(chance)
+
+
+def _middles(box: tuple[float, float, float, float], grid: int) -> np.ndarray:
+    left, top, right, bottom = box
+    steps = (np.arange(grid) + 0.5) / grid
+    return np.array([(left + x * (right - left), top + y * (bottom - top)) for y in steps for x in steps])

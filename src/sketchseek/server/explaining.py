@@ -83,7 +83,7 @@ def _explain(service: Service, asked: Asked, id: str) -> Explained:
         return answer.model_copy(update={"photo": _stretched(patches @ vector)})
     drawing, how = sketches[0], model.record.sketches
     inked = ink_by_cell(drawing, how, model.grid)
-    alike = model.patches_sketches([drawing])[0][inked] @ patches.T  # (inked cells, cells of the photo)
+    alike = compare(model.patches_sketches([drawing])[0], inked, patches)
     cells = np.full(model.grid**2, np.nan, np.float32)
     cells[inked] = alike.max(axis=1)
     best: list[int | None] = [None] * model.grid**2
@@ -95,6 +95,21 @@ def _explain(service: Service, asked: Asked, id: str) -> Explained:
 
 def _never(id: str) -> Vectors:
     raise AssertionError(f"{id} is asked as a photo, not as a mark")
+
+
+def compare(drawing: Vectors, inked: NDArray[np.int64], photo: Vectors) -> Vectors:
+    """How alike each inked cell of the drawing and each cell of the photo are, as cosines (inked, cells).
+
+    Patches of one picture have much in common that says nothing of the place, and some cells of a photo are near
+    everything for that alone. So the blank cells' mean is taken off the drawing, and its own mean off the photo.
+    """
+    blank = np.delete(drawing, inked, axis=0)
+    common = (blank if len(blank) else drawing).mean(axis=0)
+    return np.asarray(_unit(drawing[inked] - common) @ _unit(photo - photo.mean(axis=0)).T, np.float32)
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6), np.float32)
 
 
 def ink_by_cell(drawing: Sketch, how: Preprocessing, grid: int) -> NDArray[np.int64]:
