@@ -6,6 +6,7 @@ python docs/images/make.py [--all FOLDER]    # --all: every state in light and d
 
 import argparse
 import io
+import itertools
 import shutil
 import subprocess
 import sys
@@ -50,9 +51,7 @@ def words(page: Page) -> None:
 def marked(page: Page) -> None:
     fish(page)
     for place, name in ((0, "More like this"), (3, "Not like this")):
-        tile = page.locator(".tile").nth(place)
-        tile.hover()
-        tile.get_by_role("button", name=name).click(force=True)
+        page.locator(".tile").nth(place).get_by_role("button", name=name).dispatch_event("click")
         settled(page)
 
 
@@ -146,6 +145,19 @@ def shoot(browser: Browser, url: str, state: Callable[[Page], None], scheme: str
     return picture
 
 
+def shoot_all(browser: Browser, url: str, folder: Path | None) -> None:
+    """The README's pictures, or every state into ``folder``."""
+    if folder is None:
+        for name, state, scheme in (("draw", fish, "light"), ("explain", explained, "dark")):
+            image = Image.open(io.BytesIO(shoot(browser, url, state, scheme, phone=False)))
+            image.save(HERE / f"{name}.webp", quality=82, method=6)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for state, scheme, phone in itertools.product(STATES, ("light", "dark"), (False, True)):
+        name = f"{state.__name__}-{scheme}-{'phone' if phone else 'wide'}.png"
+        (folder / name).write_bytes(shoot(browser, url, state, scheme, phone))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", type=Path, metavar="FOLDER")
@@ -165,23 +177,14 @@ def main() -> None:
         "0",
         "--no-browser",
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server, sync_playwright() as playwright:
-        assert server.stdout is not None
-        url = server.stdout.readline().strip()
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS.split())
-        if asked.all:
-            asked.all.mkdir(parents=True, exist_ok=True)
-            for state in STATES:
-                for scheme in ("light", "dark"):
-                    for phone in (False, True):
-                        name = f"{state.__name__}-{scheme}-{'phone' if phone else 'wide'}.png"
-                        (asked.all / name).write_bytes(shoot(browser, url, state, scheme, phone))
-        else:
-            for name, state, scheme in (("draw", fish, "light"), ("explain", explained, "dark")):
-                image = Image.open(io.BytesIO(shoot(browser, url, state, scheme, phone=False)))
-                image.save(HERE / f"{name}.webp", quality=82, method=6)
-        browser.close()
-        server.terminate()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            url = server.stdout.readline().strip()
+            with sync_playwright() as playwright:
+                shoot_all(playwright.chromium.launch(executable_path=chromium, args=FLAGS.split()), url, asked.all)
+        finally:
+            server.terminate()
 
 
 if __name__ == "__main__":
