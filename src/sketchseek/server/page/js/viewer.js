@@ -70,7 +70,7 @@ export class Viewer {
     this.#seen = place;
     byId("viewer-place").textContent = `${number(place + 1)} of ${number(hits.length)}`;
     byId("viewer-name").textContent = hit.name;
-    byId("viewer-previous", HTMLButtonElement).disabled = place <= 0;
+    byId("viewer-previous").setAttribute("aria-disabled", String(place <= 0)); // disabled, it would lose the focus
     this.#showMarks();
     this.#facts([["Folder", hit.folder], ["Size", `${number(hit.width)} × ${number(hit.height)}`],
       ["Taken", hit.taken ? new Date(hit.taken).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "unknown"],
