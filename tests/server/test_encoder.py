@@ -5,7 +5,7 @@ import numpy as np
 from sketchseek.pictures import load_sketch, sketch_from_strokes
 from sketchseek.server.encoder import REMEMBERED, Encoder, bytes_of_sketch
 from tests.gallery.grid_model import GridModel
-from tests.server.uploads import SVG
+from tests.server.uploads import picture
 
 ONE = sketch_from_strokes([[[0, 9], [0, 9]]])
 TWO = sketch_from_strokes([[[0, 9], [9, 0]]])
@@ -58,7 +58,7 @@ def test_drawings_are_the_same_only_if_all_of_them_is() -> None:
         sketch_from_strokes(line),
         sketch_from_strokes(split),
         sketch_from_strokes(line, sheet=(9, 9)),
-        load_sketch(SVG),
+        load_sketch(picture()),
     ]
     assert len({bytes_of_sketch(drawing) for drawing in drawings}) == 4
     assert bytes_of_sketch(sketch_from_strokes(line)) == bytes_of_sketch(sketch_from_strokes(line))
