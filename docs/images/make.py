@@ -105,7 +105,7 @@ def indexing(page: Page) -> None:
         "error": None,
     }
     changed_status(page, photos=0, indexing=now)
-    page.get_by_text("1,200 of 5,400").wait_for()
+    page.locator("#first-words").wait_for()
 
 
 def lost(page: Page) -> None:

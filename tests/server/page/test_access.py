@@ -127,12 +127,13 @@ def test_everything_by_keyboard(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(page.locator(".chip")).to_contain_text(name)
     expect(page.locator(".tile .open").nth(1)).to_be_focused()
-    # Undo, help, theme.
+    # Undo, help, a file.
     page.keyboard.press("Control+z")
     expect_strokes(page, 0)
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="How to search")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
     with page.expect_file_chooser():
         page.keyboard.press("o")
 

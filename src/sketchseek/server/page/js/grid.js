@@ -46,6 +46,7 @@ export class Grid {
       }
     }
     this.#place(hits, tiles);
+    if (!this.#list.contains(document.activeElement)) this.#reach(hits[0]?.id ?? null);
   }
 
   /** More photos of the same answer; those that are shown already are left out. */
