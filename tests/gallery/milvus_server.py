@@ -12,6 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +25,13 @@ QUICK = (
     "queryCoord.distPullInterval=100",
     "queryCoord.checkHandoffInterval=500",
 )
+# Its own choice of these fails beside a second server.
+PORTS = (
+    *("etcd", "root-coord", "proxy-internal", "query-coord", "query-node"),
+    *("index-coord", "index-node", "data-coord", "data-node"),
+)
+# ``milvus-server`` with a port of its own for the health page, for which it has no option.
+LAUNCH = "import sys, milvus; milvus.default_server.webservice_port = int(sys.argv.pop(1)); milvus.main()"
 
 
 def executable() -> Path:
@@ -47,7 +55,10 @@ class MilvusServer:
         unpacked = executable().parent.parent / "unpacked"  # the server's programs, unpacked by an earlier start
         if unpacked.exists():
             shutil.copytree(unpacked, self.folder / "bin", copy_function=os.link, dirs_exist_ok=True)
-        command = [executable(), "--data", self.folder, "--proxy-port", str(self.port), *self.options]
+        command: list[str | Path] = [executable().with_name("python"), "-c", LAUNCH, str(free_port())]
+        command += ["--data", self.folder, "--proxy-port", str(self.port), *self.options]
+        for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True):
+            command += [f"--{name}-port", str(port)]
         for setting in QUICK:
             command += ["--extra-config", setting]
         with (self.folder / "server.log").open("wb") as log:
@@ -80,9 +91,16 @@ class MilvusServer:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Free on every interface: the server's parts listen on different ones."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 @cache

@@ -65,10 +65,17 @@ def plain_words(address: Address, *, connecting: bool = False) -> Iterator[None]
     try:
         yield
     except MilvusException as error:
+        if isinstance(error.__cause__, RpcError):  # connecting, it hides what the server said
+            raise _sentence(address, *_told(error.__cause__), connecting) from None
         raise _sentence(address, error.code, str(error.message), connecting) from None
     except RpcError as error:
-        code, details = (getattr(error, name)() if hasattr(error, name) else None for name in ("code", "details"))
-        raise _sentence(address, getattr(code, "name", ""), str(details or error), connecting) from None
+        raise _sentence(address, *_told(error), connecting) from None
+
+
+def _told(error: Exception) -> tuple[str, str]:
+    """The name of a call's status, and what the server said."""
+    code, details = (getattr(error, name)() if hasattr(error, name) else None for name in ("code", "details"))
+    return getattr(code, "name", ""), str(details or error)
 
 
 def is_missing(error: Exception) -> bool:
