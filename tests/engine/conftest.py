@@ -16,7 +16,7 @@ torch.set_num_threads(1)  # the tiny CLIP is too small to share out
 @pytest.fixture(scope="session")
 def exported(tiny_clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Encoder:
     """The tiny CLIP as a model folder, opened."""
-    return export(tiny_clip_folder, tmp_path_factory.mktemp("exported") / "tiny", name="tiny clip")
+    return export(tiny_clip_folder, tmp_path_factory.mktemp("exported") / "tiny")
 
 
 @pytest.fixture(scope="session")

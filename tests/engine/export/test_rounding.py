@@ -1,16 +1,17 @@
 """Rounding to 8 bits: what is written is what was measured, and the cheapest harmless choice is taken."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from sketchseek.datasets.items import DatasetError
 from sketchseek.engine import EngineError, load
-from sketchseek.engine.export import export, rounding
+from sketchseek.engine.export import export, rounding, write
 from sketchseek.engine.export.material import Material, read_material
 from sketchseek.engine.export.measure import encode, map_all
+from sketchseek.engine.export.rounding import Choice
 from sketchseek.engine.export.source import open_source
 from sketchseek.engine.folder import CARD, read_file
 from sketchseek.engine.sessions import OrtSession
@@ -72,20 +73,37 @@ def test_rows_of_an_int8_model_do_not_depend_on_the_others(
     np.testing.assert_allclose(model.encode_photos(photos), alone, atol=1e-5)
 
 
+FAST, SLOWER, SLOWEST = (Choice(("Conv", "MatMul")), Choice(("Conv",), spared=1), Choice(()))
+
+
 @pytest.mark.parametrize(
     ("scores", "chosen"),
     [
-        ({None: 50.0, ("Conv", "MatMul"): 49.6, ("Conv",): 49.9, (): 50.0}, ("Conv", "MatMul")),  # harmless
-        ({None: 50.0, ("Conv", "MatMul"): 49.4, ("Conv",): 49.5, (): 50.0}, ("Conv",)),  # the next fastest
-        ({None: 50.0, ("Conv", "MatMul"): 30.0, ("Conv",): 40.0, (): 45.0}, ()),  # the least harm
+        ((49.6, 49.9, 50.0), FAST),  # harmless
+        ((49.4, 49.5, 50.0), SLOWER),  # the next fastest
+        ((30.0, 40.0, 45.0), SLOWEST),  # the least harm
     ],
 )
 def test_the_first_harmless_choice_is_taken(
-    material: Material, monkeypatch: pytest.MonkeyPatch, scores: dict[Any, float], chosen: tuple[str, ...]
+    material: Material, monkeypatch: pytest.MonkeyPatch, scores: tuple[float, ...], chosen: Choice
 ) -> None:
-    monkeypatch.setattr(rounding, "_rounded", lambda graphs, material, whole: (repr(whole).encode(),) * 2)
-    keys = {repr(whole).encode(): value for whole, value in scores.items() if whole is not None}
-    monkeypatch.setattr(rounding, "_measured", lambda graphs, material: keys.get(graphs[0], scores[None]))
-    choices = (("Conv", "MatMul"), ("Conv",), ())
-    found = rounding.round_pictures((b"graph", b"graph"), material, choices)
-    assert (found.whole, found.before, found.after) == (chosen, 50.0, scores[chosen])
+    choices = (FAST, SLOWER, SLOWEST)
+    found = {str(choice).encode(): score for choice, score in zip(choices, scores, strict=True)}
+    monkeypatch.setattr(rounding, "_rounded", lambda graphs, material, choice: (str(choice).encode(),) * 2)
+    monkeypatch.setattr(rounding, "_measured", lambda graphs, material: found.get(graphs[0], 50.0))
+    rounded = rounding.round_pictures((b"graph", b"graph"), material, choices)
+    assert (rounded.choice, rounded.before) == (chosen, 50.0)
+    assert rounded.after == found[rounded.graphs[0]] == scores[choices.index(chosen)]
+
+
+def test_spared_convolutions_keep_their_fractions(tiny_clip_folder: Path, material: Material) -> None:
+    graph = write.traced(open_source(tiny_clip_folder).method)[0]["photo"]
+
+    def rounded_convolutions(choice: Choice) -> int:
+        model = onnx.load_from_string(rounding._round(graph, material.seen_photos[:4], choice))
+        made_by = {name: node.op_type for node in model.graph.node for name in node.output}
+        convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
+        return sum(made_by[node.input[1]] == "DequantizeLinear" for node in convolutions)
+
+    assert rounded_convolutions(Choice(("Conv",))) == 1  # ViT's only one cuts the patches
+    assert rounded_convolutions(Choice(("Conv", "MatMul"), spared=1)) == 0

@@ -55,7 +55,7 @@ def test_the_folder_holds_what_it_says(exported: Encoder) -> None:
     assert written["measured"]["parity"] > 0.9999
     assert written["graphs"]["photo"] == written["graphs"]["sketch"] == "photo.onnx"  # the very same numbers
     card = (exported.folder / CARD).read_text()
-    assert card.startswith("# tiny clip\n")
+    assert card.startswith("# tiny\n")
     assert "method zero-shot" in card
 
 

@@ -38,7 +38,7 @@ def figures(record: Record) -> list[str]:
         )
         if "rounding" in measured:
             cost = measured["rounding"]["map@all"]
-            whole = " and ".join(measured["rounding"]["whole"]) or "nothing"
+            whole = measured["rounding"]["whole"]
             found.append(
                 f"mAP@all on {where}: {cost['fp32']:.2f} in fp32, {cost['int8']:.2f} in int8 "
                 f"({cost['int8'] - cost['fp32']:+.2f}); weights are stored in 8 bits, "

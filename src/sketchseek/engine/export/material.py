@@ -23,7 +23,7 @@ from sketchseek.pictures import fit, load_photo, load_sketch
 
 One = TypeVar("One", Photo, Drawing)
 Pixels = NDArray[np.uint8]
-RANGES = 128  # photos, and as many sketches, whose activations say what 8 bits must span
+RANGES = 64  # photos, and as many sketches, whose activations say what 8 bits must span
 MEASURED = 1000  # photos, and as many sketches, at most, on which anything is measured
 _SEED = 0
 

@@ -13,7 +13,7 @@ from sketchseek.engine.export.material import Material
 from sketchseek.engine.export.measure import Vectors, encode
 from sketchseek.engine.sessions import Session
 
-PRIOR = 0.05  # share of a gallery's photos that show what is looked for, before the model has seen them
+PRIOR = 0.02  # share of a gallery's photos that show what is looked for, before the model has seen them
 PHRASES = ("{}", "a photo of a {}")
 Curve = tuple[float, float]
 Read = Callable[[Sequence[str]], Mapping[str, NDArray[Any]]]

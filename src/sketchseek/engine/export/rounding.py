@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from sketchseek.engine.export.material import Material
@@ -15,8 +16,26 @@ from sketchseek.engine.export.measure import encode, map_all
 from sketchseek.engine.export.weights import store_in_8_bits
 from sketchseek.engine.sessions import OrtSession
 
-#: What computes with whole numbers, the fastest choice first; nothing means that weights alone are stored in 8 bits.
-CHOICES: tuple[tuple[str, ...], ...] = (("Conv", "MatMul"), ("Conv",), ())
+
+@dataclass(frozen=True)
+class Choice:
+    """What computes with whole numbers: ``operators``, but not the first ``spared`` convolutions.
+
+    Those look at the pixels themselves. A drawing is mostly one white: rounding it shifts every pixel alike.
+    """
+
+    operators: tuple[str, ...]
+    spared: int = 0
+
+    def __str__(self) -> str:
+        but = f" but the first {self.spared} convolutions" if self.spared else ""
+        return f"{' and '.join(self.operators)}{but}" if self.operators else "nothing"
+
+
+# An activation between two convolutions must be rounded with them, or numbers would change their kind in between.
+_CONVOLUTIONS = ("Conv", "Clip", "Relu", "Add")
+#: The fastest first; the last one stores weights in 8 bits and computes with fractions.
+CHOICES = (Choice((*_CONVOLUTIONS, "MatMul"), spared=2), Choice(_CONVOLUTIONS, spared=2), Choice(()))
 TOLERATED = 0.5  # points of mAP@all
 _BATCH = 8
 
@@ -29,18 +48,18 @@ class Rounded:
     """Graphs in 8 bits and what rounding cost: mAP@all in points before and after."""
 
     graphs: Pair
-    whole: tuple[str, ...]
+    choice: Choice
     before: float
     after: float
 
 
-def round_pictures(graphs: Pair, material: Material, choices: Sequence[tuple[str, ...]] = CHOICES) -> Rounded:
+def round_pictures(graphs: Pair, material: Material, choices: Sequence[Choice] = CHOICES) -> Rounded:
     """The first of ``choices`` that costs at most ``TOLERATED`` points, or else the one that costs least."""
     before = _measured(graphs, material)
     best: Rounded | None = None
-    for whole in choices:
-        rounded = _rounded(graphs, material, whole)
-        found = Rounded(rounded, whole, before, _measured(rounded, material))
+    for choice in choices:
+        rounded = _rounded(graphs, material, choice)
+        found = Rounded(rounded, choice, before, _measured(rounded, material))
         if best is None or found.after > best.after:
             best = found
         if before - found.after <= TOLERATED:
@@ -49,12 +68,12 @@ def round_pictures(graphs: Pair, material: Material, choices: Sequence[tuple[str
     return best
 
 
-def _rounded(graphs: Pair, material: Material, whole: tuple[str, ...]) -> Pair:
+def _rounded(graphs: Pair, material: Material, choice: Choice) -> Pair:
     photo, sketch = graphs
     if photo == sketch:
-        both = _round(photo, np.concatenate((material.seen_photos, material.seen_sketches)), whole)
+        both = _round(photo, np.concatenate((material.seen_photos, material.seen_sketches)), choice)
         return both, both
-    return _round(photo, material.seen_photos, whole), _round(sketch, material.seen_sketches, whole)
+    return _round(photo, material.seen_photos, choice), _round(sketch, material.seen_sketches, choice)
 
 
 def _measured(graphs: Pair, material: Material) -> float:
@@ -64,9 +83,9 @@ def _measured(graphs: Pair, material: Material) -> float:
     return map_all(encode(second, material.sketches), encode(first, material.photos), material)
 
 
-def _round(graph: bytes, seen: Pixels, whole: tuple[str, ...]) -> bytes:
-    """A graph whose operators ``whole`` take and give 8-bit numbers; their ranges are those that ``seen`` has."""
-    if not whole:
+def _round(graph: bytes, seen: Pixels, choice: Choice) -> bytes:
+    """A graph whose operators take and give 8-bit numbers as ``choice`` says, within the ranges that ``seen`` has."""
+    if not choice.operators:
         return store_in_8_bits(graph)
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
@@ -77,7 +96,8 @@ def _round(graph: bytes, seen: Pixels, whole: tuple[str, ...]) -> bytes:
             *map(str, paths),
             _Feed(seen),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=list(whole),
+            op_types_to_quantize=list(choice.operators),
+            nodes_to_exclude=_first_convolutions(graph, choice.spared),
             per_channel=True,
             # 7 bits for weights: on processors without VNNI, products of 8 by 8 bits overflow unseen.
             reduce_range=True,
@@ -86,6 +106,19 @@ def _round(graph: bytes, seen: Pixels, whole: tuple[str, ...]) -> bytes:
             calibrate_method=CalibrationMethod.MinMax,
         )
         return store_in_8_bits(paths[1].read_bytes())
+
+
+def _first_convolutions(graph: bytes, count: int) -> list[str]:
+    """The names of the first convolutions and of the activations behind them."""
+    nodes = onnx.load_from_string(graph).graph.node
+    after = {name: node for node in nodes for name in node.input}
+    names = []
+    for convolution in [node for node in nodes if node.op_type == "Conv"][:count]:
+        names.append(convolution.name)
+        following = after.get(convolution.output[0])
+        if following is not None and following.op_type in ("Clip", "Relu"):
+            names.append(following.name)
+    return names
 
 
 class _Feed:

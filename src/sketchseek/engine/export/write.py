@@ -1,5 +1,6 @@
 """The whole way: trace, compare with torch, write the folder, open it. What fails leaves nothing behind."""
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -54,15 +55,14 @@ def export(
     *,
     int8: bool = False,
     data: str | Path | None = None,
-    name: str | None = None,
     trust_pickle: bool = False,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Encoder:
     """Write the run or the backbone ``source`` as the model folder ``out``, and open it.
 
     ``data``: a dataset, on whose ``val`` classes the curve from score to relevance is fitted. ``int8``: store weights
-    in 8 bits and compute pictures with whole numbers where that costs little, as measured there. ``name``: what the
-    card calls the model; the source's name, unless told. ``tell`` hears what is going on.
+    in 8 bits and compute pictures with whole numbers where that costs little, as measured there. ``tell`` hears what is
+    going on.
     """
     place = Path(out).expanduser()
     if place.exists():
@@ -94,7 +94,7 @@ def export(
             "sketches": len(material.sketches),
         }
     with _beside(place) as folder:
-        described = _Described(name or opened.name, opened, "int8" if int8 else "fp32", calibration, measured)
+        described = _Described(place.name, opened, "int8" if int8 else "fp32", calibration, measured)
         _write(folder, described, graphs)
         load(folder, provider="CPU").verify()
         _put(folder, place)
@@ -105,7 +105,7 @@ def _rounded(graphs: Graphs, material: Material) -> tuple[Graphs, dict[str, Any]
     found = round_pictures((graphs["photo"], graphs["sketch"]), material)
     photo, sketch = found.graphs
     others = {role: store_in_8_bits(graphs[role]) for role in graphs if role not in ("photo", "sketch")}
-    cost = {"whole": list(found.whole), "map@all": {"fp32": round(found.before, 2), "int8": round(found.after, 2)}}
+    cost = {"whole": str(found.choice), "map@all": {"fp32": round(found.before, 2), "int8": round(found.after, 2)}}
     return {"photo": photo, "sketch": sketch, **others}, cost
 
 
@@ -150,7 +150,7 @@ def _write(folder: Path, described: _Described, graphs: Graphs) -> None:
         # Photos and sketches are often encoded by the very same numbers.
         names[role] = names[twin] if twin is not None and graphs[twin] == graph else _FILES[role]
     files = {names[role]: graph for role, graph in graphs.items()}
-    files |= {TOKENIZER: backbone.words.path.read_bytes(), GOLDEN: _golden(method, graphs, names)}
+    files |= {TOKENIZER: _without_spaces(backbone.words.path), GOLDEN: _golden(method, graphs, names)}
     record = Record(
         name=described.name,
         about=described.source.about,
@@ -174,6 +174,11 @@ def _write(folder: Path, described: _Described, graphs: Graphs) -> None:
         (folder / file).write_bytes(data)
     (folder / CARD).write_text(model_card(record), encoding="utf-8")
     write_record(folder, record)
+
+
+def _without_spaces(path: Path) -> bytes:
+    """A JSON file's content, written as short as it can be."""
+    return json.dumps(json.loads(path.read_bytes()), separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _golden(method: Method, graphs: Graphs, names: Mapping[Role, str]) -> bytes:
