@@ -114,6 +114,7 @@ def test_what_is_hardly_relevant_is_no_result(
     assert hits[0]["relevance"] > 0.9
     assert found(capsys, "--text", "grey green") == []
     assert len(found(capsys, "--text", "grey green", "--min-score", "-1")) == 12
+    assert len(found(capsys, "--text", "grey green", "--minus", "red")) == 12, "of a mixture relevance is a guess"
 
 
 def test_a_cold_search_by_drawing_imports_no_more_than_it_needs(tmp_path: Path, photos: Path) -> None:

@@ -81,6 +81,8 @@ def command(
     if not (query or texts or photos):
         raise click.UsageError("name a drawing, or give --text or --photo.")
     drawing = sys.stdin.buffer.read() if query == "-" else query
+    # Relevance was measured for one kind of term; of a mixture it is a guess, too rough to drop a photo by.
+    alone = sum(map(bool, (query, texts, photos, minus))) == 1
     with Gallery.open(gallery, model, readonly=True) as opened:
         hits = opened.search(
             sketch=drawing,
@@ -90,7 +92,7 @@ def command(
             weights=dict(map(_weight, weights)),
             k=count,
             min_score=min_score,
-            min_relevance=LEAST_RELEVANCE if min_score is None else None,
+            min_relevance=LEAST_RELEVANCE if min_score is None and alone else None,
             under=under,
             taken=_range(taken),
             fold=fold,
