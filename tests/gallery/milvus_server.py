@@ -53,8 +53,8 @@ class MilvusServer:
 
     def start(self) -> "MilvusServer":
         unpacked = executable().parent.parent / "unpacked"  # the server's programs, unpacked by an earlier start
-        if unpacked.exists():
-            shutil.copytree(unpacked, self.folder / "bin", copy_function=os.link, dirs_exist_ok=True)
+        if unpacked.exists() and not (self.folder / "bin").exists():
+            shutil.copytree(unpacked, self.folder / "bin", copy_function=os.link)
         command: list[str | Path] = [executable().with_name("python"), "-c", LAUNCH, str(free_port())]
         command += ["--data", self.folder, "--proxy-port", str(self.port), *self.options]
         for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True):
