@@ -29,6 +29,7 @@ CORE = (
     "fastapi",
     "uvicorn",
     "python-multipart",
+    "prometheus-client",
 )
 EXTRAS = {
     "train": ("torch", "transformers", "safetensors", "onnx", "matplotlib"),

@@ -41,7 +41,12 @@ class GalleryBusyError(GalleryError):
 def shown(path: bytes | str | os.PathLike[str]) -> str:
     r"""A path on one line for people: bytes that are no text and line ends are written as ``\xff`` and ``\n``."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    r"""``\x80`` is the byte; the character of that number is ``\u0080``."""
+    return f"\\u{ord(char):04x}" if 0x80 <= ord(char) <= 0xFF else char.encode("unicode_escape").decode()
 
 
 @contextmanager
