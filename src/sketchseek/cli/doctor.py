@@ -11,6 +11,7 @@ import click
 
 from sketchseek import __version__
 from sketchseek.cli.output import print_json
+from sketchseek.cores import usable_cores
 from sketchseek.errors import SketchseekError
 
 CORE = (
@@ -56,11 +57,6 @@ def installed(distribution: str) -> str | None:
         return version(distribution)
     except PackageNotFoundError:
         return None
-
-
-def usable_cores() -> int:
-    """Cores this process may use; in a container fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_pictures() -> Check:

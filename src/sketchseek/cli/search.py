@@ -9,8 +9,6 @@ from sketchseek.cli.options import GALLERY, ROOT
 from sketchseek.cli.output import print_json, print_table
 from sketchseek.errors import SketchseekError
 
-LEAST_RELEVANCE = 0.1  # a photo with less than one chance in ten to be what was meant is no result
-
 
 @click.command(short_help="Find photos by drawing, words or example.")
 @click.argument("query", required=False)
@@ -77,6 +75,7 @@ def command(
     """
     from sketchseek.gallery import Gallery
     from sketchseek.gallery.errors import shown
+    from sketchseek.gallery.ranking import LEAST_RELEVANCE
 
     if not (query or texts or photos):
         raise click.UsageError("name a drawing, or give --text or --photo.")

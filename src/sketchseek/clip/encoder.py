@@ -1,6 +1,6 @@
 """A backbone by name, and as a model to search and evaluate with: zero-shot CLIP."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from sketchseek.batches import batches
 from sketchseek.clip.backbone import Backbone
 from sketchseek.clip.files import BackboneFiles
 from sketchseek.clip.find import find_backbone
@@ -56,14 +57,9 @@ class BackboneModel:
     def _encode(self, items: Sequence[One], encode: Callable[[Sequence[One]], Tensor]) -> NDArray[np.float32]:
         rows = np.empty((len(items), self.size), dtype=np.float32)
         with torch.inference_mode():
-            for start, batch in _batches(items):
+            for start, batch in batches(items, BATCH):
                 rows[start : start + len(batch)] = normalize(encode(batch).float(), dim=1).cpu().numpy()
         return rows
-
-
-def _batches(items: Sequence[One]) -> Iterator[tuple[int, Sequence[One]]]:
-    for start in range(0, len(items), BATCH):
-        yield start, items[start : start + BATCH]
 
 
 def load_backbone(name_or_path: str | Path, *, trust_pickle: bool = False) -> Backbone:

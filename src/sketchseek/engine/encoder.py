@@ -4,15 +4,17 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.ahead import ahead
+from sketchseek.batches import batches
+from sketchseek.cores import usable_cores
 from sketchseek.engine.folder import GOLDEN, TOKENIZER, EngineError, Record, Role, read_file, read_record
 from sketchseek.engine.golden import check_golden, read_golden
-from sketchseek.engine.sessions import OrtSession, Session, pick_provider, usable_cores
+from sketchseek.engine.sessions import OrtSession, Session, pick_provider
 from sketchseek.pictures import Preprocessing, Sketch, fit
 
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 Picture = NDArray[np.uint8] | Sketch
 Modality = Literal["photo", "sketch"]
-One = TypeVar("One")
 
 BATCH = 16  # pictures or texts in one run of a graph
 _SESSIONS: Callable[[bytes, str, int], Session] = OrtSession
@@ -55,7 +56,7 @@ class Encoder:
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = np.empty((len(texts), self.size), np.float32)
-        for start, batch in _batches(texts):
+        for start, batch in batches(texts, BATCH):
             tokens = self.tokenizer(batch)
             inputs = {"ids": tokens.ids, "ends": tokens.ends}
             (rows[start : start + len(batch)],) = self._session("text")(inputs, ["vectors"])
@@ -113,7 +114,7 @@ class Encoder:
             yield 0, fit(pictures[0], how)[None]
             return
         prepared = ahead(partial(fit, record=how), pictures, workers=self.threads, depth=2 * BATCH)
-        for start, batch in _batches(pictures):
+        for start, batch in batches(pictures, BATCH):
             yield start, np.stack([next(prepared) for _ in batch])
 
     def _session(self, role: Role) -> Session:
@@ -144,8 +145,3 @@ def load(folder: str | Path, *, name: str | None = None, provider: str | None = 
         provider=pick_provider(provider),
         threads=threads or usable_cores(),
     )
-
-
-def _batches(items: Sequence[One]) -> Iterator[tuple[int, Sequence[One]]]:
-    for start in range(0, len(items), BATCH):
-        yield start, items[start : start + BATCH]

@@ -66,8 +66,3 @@ def pick_provider(provider: str | None = None) -> str:
         names = ", ".join(sorted(there))
         raise EngineError(f"{VARIABLE}={wanted}: onnxruntime has no such execution provider here, it has {names}")
     return found
-
-
-def usable_cores() -> int:
-    """Cores this process may use; in a container fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

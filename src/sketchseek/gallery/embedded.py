@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sketchseek.cores import usable_cores
 from sketchseek.gallery.candidates import Shelf
 from sketchseek.gallery.catalogue import Catalogue, ModelSet, absolute
 from sketchseek.gallery.entries import Entry
@@ -19,7 +20,7 @@ from sketchseek.gallery.errors import GalleryDamagedError, GalleryError, NoGalle
 from sketchseek.gallery.gallery import BATCH, AnyPath, Gallery, several
 from sketchseek.gallery.hits import Hit, Hits
 from sketchseek.gallery.models import load_own, register, set_of
-from sketchseek.gallery.query import Query, encode
+from sketchseek.gallery.query import Query, encode, of_length_one
 from sketchseek.gallery.ranking import Wanted, hit_of, rank
 from sketchseek.gallery.stats import Stats, gather
 from sketchseek.gallery.stores import Store
@@ -87,7 +88,9 @@ class EmbeddedGallery(Gallery):
         with self._writing() as catalogue:
             before = catalogue.head()
             model_set = register(catalogue, model, source)
-            run = Ingestion(catalogue, model, model_set, batch=batch, threads=threads or cores(), progress=progress)
+            run = Ingestion(
+                catalogue, model, model_set, batch=batch, threads=threads or usable_cores(), progress=progress
+            )
             report = run.run(checked, retry=retry)
             if catalogue.head() != before:
                 keep(catalogue, model_set)
@@ -239,8 +242,7 @@ class EmbeddedGallery(Gallery):
             row = self._reader.vector_row(model_set.row, id) if model_set else None
             if model_set is None or row is None or not len(found := self._reader.vectors_of(model_set, [row])[1]):
                 raise self._no_photo(id)
-        vector = found[0].astype(np.float32)
-        return np.asarray(vector / np.linalg.norm(vector))
+        return of_length_one(found[0])
 
     def _current_index(self, model_set: ModelSet) -> "VectorIndex":
         from sketchseek.gallery.index_files import load_or_build
@@ -250,8 +252,3 @@ class EmbeddedGallery(Gallery):
             index = self._index = load_or_build(self._reader, model_set)
         index.refresh(self._reader)
         return index
-
-
-def cores() -> int:
-    """Cores this process may use; in a container fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

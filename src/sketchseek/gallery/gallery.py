@@ -64,7 +64,7 @@ class Gallery(ABC):
         """
         from sketchseek.gallery.embedded import EmbeddedGallery
 
-        place = path if path is not None else os.environ.get("SKETCHSEEK_GALLERY") or default_path()
+        place = path if path is not None else default_path()
         if is_address(place):
             from sketchseek.gallery.milvus.gallery import MilvusGallery
 
@@ -240,10 +240,10 @@ def several(paths: AnyPath | Sequence[AnyPath]) -> list[AnyPath]:
     return [paths] if isinstance(paths, str | os.PathLike) else list(paths)
 
 
-def default_path() -> Path:
+def default_path() -> Path | str:
     """Where the gallery is when none is named: $SKETCHSEEK_GALLERY, else the platform's folder for data of programs."""
-    if named := os.environ.get("SKETCHSEEK_GALLERY"):
-        return Path(os.fsdecode(absolute(named)))
+    if place := os.environ.get("SKETCHSEEK_GALLERY"):
+        return place if is_address(place) else Path(os.fsdecode(absolute(place)))
     from platformdirs import user_data_path
 
     return user_data_path("sketchseek", appauthor=False) / "gallery"

@@ -109,6 +109,12 @@ def encode(query: Query, model: Callable[[], Model], vector_of: Callable[[str], 
     return parts
 
 
+def of_length_one(vector: NDArray[np.float16]) -> Vector:
+    """A stored vector as a term of a query: half floats are not quite of length 1."""
+    exact = vector.astype(np.float32)
+    return np.asarray(exact / np.linalg.norm(exact))
+
+
 def fuse(parts: Sequence[Part]) -> Vector:
     """The query vector, of length 1."""
     total = np.sum([part.weight * part.vector.astype(np.float64) for part in parts], axis=0) if parts else np.zeros(1)

@@ -21,6 +21,8 @@ from sketchseek.gallery.query import Part, fuse, relevance
 Day = str | date | None
 Taken = str | tuple[Day, Day] | None
 
+LEAST_RELEVANCE = 0.1  # a photo with less than one chance in ten to be what was meant is no result
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:

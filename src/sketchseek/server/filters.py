@@ -4,12 +4,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sketchseek.gallery.ranking import dates
+from sketchseek.gallery.ranking import LEAST_RELEVANCE, dates
 from sketchseek.server import limits
 from sketchseek.server.errors import Refused
 from sketchseek.server.places import Places
-
-LEAST_RELEVANCE = 0.1  # a photo with less than one chance in ten to be what was meant is no result
 
 Day = Annotated[str, Field(max_length=19, examples=["2024-05"])]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from sketchseek.ahead import ahead
 from sketchseek.clip.backbone import Backbone
 from sketchseek.clip.words import spell
+from sketchseek.cores import usable_cores
 from sketchseek.datasets.galleries import gallery, queries
 from sketchseek.datasets.items import Dataset, Drawing, Photo
 from sketchseek.datasets.reader import open_dataset
 from sketchseek.datasets.splits import split_of
 from sketchseek.engine.folder import EngineError
-from sketchseek.engine.sessions import usable_cores
 from sketchseek.pictures import fit, load_photo, load_sketch
 
 One = TypeVar("One", Photo, Drawing)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sketchseek.cores import usable_cores
 from sketchseek.gallery.catalogue import ModelSet
 from sketchseek.gallery.entries import Entry
 from sketchseek.gallery.errors import GalleryError, NoGalleryError
@@ -27,7 +28,7 @@ from sketchseek.gallery.milvus.server import connect
 from sketchseek.gallery.milvus.tables import MOST, Tables, create, find, id_of, photo_of_id
 from sketchseek.gallery.milvus.writer import MilvusWriter
 from sketchseek.gallery.models import load_own
-from sketchseek.gallery.query import Query, encode
+from sketchseek.gallery.query import Query, encode, of_length_one
 from sketchseek.gallery.ranking import Wanted, hit_of, rank
 from sketchseek.gallery.stats import SetStats, Stats
 from sketchseek.gallery.stores import Store
@@ -94,7 +95,6 @@ class MilvusGallery(Gallery):
         ``ray``: encode with the cluster at this address, or with "local" on processes of this machine; with ``workers``
         processes, else one for every GPU, or for every two cores.
         """
-        from sketchseek.gallery.embedded import cores
         from sketchseek.gallery.ingest import Ingestion, checked_folders
 
         writer = self.writer(folders)
@@ -109,7 +109,12 @@ class MilvusGallery(Gallery):
             run = RayIngestion(writer, job, ray, workers, self.model, progress=progress)
         else:
             run = Ingestion(
-                writer, self.model, writer.tables.model, batch=batch, threads=threads or cores(), progress=progress
+                writer,
+                self.model,
+                writer.tables.model,
+                batch=batch,
+                threads=threads or usable_cores(),
+                progress=progress,
             )
         report = run.run(checked, retry=retry)
         writer.finish()
@@ -157,13 +162,7 @@ class MilvusGallery(Gallery):
         for folder in several(folders or ()):
             self.roots.place(folder)
         model = self.model
-        tables = self._bound()
-        if tables is None:
-            source = self._asked if isinstance(self._asked, str) else model.name
-            tables = create(self._connected(), self.address, model.identity, model.name, source, model.size)
-            self._forget_binding()
-        self._check(tables, model)
-        return MilvusWriter(self._connected(), self.address, tables, self.roots)
+        return self._writer_of(model, self._asked if isinstance(self._asked, str) else model.name)
 
     # Asking.
 
@@ -223,13 +222,8 @@ class MilvusGallery(Gallery):
     @contextmanager
     def receiving(self, model: ModelSet) -> Iterator[tuple[Store, int]]:
         self._may_write()
-        tables = self._bound()
-        if tables is None:
-            tables = create(self._connected(), self.address, model.identity, model.name, model.source, model.size)
-            self._forget_binding()
-        self._check(tables, model)
-        writer = MilvusWriter(self._connected(), self.address, tables, self.roots)
-        yield writer, tables.model.row
+        writer = self._writer_of(model, model.source)
+        yield writer, writer.tables.model.row
         writer.finish()
 
     def count_under(self, folder: bytes) -> int:
@@ -255,6 +249,15 @@ class MilvusGallery(Gallery):
 
             return load_search_model()
         return load_own(self._at(tables))
+
+    def _writer_of(self, model: Model | ModelSet, source: str) -> MilvusWriter:
+        """For the vectors of ``model``, which ``source`` loads; makes the gallery if there is none."""
+        tables = self._bound()
+        if tables is None:
+            tables = create(self._connected(), self.address, model.identity, model.name, source, model.size)
+            self._forget_binding()
+        self._check(tables, model)
+        return MilvusWriter(self._connected(), self.address, tables, self.roots)
 
     def _encoder(self, tables: Tables) -> Model:
         """The model of the vectors in ``tables``, which may be others than those of the last search."""
@@ -295,8 +298,7 @@ class MilvusGallery(Gallery):
         content = reader.content_row(number) if number is not None else None
         if content is None:
             raise self._no_photo(id)
-        vector = content.vector.astype(np.float32)
-        return np.asarray(vector / np.linalg.norm(vector))
+        return of_length_one(content.vector)
 
     def _distinct(self, reader: Reader, files: int) -> int:
         """How many photos; counted anew, which reads a number of every row, when it may have changed."""
