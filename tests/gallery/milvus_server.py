@@ -30,6 +30,14 @@ PORTS = (
     *("etcd", "root-coord", "proxy-internal", "query-coord", "query-node"),
     *("index-coord", "index-node", "data-coord", "data-node"),
 )
+# The store of its records inside, whose ports it has no options for either.
+ETCD = """\
+listen-client-urls: http://127.0.0.1:{0}
+advertise-client-urls: http://127.0.0.1:{0}
+listen-peer-urls: http://127.0.0.1:{1}
+initial-advertise-peer-urls: http://127.0.0.1:{1}
+initial-cluster: default=http://127.0.0.1:{1}
+"""
 # ``milvus-server`` with a port of its own for the health page, for which it has no option.
 LAUNCH = "import sys, milvus; milvus.default_server.webservice_port = int(sys.argv.pop(1)); milvus.main()"
 
@@ -59,6 +67,8 @@ class MilvusServer:
         command += ["--data", self.folder, "--proxy-port", str(self.port), *self.options]
         for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True):
             command += [f"--{name}-port", str(port)]
+        etcd = self.folder / "etcd.yaml"
+        etcd.write_text(ETCD.format(*free_ports(2)))
         for setting in QUICK:
             command += ["--extra-config", setting]
         with (self.folder / "server.log").open("wb") as log:
@@ -67,12 +77,12 @@ class MilvusServer:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**os.environ, "HOME": str(self.folder)},
+                env={**os.environ, "HOME": str(self.folder), "ETCD_CONFIG_PATH": str(etcd)},
             )
-        deadline = time.monotonic() + 120
-        while "Config:" not in (self.folder / "server.log").read_text(errors="replace"):
-            assert self.process.poll() is None, (self.folder / "server.log").read_text(errors="replace")[-2000:]
-            assert time.monotonic() < deadline, "the Milvus server did not start in two minutes"
+        deadline = time.monotonic() + 300
+        while "Config:" not in (said := (self.folder / "server.log").read_text(errors="replace")):
+            assert self.process.poll() is None and "timeout" not in said, said[-2000:]
+            assert time.monotonic() < deadline, "the Milvus server did not start in five minutes"
             time.sleep(0.2)
         if not unpacked.exists():
             shutil.copytree(self.folder / "bin", unpacked)

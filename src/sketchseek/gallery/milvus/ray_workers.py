@@ -6,6 +6,7 @@ and removes what went, when all is done. Workers find the photos under the roots
 own $SKETCHSEEK_ROOTS says otherwise; the server's token they take from their own environment.
 """
 
+import logging
 import os
 import socket
 import time
@@ -179,6 +180,7 @@ def cluster(address: str) -> Iterator[Any]:
         import ray.data
     except ImportError:
         raise GalleryError("indexing with Ray needs it; run: pip install 'sketchseek[ray]'.") from None
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # it tells of every plan that it makes
     own = not ray.is_initialized()
     if own:
         _knock(address)
@@ -226,11 +228,9 @@ def _results(ray: Any, job: Job, places: list[Place], workers: int | None) -> It
         Worker,
         fn_constructor_args=(replace(job, gpu=gpus > 0), max(each, 1)),
         batch_size=None,  # a block is a task
-        concurrency=min(count, -(-len(items) // TASK)),
+        compute=ray.data.ActorPoolStrategy(size=min(count, -(-len(items) // TASK))),  # dead ones are started again
         num_cpus=each,
         num_gpus=1 if gpus else None,
-        max_restarts=-1,
-        max_task_retries=-1,
     )
     try:
         yield from tasks.iter_batches(batch_size=None, prefetch_batches=1)
