@@ -81,17 +81,15 @@ class Server:
         """MB of memory of the server's own, without files it maps."""
         return sum(_resident(process) for process in _group(self.process.pid))
 
-    def indexes(self) -> float:
-        """MB of all indexes on disk, also of those that were replaced and not yet thrown away."""
-        return self._size("index_files")
+    def indexes(self) -> set[Path]:
+        """Where the parts of indexes are, also of those that were replaced and not yet thrown away."""
+        return set((self.folder / "data" / "index_files").glob("*"))
 
-    def rows(self) -> float:
-        """MB of vectors and records on disk, without the log of what was written (``rocksmq`` and the like)."""
-        return self._size("insert_log") + self._size("delta_log") + self._size("stats_log")
-
-    def _size(self, name: str) -> float:
-        files = (self.folder / "data" / name).rglob("*")
-        return sum(file.stat().st_size for file in files if file.is_file()) / 1e6
+    def disk(self, stale: set[Path]) -> float:
+        """MB of vectors, records and indexes but ``stale`` ones, without the log of what was written (``rocksmq``)."""
+        kept = {self.folder / "data" / name for name in ("insert_log", "delta_log", "stats_log")}
+        places = kept | (self.indexes() - stale)
+        return sum(file.stat().st_size for place in places for file in place.rglob("*") if file.is_file()) / 1e6
 
 
 @contextmanager
@@ -147,8 +145,7 @@ def stores(count: int, queries: Any, indexes: Sequence[str], server: Server, fol
         loaded(server.url(name), count)
         for option in searching:
             found = there(server.url(name, option), queries, truth)
-            disk = server.rows() + server.indexes() - stale
-            row(f"server, {kind}, {option}", found, server.resident() - server.empty, disk, rate, made)
+            row(f"server, {kind}, {option}", found, server.resident() - server.empty, server.disk(stale), rate, made)
 
 
 def there(url: str, queries: Any, truth: Any) -> Figures:
