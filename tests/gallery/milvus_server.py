@@ -57,6 +57,7 @@ class MilvusServer:
         self.options = options
         self.folder = Path(tempfile.mkdtemp(prefix="milvus-"))
         self.port = free_port()
+        (self.folder / "etcd.yaml").write_text(ETCD.format(*free_ports(2)))
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "MilvusServer":
@@ -67,8 +68,6 @@ class MilvusServer:
         command += ["--data", self.folder, "--proxy-port", str(self.port), *self.options]
         for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True):
             command += [f"--{name}-port", str(port)]
-        etcd = self.folder / "etcd.yaml"
-        etcd.write_text(ETCD.format(*free_ports(2)))
         for setting in QUICK:
             command += ["--extra-config", setting]
         with (self.folder / "server.log").open("wb") as log:
@@ -77,7 +76,7 @@ class MilvusServer:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**os.environ, "HOME": str(self.folder), "ETCD_CONFIG_PATH": str(etcd)},
+                env={**os.environ, "HOME": str(self.folder), "ETCD_CONFIG_PATH": str(self.folder / "etcd.yaml")},
             )
         deadline = time.monotonic() + 300
         while "Config:" not in (said := (self.folder / "server.log").read_text(errors="replace")):

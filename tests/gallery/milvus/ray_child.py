@@ -1,9 +1,12 @@
 """Index with Ray in a process of its own: python -m tests.gallery.milvus.ray_child URL PHOTOS WORKERS SECONDS.
 
-``SECONDS``: what the model takes for a photo. A line on stdout for every step of progress, then the report as JSON.
+``SECONDS``: what the model takes for a photo; "full": the worker's disk is. A line on stdout for every step of
+progress, then the report as JSON.
 """
 
+import errno
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -15,17 +18,19 @@ from tests.gallery.grid_model import GridModel
 
 
 class SlowModel(GridModel):
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: str) -> None:
         super().__init__()
         self.seconds = seconds
 
     def encode_photos(self, photos: Sequence[Any]) -> Any:
-        time.sleep(self.seconds * len(photos))
+        if self.seconds == "full":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        time.sleep(float(self.seconds) * len(photos))
         return super().encode_photos(photos)
 
 
 def main(url: str, photos: str, workers: str, seconds: str, ray: str = "local") -> None:
-    with Gallery.open(url, SlowModel(float(seconds)), roots={"photos": photos}) as gallery:
+    with Gallery.open(url, SlowModel(seconds), roots={"photos": photos}) as gallery:
         report = gallery.add(  # type: ignore[call-arg]
             photos,
             batch=8,

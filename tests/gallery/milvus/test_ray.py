@@ -36,6 +36,7 @@ def start(*arguments: str) -> "subprocess.Popen[str]":
 def report(process: "subprocess.Popen[str]") -> dict[str, Any]:
     out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err[-3000:]
+    assert "INFO" not in err and "WARNING" not in err, "a user is told of Ray's inner life"
     return json.loads(out.splitlines()[-1])  # type: ignore[no-any-return]
 
 
@@ -134,6 +135,18 @@ def test_a_second_run_does_what_is_left(url: str, photos: Path) -> None:
         found = {hit.path for hit in gallery.search(text="red", k=100)}
         assert found == {*photos.rglob("*.png")} - {paths[3]}
         assert gallery.verify() == []
+
+
+def test_a_worker_whose_disk_is_full_is_one_sentence(url: str, photos: Path) -> None:
+    fill(photos, 3)
+    process = start(url, str(photos), "1", "full")
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 1
+    assert err.splitlines()[-1].startswith("sketchseek: a disk of a Ray worker is full (")
+    assert "what was written is kept" in err.splitlines()[-1]
+    with Gallery.open(url, GridModel(), roots={"photos": photos}) as gallery:
+        assert gallery.search(text="red") == []
+        assert gallery.add(photos).added == 3
 
 
 def test_what_a_cluster_cannot_do_is_one_sentence(url: str, photos: Path) -> None:

@@ -100,6 +100,29 @@ def test_tls_and_token_come_from_the_environment(
     assert "root:Milvus" not in caplog.text + "".join(capfd.readouterr())
 
 
+def test_a_server_that_is_too_old(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pymilvus.MilvusClient.get_server_version", lambda *_, **__: "v2.2.14")
+    with pytest.raises(GalleryError, match=r"has version v2\.2\.14; sketchseek needs 2\.3 or newer"):
+        Gallery.open(url, GridModel())
+
+
+def test_a_server_that_takes_nothing_in(photos: Path) -> None:
+    """As one does whose disk or memory is used up."""
+    fill(photos, 3)
+    server = MilvusServer(
+        *("--extra-config", "quotaAndLimits.enabled=true"),
+        *("--extra-config", "quotaAndLimits.limitWriting.forceDeny=true"),
+    )
+    try:
+        with Gallery.open(server.start().url("photos"), GridModel(), roots={"photos": photos}) as gallery:
+            with pytest.raises(GalleryError, match="takes nothing in, because its memory or disk is used up") as said:
+                gallery.add(photos)
+            assert str(said.value).count("\n") == 0
+            assert gallery.search(text="red") == []
+    finally:
+        server.stop()
+
+
 def test_a_server_killed_while_indexing_loses_nothing(photos: Path) -> None:
     fill(photos, 400)
     server = MilvusServer().start()

@@ -8,6 +8,7 @@ own $SKETCHSEEK_ROOTS says otherwise; the server's token they take from their ow
 
 import logging
 import os
+import re
 import socket
 import time
 from collections import Counter
@@ -279,7 +280,7 @@ def _sentence(error: BaseException) -> SketchseekError:
                 return GalleryError(str(cause))
         seen = seen.__cause__ or seen.__context__
     text = _line(error)
-    if "No space left" in text or "OutOfDisk" in type(error).__name__:
+    if "No space left" in text or "OutOfDisk" in text:
         return GalleryError(
             f"a disk of a Ray worker is full ({text}); make room and run the command again: what was written is kept."
         )
@@ -287,5 +288,7 @@ def _sentence(error: BaseException) -> SketchseekError:
 
 
 def _line(error: BaseException) -> str:
+    """What an error says in one line: in a worker's traceback the first error, which the others come from."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[-1] if lines else type(error).__name__)[:300]
+    named = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b.*:", line)]
+    return (named[0] if named else lines[-1] if lines else type(error).__name__)[:300]
