@@ -72,7 +72,7 @@ $(VENV)/scale.stamp: $(VENV)/dev.stamp
 	@touch $@
 
 scale: $(VENV)/scale.stamp .venv-milvus/bin/milvus-server  ## run the tests that need a Milvus server and Ray
-	@$(BIN)/python -m pytest -m 'milvus or ray'
+	@$(BIN)/python -m pytest -m 'milvus or ray' --numprocesses 2 --dist loadfile
 
 lint: dev  ## check style, formatting and types
 	@$(BIN)/ruff check .

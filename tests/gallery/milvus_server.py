@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
 
@@ -84,7 +84,9 @@ class MilvusServer:
             assert time.monotonic() < deadline, "the Milvus server did not start in five minutes"
             time.sleep(0.2)
         if not unpacked.exists():
-            shutil.copytree(self.folder / "bin", unpacked)
+            whole = Path(shutil.copytree(self.folder / "bin", f"{unpacked}-{os.getpid()}"))
+            with suppress(OSError):  # another process was faster
+                whole.rename(unpacked)
         return self
 
     def stop(self, *, keep: bool = False) -> None:
