@@ -92,6 +92,8 @@ def test_a_killed_worker_changes_nothing(url: str, photos: Path) -> None:
     for line in process.stdout:
         if line.startswith("done ") and not line.startswith("done 0 "):
             break
+    else:
+        pytest.fail(process.communicate()[1][-3000:])
     workers = list(encoding_processes(process.pid))
     assert len(workers) == 2
     os.kill(workers[0], signal.SIGKILL)
