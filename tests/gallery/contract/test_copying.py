@@ -86,6 +86,7 @@ def test_vectors_that_differ_are_noticed(
 
 
 @pytest.mark.milvus
+@pytest.mark.timeout(900)
 def test_fifty_thousand_vectors_come_back_bit_by_bit(tmp_path: Path) -> None:
     import numpy as np
 
