@@ -3,8 +3,8 @@
     python pretraining/ablate.py DATA RUN --steps 40
 
 Uses the maps that ``rebuild.py`` filled; runs that are done are left alone. Prints the tables of ``docs/lite.md``:
-validation classes of ``sketchy`` with 95% intervals, the short runs at 160 px, then the final weights at other sides
-and held back less and more.
+validation classes of ``sketchy`` with 95% intervals; then the final weights at other sides, held back less and more,
+and with a layout that counts less and more.
 """
 
 import argparse
@@ -13,12 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import student as last
 import torch
 from early import FROZEN
 from material import PHOTOS, SKETCHES, Opener, list_items
 from quick import use_quick_convolutions
-from rebuild import HERE, PROCESSES, SCHEDULE, do
+from rebuild import HERE, PASSES, PROCESSES, SIDE, do
+from student import SEEDS, Student, seed_folder, trained
+from torch.nn.functional import normalize
 from train_image import Maps, retrieval
 
 from sketchseek.pictures import fit, normalise
@@ -34,10 +35,9 @@ RUNS: dict[str, list[str]] = {
     "without pairs within the class": ["within"],
     "without class names": ["named"],
     "without classes across photo and drawing": ["crossed"],
-    "without keeping photos in place": ["kept"],
     "without any pairs": ["paired", "within"],
 }
-SIDES, HELD_BACK = (160, 192, 224), (0.0, 0.2, 0.35, 0.5)
+SIDES, HELD_BACKS, LAYOUTS = (160, 192), (0.0, 0.15, 0.35, 0.5), (0.0, 0.3, 1.0)
 
 
 def row(name: str, figures: dict[str, list[float]]) -> str:
@@ -48,24 +48,31 @@ def row(name: str, figures: dict[str, list[float]]) -> str:
 
 def short_runs(run: Path, steps: int) -> None:
     """The table of what is left out."""
-    side, number, _ = SCHEDULE[0]
+    passes = [run / "cache" / f"{SIDE}-{number}" for number in range(PASSES)]
     for name, without in RUNS.items():
         until = 0 if name == START else steps
         folder = run / "ablations" / f"{until}-{'-'.join(without) or 'all'}"
         if not (folder / "figures.json").exists():
             flags = ["--without", *without] if without else []
-            do(HERE / "train_image.py", run / "cache" / f"{side}-{number}", folder,
-               "--until", until, "--steps", steps, *flags, together=PROCESSES)  # fmt: skip
-        print(row(name, json.loads((folder / "figures.json").read_text())), flush=True)
+            do(HERE / "train_image.py", folder, *passes, "--steps", until, *flags, together=PROCESSES)
+        figures = json.loads((folder / "figures.json").read_text())
+        if name == START:  # its layout is noise yet
+            print(row(name, figures["as it ships, no layout"]), flush=True)
+            continue
+        print(row(name, figures["as it ships"]), flush=True)
+        if name == "everything":
+            print(row("the same vectors without the layout", figures["as it ships, no layout"]), flush=True)
+            print(row("the same weights not held back", figures["not held back"]), flush=True)
 
 
 def final_weights(data: Path, run: Path) -> None:
-    """The table of sides, and of how far the weights are held back."""
+    """The table of sides, of how far the weights are held back, and of how much the layout counts."""
     use_quick_convolutions()
-    side, number, _ = SCHEDULE[-1]
-    cache = Maps(run / "cache" / f"{side}-{number}")
+    cache = Maps(run / "cache" / f"{SIDE}-0")
     photos = [n for n, item in enumerate(cache.items) if item["kind"] == "photo" and cache.ready[n]]
-    student = last.Student(json.loads((run / "names.json").read_text()), cache.features(photos[:2000]))
+    student = Student(
+        json.loads((seed_folder(run, SEEDS[0]) / "names.json").read_text()), cache.features(photos[:2000])
+    )
     rows = [n for n, item in enumerate(cache.items) if item["part"] == "val" and item["sort"] == "sketchy"]
     described, listed, opener = [cache.items[n] for n in rows], list_items(data), Opener(data)
 
@@ -78,16 +85,20 @@ def final_weights(data: Path, run: Path) -> None:
             for start in range(0, len(pictures), 32):
                 pixels = torch.from_numpy(normalise(np.stack(pictures[start : start + 32]), PHOTOS))
                 early = student.tower.stem.early(pixels.to(memory_format=torch.channels_last), FROZEN)
-                parts.append(student(early))
+                parts.append(normalize(student(early), dim=1))
         return retrieval(torch.cat(parts).numpy(), described)
 
-    student.load_state_dict(last.trained(run), strict=False)
-    for other in SIDES:
-        print(row(f"final weights at {other} px", figures_at(other)), flush=True)
-    for held_back in HELD_BACK:
-        last.HELD_BACK = held_back
-        student.load_state_dict(last.trained(run), strict=False)
-        print(row(f"held back by {held_back}, at {side} px", figures_at(side)), flush=True)
+    student.load_state_dict(trained(run), strict=False)
+    for side in (SIDE, *SIDES):
+        print(row(f"final weights at {side} px", figures_at(side)), flush=True)
+    student.load_state_dict(trained(run, seeds=SEEDS[:1]), strict=False)
+    print(row("of the first seed alone", figures_at(SIDE)), flush=True)
+    for held_back in HELD_BACKS:
+        student.load_state_dict(trained(run, held_back), strict=False)
+        print(row(f"held back by {held_back}", figures_at(SIDE)), flush=True)
+    for layout in LAYOUTS:
+        student.load_state_dict(trained(run, layout=layout), strict=False)
+        print(row(f"layout counts {layout}", figures_at(SIDE)), flush=True)
 
 
 def main() -> None:

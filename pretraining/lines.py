@@ -3,19 +3,46 @@
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import gaussian_filter, label, maximum_filter, minimum_filter, sobel
+from scipy.ndimage import gaussian_filter, label, map_coordinates, maximum_filter, minimum_filter, sobel
 
 Grey = NDArray[np.float32]  # (side, side), 0 black to 1 white
 MESH = 4  # cells a side of the net that makes strokes wobble
 
 
-def line_drawing(photo: NDArray[np.uint8], dice: np.random.Generator) -> NDArray[np.uint8]:
-    """A photo (side, side, 3) -> dark lines on white (side, side, 3): a third XDoG, the others edges as strokes."""
+def line_drawing(photo: NDArray[np.uint8], contours: Grey, heat: Grey, dice: np.random.Generator) -> NDArray[np.uint8]:
+    """A photo (side, side, 3) -> dark lines on white (side, side, 3): mostly the lines that people would draw.
+
+    ``contours``: how likely they would, at half the side; ``heat``: where the thing is, a few cells a side, 0 to 1.
+    """
     grey = np.asarray(Image.fromarray(photo).convert("L"), np.float32) / 255
-    drawn = xdog(grey, dice) if dice.random() < 0.35 else edges(grey, dice)
-    if dice.random() < 0.5:
+    kind = dice.random()
+    if kind < 0.7:
+        drawn = traced(contours, heat, len(grey), dice)
+    else:
+        drawn = xdog(grey, dice) if kind < 0.85 else edges(grey, heat, dice)
+    if dice.random() < 0.25:
         drawn = gapped(drawn, dice)
     return np.repeat((drawn * 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def traced(contours: Grey, heat: Grey, side: int, dice: np.random.Generator) -> Grey:
+    """The ridges of likely contours, without weak ones and short bits, as thick as a pen."""
+    large = np.asarray(Image.fromarray(contours).resize((side, side), Image.Resampling.BICUBIC))
+    sigma = dice.uniform(1.0, 2.2) * side / 224
+    height = gaussian_filter(large, sigma)
+    down, across = gaussian_filter(large, sigma, order=(2, 0)), gaussian_filter(large, sigma, order=(0, 2))
+    twist = gaussian_filter(large, sigma, order=(1, 1))
+    # A ridge is highest along the direction in which the surface bends down most.
+    angle = 0.5 * np.arctan2(2 * twist, across - down) + np.pi / 2
+    rows, columns = np.mgrid[:side, :side]
+    step = np.stack((np.sin(angle), np.cos(angle)))
+    beside = (map_coordinates(height, (rows + sign * step[0], columns + sign * step[1]), order=1) for sign in (1, -1))
+    bends = (across + down) / 2 - np.hypot((across - down) / 2, twist) < 0
+    ridge = bends & np.logical_and.reduce([height >= other for other in beside])
+    if dice.random() < 0.6:  # people draw the thing, not what lies around it
+        height = height * _window(heat, side, dice)
+    enough = height > np.quantile(height[ridge], dice.uniform(0.4, 0.85)) if ridge.any() else ridge
+    return _inked(ridge & enough, int(dice.integers(8, 40) * side / 224), int(dice.integers(2, 5)))
 
 
 def xdog(grey: Grey, dice: np.random.Generator) -> Grey:
@@ -26,18 +53,23 @@ def xdog(grey: Grey, dice: np.random.Generator) -> Grey:
     return np.where(difference >= threshold, 1, 1 + np.tanh(slope * (difference - threshold))).clip(0, 1).astype("f4")
 
 
-def edges(grey: Grey, dice: np.random.Generator) -> Grey:
+def edges(grey: Grey, heat: Grey, dice: np.random.Generator) -> Grey:
     """The strongest edges, thinned to ridges of the gradient, without short bits, as thick as a pen."""
-    smooth = gaussian_filter(grey, dice.uniform(1.0, 3.0))
+    smooth = gaussian_filter(grey, dice.uniform(1.0, 3.0) * len(grey) / 160)
     strength = np.hypot(sobel(smooth, axis=0), sobel(smooth, axis=1))
-    if dice.random() < 0.5:  # people draw the thing, not what lies around it
-        strength = strength * _window(len(grey), dice)
+    if dice.random() < 0.75:  # people draw the thing, not what lies around it
+        strength = strength * _window(heat, len(grey), dice)
     strong = strength > np.quantile(strength, dice.uniform(0.78, 0.92))
     ridge = strong & (strength >= maximum_filter(strength, size=3) * 0.9)
-    pieces, _ = label(ridge, structure=np.ones((3, 3)))
-    long_enough = np.bincount(pieces.ravel()) >= dice.integers(2, 16)
-    long_enough[0] = False
-    return thickened(1 - long_enough[pieces].astype(np.float32), int(dice.integers(2, 5)))
+    return _inked(ridge, int(dice.integers(2, 16)), int(dice.integers(2, 5)))
+
+
+def _inked(lines: NDArray[np.bool_], shortest: int, pen: int) -> Grey:
+    """Thin lines, but for bits of fewer than ``shortest`` px, drawn with a pen."""
+    pieces, _ = label(lines, structure=np.ones((3, 3)))
+    kept = np.bincount(pieces.ravel()) >= shortest
+    kept[0] = False
+    return thickened(1 - kept[pieces].astype(np.float32), pen)
 
 
 def gapped(drawn: Grey, dice: np.random.Generator) -> Grey:
@@ -81,6 +113,10 @@ def jittered(drawing: NDArray[np.uint8], dice: np.random.Generator) -> NDArray[n
     return np.repeat((grey.clip(0, 1) * 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
-def _window(side: int, dice: np.random.Generator) -> Grey:
+def _window(heat: Grey, side: int, dice: np.random.Generator) -> Grey:
+    """Where to look, (side, side): mostly at the heat, else around the middle."""
+    if dice.random() < 0.7:
+        large = Image.fromarray(heat).resize((side, side), Image.Resampling.BICUBIC)
+        return (np.asarray(large).clip(0.02, 1) ** np.float32(dice.uniform(0.5, 1.5))).astype(np.float32)
     rows, columns = np.mgrid[0:side, 0:side].astype(np.float32) / side - dice.uniform(0.4, 0.6, (2, 1, 1))
     return np.exp(-(rows**2 + columns**2) / (2 * dice.uniform(0.2, 0.4) ** 2)).astype(np.float32)

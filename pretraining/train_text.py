@@ -16,11 +16,11 @@ import torch
 from imagenet import class_synsets, common_synsets, synsets
 from meaning import meanings
 from safetensors.torch import load_file, save_file
-from student import CONFIG, trained
+from student import CONFIG, SEEDS, WHAT, seed_folder, trained
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.functional import normalize
+from torch.nn.functional import normalize, pad
 
 from sketchseek.clip.lite import build_lite
 from sketchseek.clip.words import Words
@@ -100,7 +100,7 @@ def new_tokenizer(texts: list[str], vocabulary: int) -> Tokenizer:
 
 def vocabulary_of(run: Path) -> tuple[list[str], Tensor, Tensor]:
     """Words, their meanings (n, 384), and their rows of the offsets, -1 where they have none; meanings are kept."""
-    names: list[str] = json.loads((run / "names.json").read_text())
+    names: list[str] = json.loads((seed_folder(run, SEEDS[0]) / "names.json").read_text())
     lemmas, first = synsets(), class_synsets()
     owner = {name: 1000 + number for number, name in enumerate(names)}
     for row, synset in enumerate(first):
@@ -116,7 +116,7 @@ def vocabulary_of(run: Path) -> tuple[list[str], Tensor, Tensor]:
 
 
 def places_of(run: Path, found: Tensor, owners: Tensor) -> Tensor:
-    """Where words belong in the space of pictures, by the averaged student: unit rows (n, size)."""
+    """Where words belong in the space of pictures, by the averaged student: unit rows (n, WHAT)."""
     state = trained(run)
     weight, bias = state["to_places.weight"], state["to_places.bias"]
     places = found @ weight.T + bias
@@ -159,6 +159,7 @@ def main() -> None:
     reader = Words(
         options.run / "tokenizer.json", context=CONFIG["text"]["context"], vocabulary=CONFIG["text"]["vocabulary"]
     )
+    places = pad(places, (0, CONFIG["size"] - WHAT))  # words say nothing about how a picture is laid out
     tower = build_lite(CONFIG)[1]
     torch.nn.init.normal_(tower.words.weight, std=0.02)
     torch.nn.init.normal_(tower.positions.weight, std=0.01)

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad, relu6
+from torch.nn.functional import adaptive_avg_pool2d, pad, relu, relu6
 
 from sketchseek.clip.layers import new_layer
 from sketchseek.clip.towers import ImageTower, TextTower
@@ -25,6 +25,7 @@ _STAGES = (
     (1, 3, 1, 6, 320),
 )
 _FIRST, _HEAD = 32, 1280
+_MIDDLE, _MIDDLE_CHANNELS, _THIN = 11, 112, 32  # the layout is read from what enters this block, thinned
 
 
 class SameConv(nn.Module):
@@ -59,13 +60,31 @@ class Block(nn.Module):
         return maps + out if self.adds else out
 
 
+class Layout(nn.Module):
+    """How things lie in a picture, cell by cell: maps (batch, channels, side, side) -> (batch, size)."""
+
+    def __init__(self, *, grid: int, size: int) -> None:
+        super().__init__()
+        self.grid = grid
+        self.norm = nn.LayerNorm(_MIDDLE_CHANNELS)
+        self.thin = nn.Linear(_MIDDLE_CHANNELS, _THIN)
+        self.out = nn.Linear(_THIN * grid * grid, size)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        thin = relu(self.thin(self.norm(maps.permute(0, 2, 3, 1))))
+        cells = adaptive_avg_pool2d(thin.permute(0, 3, 1, 2), self.grid)
+        out: Tensor = self.out(cells.flatten(1))
+        return out
+
+
 class LiteStem(nn.Module):
     """Pixels (batch, 3, side, side) -> tokens (batch, 1 + grid * grid, width); one token stands for 32 x 32 pixels.
 
-    CLS enters as the mean of the grid, so that even a transformer that does nothing reads the pooled picture.
+    CLS enters as the mean of the grid, so that even a transformer that does nothing reads the pooled picture; on its
+    last ``layout`` numbers stands how things lie in the picture, which a mean forgets.
     """
 
-    def __init__(self, *, grid: int, width: int) -> None:
+    def __init__(self, *, grid: int, width: int, layout: int) -> None:
         super().__init__()
         plan = [
             (outputs, kernel, stride if number == 0 else 1, expansion)
@@ -80,6 +99,7 @@ class LiteStem(nn.Module):
         )
         self.head = SameConv(channels[-1], _HEAD)
         self.to_width = nn.Linear(_HEAD, width)
+        self.layout = Layout(grid=grid, size=layout)
         self.positions = nn.Parameter(torch.zeros(1 + grid * grid, width))
 
     def early(self, pixels: Tensor, blocks: int) -> Tensor:
@@ -89,19 +109,25 @@ class LiteStem(nn.Module):
             maps = block(maps)
         return maps
 
-    def features(self, maps: Tensor, blocks: int) -> Tensor:
-        """The maps that enter block number ``blocks`` -> (batch, 1280, grid, grid)."""
-        for block in self.blocks[blocks:]:
+    def features(self, maps: Tensor, blocks: int) -> tuple[Tensor, Tensor]:
+        """The maps that enter block number ``blocks`` -> (batch, 1280, grid, grid), and those that show the layout."""
+        for block in self.blocks[blocks:_MIDDLE]:
             maps = block(maps)
-        return relu6(self.head(maps))
+        middle = maps
+        for block in self.blocks[max(blocks, _MIDDLE) :]:
+            maps = block(maps)
+        return relu6(self.head(maps)), middle
 
-    def tokens(self, features: Tensor) -> Tensor:
-        """Features (batch, 1280, grid, grid) -> tokens (batch, 1 + grid * grid, width)."""
+    def tokens(self, features: Tensor, middle: Tensor, positions: Tensor) -> Tensor:
+        """What ``features`` gives, and positions (1 + grid * grid, width) -> tokens (batch, 1 + grid * grid, width)."""
         patches = self.to_width(features.flatten(2).transpose(1, 2))
-        return torch.cat((patches.mean(dim=1, keepdim=True), patches), dim=1) + self.positions
+        mean, layout = patches.mean(dim=1), self.layout(middle)
+        plain = mean.shape[1] - layout.shape[1]
+        cls = torch.cat((mean[:, :plain], mean[:, plain:] + layout), dim=1)
+        return torch.cat((cls[:, None], patches), dim=1) + positions
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return self.tokens(self.features(self.early(pixels, 0), 0))
+        return self.tokens(*self.features(self.early(pixels, 0), 0), self.positions)
 
 
 def build_lite(config: dict[str, Any]) -> tuple[ImageTower, TextTower]:
@@ -109,7 +135,7 @@ def build_lite(config: dict[str, Any]) -> tuple[ImageTower, TextTower]:
     image, text, size = config["image"], config["text"], config["size"]
     width = image["width"]
     image_tower = ImageTower(
-        stem=LiteStem(grid=image["side"] // 32, width=width),
+        stem=LiteStem(grid=image["side"] // 32, width=width, layout=image["layout"]),
         grid=image["side"] // 32,
         side=image["side"],
         pre_norm=nn.LayerNorm(width),
