@@ -4,7 +4,6 @@ The model card (README.md) is written by people and left alone.
 """
 
 import json
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,10 @@ def main() -> None:
     config: dict[str, Any] = {**CONFIG, "about": ABOUT, "licence": LICENCE, "preprocessing": records}
     (folder / "model.safetensors").chmod(0o644)
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    shutil.copy(run / "tokenizer.json", folder / "tokenizer.json")
+    rules = json.loads((run / "tokenizer.json").read_text(encoding="utf-8"))
+    (folder / "tokenizer.json").write_text(
+        json.dumps(rules, separators=(",", ":"), ensure_ascii=False) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -97,6 +97,8 @@ class Student(nn.Module):
         """Early maps (n, CHANNELS, side / STRIDE, side / STRIDE) -> embeddings (n, size), not normalised."""
         stem: Any = self.tower.stem
         features, middle = stem.features(maps, FROZEN)
+        if middle.shape[2] != 14:  # of a smaller side, in an ablation
+            middle = interpolate(middle, size=(14, 14), mode="bilinear", align_corners=False)
         tokens = stem.tokens(features, middle, resized(stem.positions, features.shape[2]))
         return self.tower.run(tokens).embedding.float()
 

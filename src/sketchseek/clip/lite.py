@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d, pad, relu, relu6
+from torch.nn.functional import avg_pool2d, pad, relu, relu6
 
 from sketchseek.clip.layers import new_layer
 from sketchseek.clip.towers import ImageTower, TextTower
@@ -61,18 +61,17 @@ class Block(nn.Module):
 
 
 class Layout(nn.Module):
-    """How things lie in a picture, cell by cell: maps (batch, channels, side, side) -> (batch, size)."""
+    """How things lie in a picture, cell by cell: maps (batch, channels, 2 grid, 2 grid) -> (batch, size)."""
 
     def __init__(self, *, grid: int, size: int) -> None:
         super().__init__()
-        self.grid = grid
         self.norm = nn.LayerNorm(_MIDDLE_CHANNELS)
         self.thin = nn.Linear(_MIDDLE_CHANNELS, _THIN)
         self.out = nn.Linear(_THIN * grid * grid, size)
 
     def forward(self, maps: Tensor) -> Tensor:
         thin = relu(self.thin(self.norm(maps.permute(0, 2, 3, 1))))
-        cells = adaptive_avg_pool2d(thin.permute(0, 3, 1, 2), self.grid)
+        cells = avg_pool2d(thin.permute(0, 3, 1, 2), 2)
         out: Tensor = self.out(cells.flatten(1))
         return out
 

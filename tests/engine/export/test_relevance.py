@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from sketchseek.engine.export.relevance import fit_curve
+from sketchseek.engine.export.relevance import PRIOR, fit_curve
 
 
 def drawn(seed: int = 0, right: int = 300, wrong: int = 3000) -> tuple[np.ndarray, np.ndarray]:
@@ -45,3 +45,19 @@ def test_where_a_cosine_says_nothing_there_is_no_curve() -> None:
     assert fit_curve(cosines, np.zeros_like(right)) is None
     assert fit_curve(cosines, np.ones_like(right)) is None
     assert fit_curve(np.ones_like(cosines), right) is None
+
+
+def test_right_and_wrong_that_hardly_overlap_still_give_a_curve() -> None:
+    rng = np.random.default_rng(0)
+    right = np.arange(4000) < 400
+    cosines = np.where(right, rng.normal(0.5, 0.02, 4000), rng.normal(0.05, 0.05, 4000))
+    cosines[:4], cosines[-4:] = 0.2, 0.45  # some lie on the other side
+    curve = fit_curve(cosines, right)
+    assert curve is not None
+    middle, scale = curve
+    assert 0.2 < middle < 0.5
+    assert 0.005 < scale < 0.2
+    chance = 1 / (1 + np.exp((middle - cosines) / scale))
+    weights = np.where(right, PRIOR / right.sum(), (1 - PRIOR) / (~right).sum())
+    slopes = [(weights * (right - chance)).sum(), (weights * (right - chance) * cosines).sum()]
+    np.testing.assert_allclose(slopes, 0, atol=1e-8)  # no curve nearby is likelier

@@ -230,6 +230,9 @@ def with_padding_inside(graph: bytes) -> bytes:
         node.attribute.append(onnx.helper.make_attribute("pads", pads[:, 2:].ravel().tolist()))
         node.input[0] = padding.input[0]
         model.graph.node.remove(padding)
+    read = {name for node in model.graph.node for name in node.input}
+    for tensor in [tensor for tensor in model.graph.initializer if tensor.name not in read]:
+        model.graph.initializer.remove(tensor)
     return bytes(model.SerializeToString())
 
 

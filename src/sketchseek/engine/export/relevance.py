@@ -33,11 +33,18 @@ def fit_curve(cosines: NDArray[np.floating], right: NDArray[np.bool_], prior: fl
     mean, spread = x.mean(), x.std() or 1.0
     features = np.stack((np.ones_like(x), (x - mean) / spread), axis=1)
     beta = np.array([np.log(prior / (1 - prior)), 0.0])
+
+    def likelihood(beta: NDArray[np.float64]) -> float:
+        odds = features @ beta
+        return -float((weights * np.logaddexp(0, np.where(y, -odds, odds))).sum())
+
     for _ in range(50):  # Newton's method
-        p = 1 / (1 + np.exp(-features @ beta))
+        p = (1 + np.tanh(features @ beta / 2)) / 2
         gradient = features.T @ (weights * (y - p))
         curvature = (features * (weights * p * (1 - p))[:, None]).T @ features + 1e-9 * np.eye(2)
         step = np.linalg.solve(curvature, gradient)
+        while likelihood(beta + step) < likelihood(beta) and np.abs(step).max() >= 1e-9:
+            step /= 2  # where right and wrong hardly overlap, a whole step goes too far
         beta += step
         if np.abs(step).max() < 1e-9:
             break
