@@ -23,15 +23,24 @@ function line(/** @type {number[][]} */ ...corners) {
   });
 }
 
+/** From one point to another, drawn towards a third between them. */
+function bend(/** @type {number[]} */ [fromX, fromY], /** @type {number[]} */ [viaX, viaY], /** @type {number[]} */ [toX, toY]) {
+  return Array.from({ length: 25 }, (_, i) => {
+    const [near, both, far] = [(1 - i / 24) ** 2, 2 * (i / 24) * (1 - i / 24), (i / 24) ** 2];
+    return [near * fromX + both * viaX + far * toX, near * fromY + both * viaY + far * toY];
+  });
+}
+
 /** @type {Record<string, number[][][]>} */
 const DRAWINGS = {
   fish: [
-    arc(400, 400, 300, 170),
-    line([680, 400], [860, 280], [820, 400], [860, 520], [680, 400]),
-    arc(230, 350, 18, 18),
-    arc(200, 400, 120, 150, 0.9, 1.1),
-    line([350, 235], [450, 150], [520, 245]),
-    line([360, 560], [420, 640], [480, 555]),
+    bend([100, 400], [400, 82], [720, 360]),
+    bend([100, 400], [400, 704], [720, 440]),
+    line([720, 360], [868, 274], [782, 400], [868, 526], [720, 440]),
+    arc(230, 370, 20, 20),
+    bend([330, 225], [470, 85], [560, 257]),
+    bend([380, 567], [466, 677], [500, 552]),
+    bend([130, 430], [170, 440], [190, 420]),
   ],
   house: [
     line([270, 400], [270, 690], [730, 690], [730, 400]),
