@@ -8,6 +8,7 @@ turn, so that other work on the machine hits them alike. A model that is no mode
 """
 
 import argparse
+import json
 import statistics
 import tempfile
 import time
@@ -28,6 +29,9 @@ BATCHES = (1, 4, 8, 16, 32)
 DRAWING = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100" fill="none" stroke="black" stroke-width="2">
 <path d="M10 50 C 30 10 70 10 90 50 C 70 90 30 90 10 50 M 20 45 L 5 30 L 5 70 L 20 55"/><circle cx="70" cy="42" r="4"/>
 </svg>"""
+STROKES = json.dumps(  # six waves, as a page or QuickDraw sends them
+    {"drawing": [[[x * 8 for x in range(30)], [row * 40 + x % 7 * 5 for x in range(30)]] for row in range(6)]}
+).encode()
 
 
 def opened(name: str, scratch: Path) -> Encoder:
@@ -58,10 +62,14 @@ def main() -> None:
             ratio = busy[name, best[name]] / busy[first, best[first]]
             print(f"| {name} | {' | '.join(row)} | {ratio:.1f}x | {busy[name, best[name]]:.1f} |")
 
-        print("\nA drawing (SVG) to its vector, one thread, ms\n\n| model | p50 | best | CPU |\n|---|--:|--:|--:|")
+        print(
+            "\nA drawing to its vector, one thread, ms\n\n| model | drawing | p50 | best | CPU |\n|---|---|--:|--:|--:|"
+        )
         for name, model in models.items():
-            times, busy_ms = latency(load(model.folder, threads=1), 10 * options.repeats)
-            print(f"| {name} | {statistics.median(times):.1f} | {min(times):.1f} | {busy_ms:.1f} |")
+            single = load(model.folder, threads=1)
+            for kind, drawing in (("strokes", STROKES), ("SVG", DRAWING)):
+                times, busy_ms = latency(single, drawing, 10 * options.repeats)
+                print(f"| {name} | {kind} | {statistics.median(times):.1f} | {min(times):.1f} | {busy_ms:.1f} |")
 
 
 def throughput(
@@ -89,14 +97,14 @@ def throughput(
     return wall, busy
 
 
-def latency(model: Encoder, repeats: int) -> tuple[list[float], float]:
+def latency(model: Encoder, drawing: bytes, repeats: int) -> tuple[list[float], float]:
     """Milliseconds of the clock of every repeat, and of the processor on average."""
-    model.encode_sketches([load_sketch(DRAWING)])
+    model.encode_sketches([load_sketch(drawing)])
     times = []
     processor = time.process_time()
     for _ in range(repeats):
         start = time.perf_counter()
-        model.encode_sketches([load_sketch(DRAWING)])
+        model.encode_sketches([load_sketch(drawing)])
         times.append(1000 * (time.perf_counter() - start))
     return times, 1000 * (time.process_time() - processor) / repeats
 
