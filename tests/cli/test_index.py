@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 import sketchseek.model
 from sketchseek.cli import main
+from sketchseek.cli.index import _interrupted
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, png, put
 
@@ -130,14 +132,31 @@ def test_watching_prints_a_line_for_every_change(tmp_path: Path) -> None:
         "--json",
     ]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout and process.stderr
-        assert json.loads(process.stdout.readline())["added"] == 1
-        assert "following changes" in process.stderr.readline()
-        put(tmp_path / "p" / "new.png", png(5))
-        assert json.loads(process.stdout.readline())["added"] >= 1
-        process.send_signal(2)
-        assert process.wait(100) == 130
-        assert process.stderr.read().strip() == "sketchseek: interrupted"
+        try:
+            assert process.stdout and process.stderr
+            assert json.loads(process.stdout.readline())["added"] == 1
+            assert "following changes" in process.stderr.readline()
+            put(tmp_path / "p" / "new.png", png(5))
+            assert json.loads(process.stdout.readline())["added"] >= 1
+            process.send_signal(2)
+            assert process.wait(100) == 130
+            assert process.stderr.read().strip() == "sketchseek: interrupted"
+        finally:
+            process.kill()  # else a failure would wait for it for ever
+
+
+def test_an_interrupt_whose_exception_is_lost_still_ends_the_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+
+    class Finalised:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)  # Python drops what a finaliser raises
+
+    with pytest.raises(KeyboardInterrupt), _interrupted() as stop:
+        one = Finalised()
+        del one
+        assert stop.is_set()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_neither_torch_nor_transformers_is_imported(tmp_path: Path) -> None:

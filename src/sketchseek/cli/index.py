@@ -1,10 +1,12 @@
 """``sketchseek index``: bring a gallery in step with folders of photos."""
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -75,8 +77,27 @@ def command(
             from sketchseek.gallery.watch import follow
 
             click.echo("sketchseek: following changes; end with Ctrl-C", err=True)
-            for report in follow(opened, list(folders) or opened.stats().folders):
-                _print(report, as_json, compact=True)
+            with _interrupted() as stop:
+                for report in follow(opened, list(folders) or opened.stats().folders, stop):
+                    _print(report, as_json, compact=True)
+
+
+@contextmanager
+def _interrupted() -> Iterator[Event]:
+    """An event that Ctrl-C sets, whatever becomes of its exception: raised in a finaliser, Python drops it."""
+    stop = Event()
+
+    def interrupt(*_: object) -> None:
+        stop.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if stop.is_set():
+        raise KeyboardInterrupt
 
 
 def _with_ray(gallery: "Gallery") -> "MilvusGallery":
