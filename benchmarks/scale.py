@@ -35,7 +35,7 @@ from sketchseek.gallery.writer import Writer
 INDEXES = {
     "hnsw": ("index=hnsw&m=16&ef_construction=200", ("ef=64", "ef=128", "ef=256")),
     "ivf_flat": ("index=ivf_flat&nlist=1024", ("nprobe=32", "nprobe=128")),
-    "ivf_sq8": ("index=ivf_sq8&nlist=1024", ("nprobe=32", "nprobe=128")),
+    "ivf_sq8": ("index=ivf_sq8&nlist=1024&storage=object", ("nprobe=32", "nprobe=128")),
 }
 READY_S = 7200
 

@@ -19,6 +19,8 @@ def test_the_parts_of_an_address() -> None:
     assert parse("milvus://[::1]/a").host == "[::1]"
     assert parse("milvus://h/a").port == 19530
     assert parse("milvus://h/a?index=ivf_sq8&nlist=64").index_parameters()["params"] == {"nlist": 64}
+    assert parse("milvus://h/a?storage=object").object_storage
+    assert not parse("milvus://h/a").object_storage
     assert is_address("milvus://h/a")
     assert not is_address("milvus")
 
@@ -37,6 +39,7 @@ def test_the_parts_of_an_address() -> None:
         ("milvus://h/a?speed=9", "'speed' means nothing"),
         ("milvus://h/a?index=hnsw&nlist=9", "hnsw has no nlist"),
         ("milvus://h/a?consistency=none", "no consistency 'none'"),
+        ("milvus://h/a?storage=disk", "storage=object, or nothing"),
     ],
 )
 def test_what_is_no_address_is_one_sentence(text: str, message: str) -> None:

@@ -99,7 +99,7 @@ def test_a_name_is_switched_while_searches_go_on(
 
 
 @pytest.mark.parametrize(
-    "options", ["index=ivf_flat&nlist=16&nprobe=16", "index=ivf_sq8&nlist=8&nprobe=8", "index=flat"]
+    "options", ["index=ivf_flat&nlist=16&nprobe=16", "index=ivf_sq8&nlist=8&nprobe=8&storage=object", "index=flat"]
 )
 def test_the_index_is_what_the_address_says(url: str, photos: Path, options: str) -> None:
     fill(photos, 30)
@@ -119,6 +119,24 @@ def test_the_index_is_what_the_address_says(url: str, photos: Path, options: str
         assert gallery.search(text="red", k=50) == expected
         with pytest.raises(GalleryError, match="gives at most 8,192 hits"):
             gallery.search(text="red", k=9000)
+
+
+def test_no_index_that_loses_vectors(url: str, photos: Path) -> None:
+    fill(photos, 3)
+    roots = {"photos": photos}
+    losing = f"{url}?index=ivf_sq8"
+    with (
+        Gallery.open(losing, GridModel(), roots=roots) as gallery,
+        pytest.raises(GalleryError, match=r"Milvus v?2\.3\.\S+ loses the vectors .* add &storage=object"),
+    ):
+        gallery.add(photos)
+    with Gallery.open(url, GridModel(), roots=roots) as gallery:
+        gallery.add(photos)
+        expected = gallery.search(text="red")
+    with Gallery.open(losing, GridModel(), roots=roots) as gallery, pytest.raises(GalleryError, match="loses"):
+        gallery.rebuild()
+    with Gallery.open(url, GridModel(), roots=roots) as gallery:  # and nothing was touched
+        assert gallery.search(text="red") == expected
 
 
 def test_damaged_rows_are_found_and_dropped(url: str, photos: Path) -> None:

@@ -135,7 +135,7 @@ def test_everything_by_keyboard(page: Page) -> None:
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
     with page.expect_file_chooser():
-        page.evaluate("0")  # a busy page hears of keys before it hears that choosers are waited for, but not before this
+        page.evaluate("0")  # keys overtake the wish to hear of choosers on a busy page, but not this
         page.keyboard.press("o")
 
 

@@ -2,7 +2,7 @@
 
 What may stand behind the question mark: ``index`` (hnsw, ivf_flat, ivf_sq8 or flat) with ``m`` and
 ``ef_construction`` or ``nlist``, used when the index is made; ``ef`` or ``nprobe``, used by searches; ``consistency``
-(bounded or strong) of what searches see.
+(bounded or strong) of what searches see; ``storage=object`` of a server that keeps its files in an object store.
 """
 
 import re
@@ -45,6 +45,7 @@ class Address:
     kind: str | None = None
     given: Mapping[str, int] = field(default_factory=dict)
     consistency: str = "Bounded"
+    object_storage: bool = False
 
     def __str__(self) -> str:
         return f"{SCHEME}{self.host}:{self.port}/{self.name}"
@@ -106,18 +107,22 @@ def parse(text: str) -> Address:
     consistency = options.pop("consistency", "bounded")
     if consistency not in CONSISTENCIES:
         raise GalleryError(f"there is no consistency {consistency!r}; choose from {', '.join(CONSISTENCIES)}.")
+    storage = options.pop("storage", None)
+    if storage not in (None, "object"):
+        raise GalleryError(f"storage={storage} in the address of the gallery: say storage=object, or nothing.")
     given = {key: _number(key, value) for key, value in options.items()}
     if kind is not None and (astray := [key for key in given if key not in KINDS[kind]]):
         raise GalleryError(f"an index {kind} has no {astray[0]}; it has {' and '.join(KINDS[kind]) or 'no numbers'}.")
     shown_host = f"[{host}]" if ":" in host else host
-    return Address(text, shown_host, port, name, kind, given, CONSISTENCIES[consistency])
+    return Address(text, shown_host, port, name, kind, given, CONSISTENCIES[consistency], storage == "object")
 
 
 def _number(key: str, value: str) -> int:
     limits = {**BUILDING, **SEARCHING}
     if key not in limits:
         raise GalleryError(
-            f"{key!r} means nothing in the address of a gallery; known are index, consistency, {', '.join(limits)}."
+            f"{key!r} means nothing in the address of a gallery; known are index, consistency, storage, "
+            f"{', '.join(limits)}."
         )
     low, high = limits[key]
     if not value.isascii() or not value.isdigit() or not low <= int(value) <= high:

@@ -7,6 +7,7 @@ certificate that this machine trusts, or the file of the certificate to trust.
 import logging
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ TLS = "SKETCHSEEK_MILVUS_TLS"
 CONNECT_S = 10.0
 ANSWER_S = 60.0  # for one call; the client repeats it within this time if the network fails
 OLDEST = (2, 3)  # the first with upsert and with vectors in results
+KEEPS_VECTORS = (2, 4)  # before, a server that keeps files on its own disk removed what it mapped (its issue 30651)
 _FORBIDDEN = ("auth check failure", "unauthenticated", "permission deny", "permissiondenied", "permission denied")
 _FULL = ("quota exceed", "quota exhausted", "deny to write", "force deny", "no space left")
 _UNAVAILABLE, _NOT_FOUND, _NOT_LOADED = 2, 100, 101
@@ -45,15 +47,21 @@ def connect(address: Address) -> Any:
         options |= {"server_pem_path": tls, "secure": True}
     with plain_words(address, connecting=True):
         client = MilvusClient(timeout=CONNECT_S, **options)
-        version = str(client.get_server_version(timeout=CONNECT_S))
-    numbers = re.match(r"v?(\d+)\.(\d+)", version)
-    if numbers and tuple(map(int, numbers.groups())) < OLDEST:
+        version, numbers = version_of(client)
+    if numbers < OLDEST:
         client.close()
         raise GalleryError(
             f"the Milvus server {address.host}:{address.port} has version {version}; sketchseek needs "
             f"{'.'.join(map(str, OLDEST))} or newer."
         )
     return client
+
+
+def version_of(client: Any) -> tuple[str, tuple[int, ...]]:
+    """The server's version, as it says it and as two numbers; a name without numbers counts as the newest."""
+    version = str(client.get_server_version(timeout=CONNECT_S))
+    numbers = re.match(r"v?(\d+)\.(\d+)", version)
+    return version, tuple(map(int, numbers.groups())) if numbers else (sys.maxsize, 0)
 
 
 @contextmanager

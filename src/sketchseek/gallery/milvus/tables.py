@@ -16,7 +16,7 @@ from sketchseek.gallery.catalogue import ModelSet
 from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.milvus.address import KINDS, Address, OtherIndexError
 from sketchseek.gallery.milvus.roots import Place, encoded
-from sketchseek.gallery.milvus.server import is_missing, plain_words
+from sketchseek.gallery.milvus.server import KEEPS_VECTORS, is_missing, plain_words, version_of
 
 FORMAT = 1
 MARK = "sketchseek"
@@ -121,6 +121,7 @@ def create(client: Any, address: Address, identity: str, name: str, source: str,
     from pymilvus.exceptions import MilvusException
 
     files = f"{address.name}__{zlib.crc32(identity.encode()):08x}"
+    vectors = index_of(client, address)  # or a sentence, before anything is made
     told = {MARK: FORMAT, "model": {"identity": identity, "name": name, "source": source, "size": size}}
     with plain_words(address):
         notes = client.create_schema(auto_id=False, enable_dynamic_field=False, description=json.dumps({MARK: FORMAT}))
@@ -142,7 +143,7 @@ def create(client: Any, address: Address, identity: str, name: str, source: str,
         rows.add_field("height", DataType.INT32)
         _text(rows, "taken", 32)
         rows.add_field("vector", DataType.FLOAT_VECTOR, dim=size)
-        _make(client, files, rows, index_of(client, address))
+        _make(client, files, rows, vectors)
         try:
             client.create_alias(files, address.name)
         except MilvusException:
@@ -154,7 +155,16 @@ def create(client: Any, address: Address, identity: str, name: str, source: str,
 
 
 def index_of(client: Any, address: Address) -> Any:
-    """The indexes of the files: of vectors as the address says, of ids sorted."""
+    """The indexes of the files: of vectors as the address says, of ids sorted; a sentence if vectors would be lost."""
+    if address.kind == "ivf_sq8" and not address.object_storage:
+        with plain_words(address):
+            version, numbers = version_of(client)
+        if numbers < KEEPS_VECTORS:
+            raise GalleryError(
+                f"Milvus {version} loses the vectors behind an ivf_sq8 index if it keeps files on its own disk; use "
+                "index=hnsw or ivf_flat, a server of 2.4 or newer, or, if this one keeps them in an object store, add "
+                "&storage=object to the address."
+            )
     index = client.prepare_index_params()
     index.add_index("vector", index_name="vector", **address.index_parameters())
     index.add_index("photo", index_name="photo", index_type="STL_SORT")

@@ -45,11 +45,12 @@ def repair(reader: Reader) -> list[Problem]:
 
 def reindex(client: Any, address: Address, tables: Tables) -> None:
     """Make the index of the vectors as the address says; searches fail until it is loaded again."""
+    index = index_of(client, address)
     with plain_words(address):
         client.release_collection(tables.files, timeout=ANSWER_S)
         for name in client.list_indexes(tables.files):
             client.drop_index(tables.files, name, timeout=ANSWER_S)
-        client.create_index(tables.files, index_of(client, address), timeout=LOAD_S)
+        client.create_index(tables.files, index, timeout=LOAD_S)
         client.load_collection(tables.files, timeout=LOAD_S)
 
 
