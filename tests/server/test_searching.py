@@ -112,6 +112,9 @@ def test_little_relevance_is_left_out_where_the_model_knows_it(service: Service)
         assert len(post(client, text="red", min_relevance=0).json()["hits"]) == 16
         assert len(post(client, text="red", min_score=-1).json()["hits"]) == 16
         assert all(0 <= hit["relevance"] < 0.1 for hit in post(client, text="red", min_score=-1).json()["hits"])
+        # Of a mixture it is a guess: nothing is left out by it unless asked for.
+        assert len(post(client, text="red", minus="blue").json()["hits"]) == 16
+        assert post(client, text="red", minus="blue", min_relevance=0.1).json()["hits"] == []
 
 
 def test_where_the_time_went_is_told(client: TestClient) -> None:

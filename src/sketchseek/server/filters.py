@@ -32,8 +32,11 @@ class Filters(BaseModel):
     def _empty_is_not_given(cls, values: Any) -> Any:
         return {name: value for name, value in values.items() if value != ""} if isinstance(values, dict) else values
 
-    def options(self, places: Places) -> dict[str, Any]:
-        """Arguments of ``Gallery.search``, with one hit more than is wanted: whether there are more."""
+    def options(self, places: Places, *, alone: bool) -> dict[str, Any]:
+        """Arguments of ``Gallery.search``, with one hit more than is wanted: whether there are more.
+
+        ``alone``: the query has terms of one kind. Of a mixture relevance is a guess, too rough to drop a photo by.
+        """
         folder = None
         if self.under is not None:
             folder = places.find(self.under)
@@ -44,7 +47,7 @@ class Filters(BaseModel):
         taken = (self.taken_from, self.taken_to)
         dates(taken)  # says what is wrong with them even where nothing can be found
         least = self.min_relevance
-        if least is None and self.min_score is None:
+        if least is None and self.min_score is None and alone:
             least = LEAST_RELEVANCE
         return {
             "k": self.offset + self.k + 1,

@@ -94,20 +94,23 @@ def _search(service: Service, asked: Asked, watch: Stopwatch) -> Found:
     watch.mark("decode")
     words = {"text": asked.text, "minus": asked.minus, "like": asked.like, "unlike": asked.unlike}
     query = GalleryQuery(sketch=sketches, photo=photos, weights=asked.weights, **words)
-    return _ranked(service, asked.filters, watch, lambda options: service.gallery.search(query, **options))
+    kinds = sketches, photos or asked.like, asked.text, asked.minus or asked.unlike
+    options = asked.filters.options(service.places(), alone=sum(map(bool, kinds)) == 1)
+    return _ranked(service, asked.filters, watch, lambda: service.gallery.search(query, **options))
 
 
 def _similar(service: Service, id: str, filters: Filters, watch: Stopwatch) -> Found:
     watch.mark("wait")
     photo_of(service, id)
     watch.mark("decode")
-    return _ranked(service, filters, watch, lambda options: service.gallery.similar(id, **options))
+    options = filters.options(service.places(), alone=True)
+    return _ranked(service, filters, watch, lambda: service.gallery.similar(id, **options))
 
 
-def _ranked(service: Service, filters: Filters, watch: Stopwatch, search: Callable[[dict[str, Any]], Hits]) -> Found:
+def _ranked(service: Service, filters: Filters, watch: Stopwatch, search: Callable[[], Hits]) -> Found:
     places = service.places()
     with service.encoder.timed() as clock:
-        hits = search(filters.options(places))
+        hits = search()
     page, end = hits[filters.offset : filters.offset + filters.k], filters.offset + filters.k
     answers = []
     for hit in page:
