@@ -53,6 +53,22 @@ def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
     assert "s3cret" not in str(refused.value)
 
 
+def test_numbers_need_an_index_that_has_them() -> None:
+    with pytest.raises(GalleryError, match="an index hnsw has no nlist"):
+        parse("milvus://h/a?nlist=64").index_parameters()
+    assert parse("milvus://h/a?nprobe=64").index_parameters()["index_type"] == "HNSW"
+
+
+def test_what_an_address_does_not_say_stays_as_it_is() -> None:
+    made = {"index_type": "IVF_FLAT", "nlist": "64"}
+    assert parse("milvus://h/a").like(made).index_parameters()["params"] == {"nlist": 64}
+    assert parse("milvus://h/a?nlist=9").like(made).index_parameters()["params"] == {"nlist": 9}
+    assert parse("milvus://h/a?index=hnsw").like(made).index_parameters()["index_type"] == "HNSW"
+    assert parse("milvus://h/a").like({}).index_parameters()["index_type"] == "HNSW"
+    with pytest.raises(GalleryError, match="an index ivf_flat has no m"):
+        parse("milvus://h/a?m=32").like(made).index_parameters()
+
+
 def test_another_index_than_the_one_that_is_there_is_said() -> None:
     made = {"index_type": "HNSW", "M": "16", "efConstruction": "200"}
     parse("milvus://h/a?m=16&ef=9").check_index(made)

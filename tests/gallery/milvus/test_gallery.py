@@ -161,6 +161,86 @@ def test_damaged_rows_are_found_and_dropped(url: str, photos: Path) -> None:
         assert len(gallery.search(text="red")) == 6
 
 
+def test_a_rebuild_that_was_stopped_can_be_finished(url: str, photos: Path) -> None:
+    """It leaves rows in no memory, and perhaps without an index."""
+    fill(photos, 6)
+    roots = {"photos": photos}
+    with Gallery.open(url, GridModel(), roots=roots) as gallery:
+        gallery.add(photos)
+        expected = gallery.search(text="red")
+    client = client_of(url)
+    files = client.describe_collection(url.rpartition("/")[2])["collection_name"]
+    client.release_collection(files)
+    with Gallery.open(url, GridModel(), roots=roots) as gallery:
+        with pytest.raises(GalleryError, match="not loaded into the memory .* gallery rebuild"):
+            gallery.search(text="red")
+        assert gallery.rebuild() == []
+        assert gallery.search(text="red") == expected
+    client.release_collection(files)
+    for index in client.list_indexes(files):
+        client.drop_index(files, index)
+    client.close()
+    with Gallery.open(url, GridModel(), roots=roots) as gallery:
+        assert gallery.rebuild() == []
+        assert gallery.search(text="red") == expected
+
+
+def test_a_refused_rebuild_drops_nothing(url: str, photos: Path) -> None:
+    fill(photos, 2)
+    roots = {"photos": photos}
+    with Gallery.open(url, GridModel(), roots=roots) as gallery:
+        gallery.add(photos)
+        client = client_of(url)
+        (row,) = client.query(url.rpartition("/")[2], filter='path == "00001.png"', output_fields=["*"], limit=1)
+        files = client.describe_collection(url.rpartition("/")[2])["collection_name"]
+        client.upsert(files, [{**row, "vector": [0.0] * 65}])
+        client.close()
+        with (
+            Gallery.open(f"{url}?index=ivf_sq8", GridModel(), roots=roots) as losing,
+            pytest.raises(GalleryError, match="loses"),
+        ):
+            losing.rebuild()
+        assert [problem.what[:18] for problem in gallery.verify()] == ["1 rows are damaged"]
+
+
+def test_a_rebuild_keeps_what_the_address_does_not_name(url: str, photos: Path) -> None:
+    fill(photos, 3)
+    roots = {"photos": photos}
+    client, name = client_of(url), url.rpartition("/")[2]
+
+    def index() -> dict[str, str]:
+        told = client.describe_index(client.describe_collection(name)["collection_name"], "vector")
+        return {key: told[key] for key in ("index_type", "M", "efConstruction", "nlist") if key in told}
+
+    with Gallery.open(f"{url}?index=hnsw&m=24", GridModel(), roots=roots) as gallery:
+        gallery.add(photos)
+    with Gallery.open(url, GridModel(), roots=roots) as gallery:
+        gallery.rebuild()
+    assert index() == {"index_type": "HNSW", "M": "24", "efConstruction": "200"}
+    with Gallery.open(f"{url}?ef_construction=100", GridModel(), roots=roots) as gallery:
+        gallery.rebuild()
+    assert index() == {"index_type": "HNSW", "M": "24", "efConstruction": "100"}
+    with Gallery.open(f"{url}?index=ivf_flat&nlist=16", GridModel(), roots=roots) as gallery:
+        gallery.rebuild()
+    with Gallery.open(url, GridModel(), roots=roots) as gallery:
+        gallery.rebuild()
+        assert len(gallery.search(text="red")) == 3
+    assert index() == {"index_type": "IVF_FLAT", "nlist": "16"}
+    client.close()
+
+
+def test_numbers_of_another_index_make_no_gallery(url: str, photos: Path) -> None:
+    fill(photos, 1)
+    roots = {"photos": photos}
+    with (
+        Gallery.open(f"{url}?nlist=64", GridModel(), roots=roots) as gallery,
+        pytest.raises(GalleryError, match="an index hnsw has no nlist; .* as index=KIND"),
+    ):
+        gallery.add(photos)
+    with pytest.raises(GalleryError, match="there is no gallery"):
+        Gallery.open(url, GridModel(), readonly=True)
+
+
 def test_a_collection_of_somebody_else_is_left_alone(url: str) -> None:
     client = client_of(url)
     name = url.rpartition("/")[2]

@@ -7,7 +7,7 @@ What may stand behind the question mark: ``index`` (hnsw, ivf_flat, ivf_sq8 or f
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -51,8 +51,10 @@ class Address:
         return f"{SCHEME}{self.host}:{self.port}/{self.name}"
 
     def index_parameters(self) -> dict[str, Any]:
-        """What to give the server to make the index."""
+        """What to give the server to make the index; a sentence if a number is named that it does not have."""
         kind = self.kind or "hnsw"
+        if astray := [key for key in self.given if key in BUILDING and key not in KINDS[kind]]:
+            raise GalleryError(f"{_lacks(kind, astray[0])}; name the kind that you mean in the address, as index=KIND.")
         numbers = {_SPELLED[key]: self._number(key) for key in KINDS[kind] if key in BUILDING}
         return {"index_type": kind.upper(), "metric_type": "IP", "params": numbers}
 
@@ -75,6 +77,14 @@ class Address:
                 f"the index of the gallery {self} was not made with {' and '.join(differs)}; leave that away, or make "
                 "the index anew with `sketchseek gallery rebuild` and this address."
             )
+
+    def like(self, made: Mapping[str, Any]) -> "Address":
+        """This address, with the index that is there, as the server tells of it, where it says nothing."""
+        kind = str(made.get("index_type", "")).lower()
+        if kind not in KINDS or self.kind not in (None, kind):
+            return self
+        kept = {key: int(made[_SPELLED[key]]) for key in KINDS[kind] if key in BUILDING and _SPELLED[key] in made}
+        return replace(self, kind=kind, given={**kept, **self.given})
 
     def _number(self, key: str) -> int:
         return self.given.get(key, DEFAULTS[key])
@@ -112,9 +122,13 @@ def parse(text: str) -> Address:
         raise GalleryError(f"storage={storage} in the address of the gallery: say storage=object, or nothing.")
     given = {key: _number(key, value) for key, value in options.items()}
     if kind is not None and (astray := [key for key in given if key not in KINDS[kind]]):
-        raise GalleryError(f"an index {kind} has no {astray[0]}; it has {' and '.join(KINDS[kind]) or 'no numbers'}.")
+        raise GalleryError(f"{_lacks(kind, astray[0])}.")
     shown_host = f"[{host}]" if ":" in host else host
     return Address(text, shown_host, port, name, kind, given, CONSISTENCIES[consistency], storage == "object")
+
+
+def _lacks(kind: str, key: str) -> str:
+    return f"an index {kind} has no {key}; it has {' and '.join(KINDS[kind]) or 'no numbers'}"
 
 
 def _number(key: str, value: str) -> int:

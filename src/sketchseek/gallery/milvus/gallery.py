@@ -136,15 +136,19 @@ class MilvusGallery(Gallery):
         return removed
 
     def rebuild(self) -> "list[Problem]":
-        """Drop rows that cannot be true and make the index anew, as the address says; searches wait meanwhile."""
+        """Make the index anew, as the address says or as it was, and drop rows that cannot be true.
+
+        Searches fail meanwhile.
+        """
         from sketchseek.gallery.milvus.verify import reindex, repair
 
         self._may_write()
         tables = find(self._connected(), self.address, any_index=True)
         if tables is None:
             raise self._missing()
-        problems = repair(self._at(tables))
+        # First the index: without one, as a run that was stopped leaves it, no row can be read.
         reindex(self._connected(), self.address, tables)
+        problems = repair(self._at(tables))
         self._forget_binding()
         return problems
 

@@ -44,8 +44,10 @@ def repair(reader: Reader) -> list[Problem]:
 
 
 def reindex(client: Any, address: Address, tables: Tables) -> None:
-    """Make the index of the vectors as the address says; searches fail until it is loaded again."""
-    index = index_of(client, address)
+    """Make the index of the vectors as the address says, or as it was; searches fail until it is loaded again."""
+    with plain_words(address):
+        made = client.describe_index(tables.files, "vector") or {}
+    index = index_of(client, address.like(made))
     with plain_words(address):
         client.release_collection(tables.files, timeout=ANSWER_S)
         for name in client.list_indexes(tables.files):
