@@ -139,6 +139,28 @@ def test_no_index_that_loses_vectors(url: str, photos: Path) -> None:
         assert gallery.search(text="red") == expected
 
 
+def test_a_gallery_that_would_lose_vectors_is_not_searched(url: str, photos: Path) -> None:
+    """Whoever made it said that the server has an object store; so does everybody who opens it."""
+    fill(photos, 3)
+    roots = {"photos": photos}
+    with Gallery.open(f"{url}_sq8?index=ivf_sq8&storage=object", GridModel(), roots=roots) as gallery:
+        gallery.add(photos)
+        expected = gallery.search(text="red")
+    try:
+        with pytest.raises(GalleryError, match=r"loses the vectors .* gallery rebuild"):
+            Gallery.open(f"{url}_sq8", GridModel(), roots=roots)
+        with Gallery.open(url, GridModel(), roots=roots) as other, pytest.raises(GalleryError, match="loses"):
+            other.switch(f"{url}_sq8")  # type: ignore[attr-defined]
+        with Gallery.open(f"{url}_sq8?storage=object", GridModel(), roots=roots) as gallery:
+            assert gallery.search(text="red") == expected
+        with Gallery.open(f"{url}_sq8?index=hnsw", GridModel(), roots=roots) as gallery:
+            gallery.rebuild()
+        with Gallery.open(f"{url}_sq8", GridModel(), roots=roots) as gallery:
+            assert gallery.search(text="red") == expected
+    finally:
+        drop(f"{url}_sq8")
+
+
 def test_damaged_rows_are_found_and_dropped(url: str, photos: Path) -> None:
     fill(photos, 6)
     roots = {"photos": photos}
@@ -172,7 +194,7 @@ def test_a_rebuild_that_was_stopped_can_be_finished(url: str, photos: Path) -> N
     files = client.describe_collection(url.rpartition("/")[2])["collection_name"]
     client.release_collection(files)
     with Gallery.open(url, GridModel(), roots=roots) as gallery:
-        with pytest.raises(GalleryError, match="not loaded into the memory .* gallery rebuild"):
+        with pytest.raises(GalleryError, match=r"not loaded into the memory .* gallery rebuild"):
             gallery.search(text="red")
         assert gallery.rebuild() == []
         assert gallery.search(text="red") == expected
@@ -234,7 +256,7 @@ def test_numbers_of_another_index_make_no_gallery(url: str, photos: Path) -> Non
     roots = {"photos": photos}
     with (
         Gallery.open(f"{url}?nlist=64", GridModel(), roots=roots) as gallery,
-        pytest.raises(GalleryError, match="an index hnsw has no nlist; .* as index=KIND"),
+        pytest.raises(GalleryError, match=r"an index hnsw has no nlist; .* as index=KIND"),
     ):
         gallery.add(photos)
     with pytest.raises(GalleryError, match="there is no gallery"):

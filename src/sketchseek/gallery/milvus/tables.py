@@ -88,6 +88,7 @@ def find(client: Any, address: Address, *, any_index: bool = False) -> Tables | 
             "with `sketchseek gallery rebuild`."
         )
     address.check_index(made)
+    check_kept(client, address, kind)
     return Tables(files, model, kind)
 
 
@@ -154,19 +155,26 @@ def create(client: Any, address: Address, identity: str, name: str, source: str,
     return made
 
 
+def check_kept(client: Any, address: Address, kind: str) -> None:
+    """A sentence if the server would lose the vectors behind an index of this kind."""
+    if kind != "ivf_sq8" or address.object_storage:
+        return
+    with plain_words(address):
+        version, numbers = version_of(client)
+    if numbers < KEEPS_VECTORS:
+        raise GalleryError(
+            f"Milvus {version} loses the vectors behind an ivf_sq8 index if it keeps files on its own disk; use "
+            "index=hnsw or ivf_flat (`sketchseek gallery rebuild` makes that of a gallery), a server of 2.4 or newer, "
+            "or, if this one keeps them in an object store, add &storage=object to the address."
+        )
+
+
 def index_of(client: Any, address: Address) -> Any:
     """The indexes of the files: of vectors as the address says, of ids sorted; a sentence if vectors would be lost."""
-    if address.kind == "ivf_sq8" and not address.object_storage:
-        with plain_words(address):
-            version, numbers = version_of(client)
-        if numbers < KEEPS_VECTORS:
-            raise GalleryError(
-                f"Milvus {version} loses the vectors behind an ivf_sq8 index if it keeps files on its own disk; use "
-                "index=hnsw or ivf_flat, a server of 2.4 or newer, or, if this one keeps them in an object store, add "
-                "&storage=object to the address."
-            )
+    parameters = address.index_parameters()
+    check_kept(client, address, parameters["index_type"].lower())
     index = client.prepare_index_params()
-    index.add_index("vector", index_name="vector", **address.index_parameters())
+    index.add_index("vector", index_name="vector", **parameters)
     index.add_index("photo", index_name="photo", index_type="STL_SORT")
     return index
 
