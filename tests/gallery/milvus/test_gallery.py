@@ -10,7 +10,9 @@ import sketchseek.gallery.milvus.gallery as milvus_gallery
 import sketchseek.model
 from sketchseek.errors import SketchseekError
 from sketchseek.gallery import Gallery, GalleryError
+from sketchseek.gallery.copying import copy
 from sketchseek.gallery.milvus.tables import create
+from sketchseek.gallery.milvus.writer import MilvusWriter
 from tests.gallery.contract.conftest import drop
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, png, put
@@ -261,6 +263,30 @@ def test_numbers_of_another_index_make_no_gallery(url: str, photos: Path) -> Non
         gallery.add(photos)
     with pytest.raises(GalleryError, match="there is no gallery"):
         Gallery.open(url, GridModel(), readonly=True)
+
+
+def test_a_file_that_is_there_did_not_fail(
+    url: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that dies between a file's row and its note leaves both."""
+    fill(photos, 3)
+    put(photos / "mended.png", b"x", mtime=5)
+    roots = {"photos": photos}
+    with Gallery.open(url, GridModel(), roots=roots) as gallery:
+        gallery.add(photos)
+        put(photos / "mended.png", png(9), mtime=6)
+        with monkeypatch.context() as patch:
+            patch.setattr(MilvusWriter, "_forget", lambda *_: None)
+            gallery.add(photos)
+        assert [problem.what[:20] for problem in gallery.verify()] == ["1 files that are the"]
+        assert (gallery.failures(), gallery.stats().failed, gallery.stats().files) == ([], 0, 4)
+        with Gallery.open(tmp_path / "copy", GridModel()) as there:
+            assert copy(gallery, there).files == 4
+            assert len(there.search(text="red")) == 4
+            assert there.failures() == []
+        report = gallery.add(photos)
+        assert (report.unchanged, report.failed) == (4, [])
+        assert gallery.verify() == []
 
 
 def test_a_collection_of_somebody_else_is_left_alone(url: str) -> None:

@@ -193,7 +193,7 @@ class MilvusGallery(Gallery):
         reader = self._reader()
         if reader is None:
             return Stats(self.path, 0, 0, 0, 0, [], [], generation=0, bytes=None)
-        model, files, failed = reader.tables.model, reader.count(), reader.count('kind == "failure"', notes=True)
+        model, files, failed = reader.tables.model, reader.count(), len(reader.failures())
         photos = self._distinct(reader, files)
         folders = [Path(os.fsdecode(path)) for path in reader.all_folders()]
         sets = [SetStats(model.name, model.identity, model.size, photos, current=True)]

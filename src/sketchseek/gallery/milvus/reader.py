@@ -93,14 +93,23 @@ class Reader:
     # Files.
 
     def known(self, folder: bytes, model: int) -> dict[bytes, Known]:
-        """All files under a folder, and the failures."""
+        """All files under a folder, and the failures; a file that is there counts, even if it is noted as failed."""
         place = self.roots.place(folder)
+        return self.known_failures(place) | self.known_files(place)
+
+    def known_failures(self, folder: Place) -> dict[bytes, Known]:
+        """What is noted as failed under a folder."""
         found: dict[bytes, Known] = {}
-        for page in self.pages(within(place), ["root", "path", "size", "mtime_ns", "text"], notes=True):
+        for page in self.pages(within(folder), ["root", "path", "size", "mtime_ns", "text"], notes=True):
             for row in page:
                 if (path := self._path(row)) is not None and row["key"].startswith("failure"):
                     found[path] = Known(row["size"], row["mtime_ns"], None, row["text"], 0)
-        for page in self.pages(within(place), ["root", "path", "size", "mtime_ns", "photo"]):
+        return found
+
+    def known_files(self, folder: Place) -> dict[bytes, Known]:
+        """The files under a folder whose vectors are there."""
+        found: dict[bytes, Known] = {}
+        for page in self.pages(within(folder), ["root", "path", "size", "mtime_ns", "photo"]):
             for row in page:
                 if (path := self._path(row)) is not None:
                     found[path] = Known(row["size"], row["mtime_ns"], row["photo"], None, 1)
@@ -118,8 +127,20 @@ class Reader:
 
     def failures(self) -> list[tuple[bytes, str]]:
         """By path."""
-        pages = self.pages('kind == "failure"', ["root", "path", "text"], notes=True)
+        pages = self._failed(["root", "path", "text"])
         return sorted((path, row["text"]) for page in pages for row in page if (path := self._path(row)) is not None)
+
+    def outdated(self) -> int:
+        """How many files are noted as failed that are there: their indexer died before it took the note away."""
+        noted = self.count('kind == "failure"', notes=True, fresh=True)
+        return noted - sum(len(page) for page in self._failed([]))
+
+    def _failed(self, fields: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
+        """The notes of failures, but for files that are there."""
+        for page in self.pages('kind == "failure"', fields, notes=True, page=1000):
+            keys = {row["key"]: row["key"].removeprefix("failure-") for row in page}
+            there = {row["key"] for row in self.query(f"key in {[*keys.values()]}", ["key"], fresh=True)}
+            yield [row for row in page if keys[row["key"]] not in there]
 
     def rows(self, what: str = "", *, page: int = 1000) -> Iterator[list[FileRow]]:
         """All file rows with their vectors, fresh."""
@@ -166,7 +187,7 @@ class Reader:
                 if row.place
             ]
         fields = ["root", "path", "size", "mtime_ns", "text"]
-        for page in self.pages('kind == "failure"', fields, notes=True):
+        for page in self._failed(fields):
             yield [
                 Entry(path, row["size"], row["mtime_ns"], None, row["text"])
                 for row in page

@@ -28,6 +28,8 @@ def problems(reader: Reader) -> list[Problem]:
     counted = reader.count(fresh=True)
     if counted != len(keys) + double:
         found.append(Problem(f"the server counts {counted} rows and gives {len(keys) + double}; verify again later."))
+    if outdated := reader.outdated():
+        found.append(Problem(f"{outdated} files that are there are noted as failed: run `sketchseek index`."))
     return found
 
 

@@ -46,7 +46,12 @@ class MilvusWriter(Reader):
 
     def known(self, folder: bytes, model: int) -> dict[bytes, Known]:
         """All files under a folder; remembers where contents were, for moves."""
-        found = super().known(folder, model)
+        place = self.roots.place(folder)
+        failed, there = self.known_failures(place), self.known_files(place)
+        if outdated := failed.keys() & there.keys():  # a run died between the file's row and its note
+            with self.batch():
+                self._gone_notes |= {_note_key("failure", self.roots.place(path)) for path in outdated}
+        found = failed | there
         self._seen |= found
         for path, file in found.items():
             if file.content is not None:
