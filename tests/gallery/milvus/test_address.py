@@ -47,9 +47,10 @@ def test_what_is_no_address_is_one_sentence(text: str, message: str) -> None:
         parse(text)
 
 
-def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
+@pytest.mark.parametrize("secret", ["root:s3cret", "s3cret/with", "root:s3cret#4", "root:s3cret?", "[s3cret"])
+def test_a_password_in_an_address_is_refused_and_not_repeated(secret: str) -> None:
     with pytest.raises(GalleryError, match="SKETCHSEEK_MILVUS_TOKEN") as refused:
-        Gallery.open("milvus://root:s3cret@h/a")
+        Gallery.open(f"milvus://{secret}@h:19530/a")
     assert "s3cret" not in str(refused.value)
 
 

@@ -97,17 +97,17 @@ def is_address(path: object) -> bool:
 
 def parse(text: str) -> Address:
     """The address that a text names; one sentence if it names none."""
+    if "@" in text:  # wherever: a secret may have / or # in it; so the text is not repeated
+        raise GalleryError(
+            "a password does not belong in the address of a gallery, where logs and histories keep it; put it in "
+            "$SKETCHSEEK_MILVUS_TOKEN."
+        )
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port or PORT
         options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     except ValueError:
         raise GalleryError(f"this address of a Milvus server cannot be read; write {FORM}.") from None
-    if "@" in parts.netloc:  # the text is not repeated: it holds a secret
-        raise GalleryError(
-            "a password does not belong in the address of a gallery, where logs and histories keep it; put it in "
-            "$SKETCHSEEK_MILVUS_TOKEN."
-        )
     name = parts.path.strip("/")
     if not host or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", name):
         raise GalleryError(f"{text} names no gallery; write {FORM}, NAME of letters, digits and underscores.")
