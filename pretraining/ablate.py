@@ -3,8 +3,8 @@
     python pretraining/ablate.py DATA RUN --steps 40
 
 Uses the maps that ``rebuild.py`` filled; runs that are done are left alone. Prints the tables of ``docs/lite.md``:
-validation classes of ``sketchy`` with 95% intervals; then the final weights at other sides, held back less and more,
-and with a layout that counts less and more.
+validation classes of ``sketchy`` with 95% intervals; then the final weights at other sides, with more and less paper
+around drawings, held back less and more, and with a layout that counts less and more.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from early import FROZEN
 from material import PHOTOS, SKETCHES, Opener, list_items
 from quick import use_quick_convolutions
 from rebuild import HERE, PASSES, PROCESSES, SIDE, do
+from ship import MARGIN
 from student import SEEDS, Student, seed_folder, trained
 from torch.nn.functional import normalize
 from train_image import Maps, retrieval
@@ -37,7 +38,8 @@ RUNS: dict[str, list[str]] = {
     "without classes across photo and drawing": ["crossed"],
     "without any pairs": ["paired", "within"],
 }
-SIDES, HELD_BACKS, LAYOUTS = (160, 192), (0.0, 0.15, 0.35, 0.5), (0.0, 0.3, 1.0)
+SIDES, MARGINS = (160, 192), (0.05, 0.2)
+HELD_BACKS, LAYOUTS = (0.0, 0.1, 0.3, 0.5), (0.0, 0.4, 1.0)
 
 
 def row(name: str, figures: dict[str, list[float]]) -> str:
@@ -66,7 +68,7 @@ def short_runs(run: Path, steps: int) -> None:
 
 
 def final_weights(data: Path, run: Path) -> None:
-    """The table of sides, of how far the weights are held back, and of how much the layout counts."""
+    """The table of sides and margins, of how far the weights are held back, and of how much the layout counts."""
     use_quick_convolutions()
     cache = Maps(run / "cache" / f"{SIDE}-0")
     photos = [n for n, item in enumerate(cache.items) if item["kind"] == "photo" and cache.ready[n]]
@@ -76,10 +78,9 @@ def final_weights(data: Path, run: Path) -> None:
     rows = [n for n, item in enumerate(cache.items) if item["part"] == "val" and item["sort"] == "sketchy"]
     described, listed, opener = [cache.items[n] for n in rows], list_items(data), Opener(data)
 
-    def figures_at(side: int) -> dict[str, list[float]]:
-        pictures = [
-            fit(opener(listed[n]), replace(PHOTOS if listed[n].kind == "photo" else SKETCHES, size=side)) for n in rows
-        ]
+    def figures_at(side: int, margin: float = MARGIN) -> dict[str, list[float]]:
+        records = {"photo": replace(PHOTOS, size=side), "sketch": replace(SKETCHES, size=side, margin=margin)}
+        pictures = [fit(opener(listed[n]), records[listed[n].kind]) for n in rows]
         parts = []
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
             for start in range(0, len(pictures), 32):
@@ -91,6 +92,8 @@ def final_weights(data: Path, run: Path) -> None:
     student.load_state_dict(trained(run), strict=False)
     for side in (SIDE, *SIDES):
         print(row(f"final weights at {side} px", figures_at(side)), flush=True)
+    for margin in MARGINS:
+        print(row(f"a margin of {margin} around drawings", figures_at(SIDE, margin)), flush=True)
     student.load_state_dict(trained(run, seeds=SEEDS[:1]), strict=False)
     print(row("of the first seed alone", figures_at(SIDE)), flush=True)
     for held_back in HELD_BACKS:

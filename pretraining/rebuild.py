@@ -14,7 +14,7 @@ from pathlib import Path
 from student import SEEDS, seed_folder
 
 HERE = Path(__file__).parent
-SIDE, PASSES, STEPS = 224, 2, 120
+SIDE, PASSES, STEPS = 224, 3, 240
 TEXT_STEPS = 800
 PROCESSES = 2
 # glibc keeps large blocks instead of giving them back after each step: a third of the time.
