@@ -100,6 +100,32 @@ def test_a_name_is_switched_while_searches_go_on(
             drop(name)
 
 
+def test_a_name_that_was_switched_can_be_switched_back(
+    url: str, photos: Path, monkeypatch: pytest.MonkeyPatch, run_sketchseek: Any
+) -> None:
+    """As docs/scale.md says: a name for the old vectors is made first."""
+    monkeypatch.setattr(sketchseek.model, "load_search_model", lambda name: GridModel(name.removeprefix("grid-")))
+    fill(photos, 3)
+    roots = {"photos": photos}
+
+    def model() -> str:
+        with Gallery.open(url, readonly=True, roots=roots) as gallery:
+            assert len(gallery.search(text="red")) == 3
+            return gallery.model.name
+
+    try:
+        for name, flavour in ((url, "old"), (f"{url}_2", "new")):
+            with Gallery.open(name, flavour, roots=roots) as gallery:
+                gallery.add(photos)
+        run_sketchseek("gallery", "switch", f"{url}_old", url)
+        run_sketchseek("gallery", "switch", url, f"{url}_2")
+        assert model() == "grid-new"
+        run_sketchseek("gallery", "switch", url, f"{url}_old")
+        assert model() == "grid-old"
+    finally:
+        drop(f"{url}_2")
+
+
 @pytest.mark.parametrize(
     "options", ["index=ivf_flat&nlist=16&nprobe=16", "index=ivf_sq8&nlist=8&nprobe=8&storage=object", "index=flat"]
 )
