@@ -30,7 +30,7 @@ class SlowModel(GridModel):
 
 
 def main(url: str, photos: str, workers: str, seconds: str, ray: str = "local") -> None:
-    with Gallery.open(url, SlowModel(seconds), roots={"photos": photos}) as gallery:
+    with Gallery.open(url, SlowModel(seconds), roots={"photos": photos, "unused": f"{photos}-is not here"}) as gallery:
         report = gallery.add(  # type: ignore[call-arg]
             photos,
             batch=8,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from sketchseek.gallery import Gallery
+from sketchseek.gallery import Gallery, GalleryError
+from sketchseek.gallery.milvus.ray_workers import crew
 from tests.gallery.grid_model import GridModel
 from tests.gallery.milvus_server import ROOT
 from tests.gallery.photos import fill, png, put
@@ -21,12 +23,13 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
 PATIENT = {"RAY_raylet_start_wait_time_s": "300", "RAY_agent_register_timeout_ms": "300000"}
 
 
-def start(*arguments: str) -> "subprocess.Popen[str]":
+def start(*arguments: str, roots: str = "") -> "subprocess.Popen[str]":
+    """``roots``: those of the workers."""
     pytest.importorskip("ray", reason="needs Ray: pip install 'sketchseek[ray]'")
     return subprocess.Popen(
         [sys.executable, "-m", "tests.gallery.milvus.ray_child", *arguments],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}", **PATIENT},
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}", "SKETCHSEEK_ROOTS": roots, **PATIENT},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -157,3 +160,48 @@ def test_what_a_cluster_cannot_do_is_one_sentence(url: str, photos: Path) -> Non
     _, err = process.communicate(timeout=120)
     assert process.returncode == 1
     assert err.splitlines()[-1].startswith("sketchseek: there is no Ray cluster at 127.0.0.1:1 (")
+
+
+def test_a_worker_without_the_photos_is_one_sentence(url: str, photos: Path, tmp_path: Path) -> None:
+    fill(photos, 3)
+    process = start(url, str(photos), "1", "0", roots=f"photos={tmp_path / 'not mounted'}")
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 1
+    assert re.fullmatch(
+        r"sketchseek: the worker \S+ does not have the folder of the root photos; mount it there, or name its place in "
+        r"that machine's \$SKETCHSEEK_ROOTS\.",
+        err.splitlines()[-1],
+    )
+
+
+def test_roots_that_only_a_worker_has_change_no_key(url: str, photos: Path) -> None:
+    fill(photos / "inner", 3)
+    said = report(start(url, str(photos), "1", "0", roots=f"other={photos / 'inner'}:unused={photos / 'nowhere'}"))
+    assert said["added"] == 3
+    with Gallery.open(url, GridModel(), roots={"photos": photos}) as gallery:
+        assert gallery.add(photos).unchanged == 3
+        assert gallery.stats().files == 3
+
+
+@pytest.mark.parametrize(
+    ("machines", "workers", "expected"),
+    [
+        ([{"CPU": 8.0}], None, (2, 4, False)),
+        ([{"CPU": 1.0}, {"CPU": 1.0}], None, (1, 2, False)),
+        ([{"CPU": 1.0}, {"CPU": 5.0}], None, (2, 2, False)),
+        ([{"CPU": 8.0}], 3, (1, 3, False)),
+        ([{"CPU": 1.0, "GPU": 2.0}, {"CPU": 64.0}], None, (1, 2, True)),
+        ([{"CPU": 4.0, "GPU": 2.0}], None, (2, 2, True)),
+    ],
+)
+def test_no_worker_asks_for_more_than_a_machine_has(
+    machines: list[dict[str, float]], workers: int | None, expected: tuple[int, int, bool]
+) -> None:
+    assert crew(machines, workers) == expected
+
+
+def test_a_cluster_without_cores_is_one_sentence() -> None:
+    with pytest.raises(GalleryError, match="no machine of the Ray cluster offers a core"):
+        crew([{"memory": 1e9}], None)
+    with pytest.raises(GalleryError, match="that has a GPU offers a core"):
+        crew([{"GPU": 1.0}, {"CPU": 8.0}], 1)

@@ -12,7 +12,7 @@ import re
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,7 +56,9 @@ class Worker:
 
     def __init__(self, job: Job, threads: int) -> None:
         self.name = f"{os.uname().nodename}:{os.getpid()}"
-        address, roots = parse(job.address), Roots({**job.roots, **named()})
+        # Only the run's roots: a file is in the innermost one, and another would give it another key.
+        own = {name: folder for name, folder in named().items() if name in job.roots}
+        address, roots = parse(job.address), Roots({**job.roots, **own})
         model = _load(job.model, threads, job.gpu) if isinstance(job.model, str) else job.model
         if model.identity != job.identity:
             raise GalleryError(
@@ -128,10 +130,12 @@ class RayIngestion(Ingestion):
             return
         roots = Roots(self.job.roots)
         places = [roots.place(path) for path in plan.waiting]
+        used = {place.root for place in places}
+        job = replace(self.job, roots={name: folder for name, folder in self.job.roots.items() if name in used})
         done: Counter[str] = Counter()
         began = time.perf_counter()
         with cluster(self.ray_address) as ray:
-            for columns in _results(ray, self.job, places, self.workers):
+            for columns in _results(ray, job, places, self.workers):
                 readings = [self._checked(reading) for reading in _readings(columns, roots)]
                 with self.catalogue.batch():
                     for reading in readings:
@@ -217,17 +221,14 @@ def _no_cluster(address: str, error: BaseException) -> GalleryError:
 
 def _results(ray: Any, job: Job, places: list[Place], workers: int | None) -> Iterator[dict[str, Any]]:
     """What the workers say, task by task, in whatever order; Ray gives a dead worker's tasks to another."""
-    resources = ray.cluster_resources()
-    gpus = int(resources.get("GPU", 0))
-    each = 1 if workers else CORES
-    count = workers or gpus or max(1, int(resources.get("CPU", 1)) // CORES)
+    each, count, gpus = crew([node["Resources"] for node in ray.nodes() if node["Alive"]], workers)
     items = [{"root": place.root, "way": encoded(place.way)} for place in places]
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.max_errored_blocks = 0
     tasks = ray.data.from_items(items, override_num_blocks=-(-len(items) // TASK)).map_batches(
         Worker,
-        fn_constructor_args=(replace(job, gpu=gpus > 0), max(each, 1)),
+        fn_constructor_args=(replace(job, gpu=gpus), each),
         batch_size=None,  # a block is a task
         compute=ray.data.ActorPoolStrategy(size=min(count, -(-len(items) // TASK))),  # dead ones are started again
         num_cpus=each,
@@ -239,6 +240,19 @@ def _results(ray: Any, job: Job, places: list[Place], workers: int | None) -> It
         raise
     except Exception as error:
         raise _sentence(error) from None
+
+
+def crew(machines: Sequence[Mapping[str, float]], workers: int | None) -> tuple[int, int, bool]:
+    """Cores of each worker, how many workers, and whether each has a GPU. Ray would wait for what no machine has."""
+    gpus = sum(int(machine.get("GPU", 0)) for machine in machines)
+    fit = [int(machine.get("CPU", 0)) for machine in machines if not gpus or machine.get("GPU", 0) >= 1]
+    each = min(1 if workers else CORES, max(fit, default=0))
+    if each == 0:
+        raise GalleryError(
+            f"no machine of the Ray cluster{' that has a GPU' if gpus else ''} offers a core for a worker; start one "
+            "with `ray start --num-cpus`."
+        )
+    return each, workers or gpus or sum(cores // each for cores in fit), gpus > 0
 
 
 def _readings(columns: Mapping[str, Any], roots: Roots) -> Iterator[Reading]:
@@ -280,6 +294,8 @@ def _sentence(error: BaseException) -> SketchseekError:
                 return GalleryError(str(cause))
         seen = seen.__cause__ or seen.__context__
     text = _line(error)
+    if ours := re.match(r"sketchseek\.[\w.]*Error: (.+)", text):  # of a worker that could not start: only its text
+        return GalleryError(ours[1])
     if "No space left" in text or "OutOfDisk" in text:
         return GalleryError(
             f"a disk of a Ray worker is full ({text}); make room and run the command again: what was written is kept."
