@@ -58,7 +58,7 @@ def test_json_names_every_metric_and_says_what_was_measured(
     assert (found["queries"], found["gallery"], found["classes"]) == (120, 30, 3)
     assert found["queries_without_relevant"] == 0
     assert found["ties"] == "counted against"
-    assert found["bootstrap"] == {"resamples": 100, "seed": 3, "level": 0.95, "unit": "query"}
+    assert found["bootstrap"] == {"resamples": 100, "seed": 3, "level": 0.95, "unit": "photo"}
     assert set(found["per_class"]) == set(CLASSES)
     assert found["per_class"]["cow"]["queries"] == 40
     assert found["seconds"] >= 0
@@ -86,6 +86,23 @@ def test_numbers_are_those_of_a_sort(files: tuple[str, str], capsys: pytest.Capt
     assert found["metrics"]["acc@1"] == pytest.approx(np.mean(np.array(ranks) == 1))
     assert found["within_class"] is True
     assert found["bootstrap"]["unit"] == "photo"
+
+
+def test_intervals_draw_queries_where_no_photo_is_known(
+    files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    queries = dict(np.load(files[0]))
+    queries["instances"] = np.zeros(len(queries["labels"]), int)  # one photo of each class: three units to draw
+    np.savez(tmp_path / "few.npz", **queries)
+    del queries["instances"]
+    np.savez(tmp_path / "none.npz", **queries)
+    few, none = (
+        scored(capsys, (str(tmp_path / name), files[1]), "--bootstrap", "300") for name in ("few.npz", "none.npz")
+    )
+    assert few["metrics"] == none["metrics"]
+    assert (few["bootstrap"]["unit"], none["bootstrap"]["unit"]) == ("photo", "query")
+    values = np.array([few["intervals"]["map@all"], none["intervals"]["map@all"]])
+    assert not np.array_equal(values[0], values[1])
 
 
 def test_default_cut_offs_follow_the_level(files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:

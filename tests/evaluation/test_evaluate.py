@@ -97,13 +97,14 @@ def test_fine_grained_equals_the_slow_way(dataset, across) -> None:
     assert found["other_gallery"] is None
 
 
-def test_intervals_of_pairs_are_drawn_by_photo(dataset) -> None:
-    result = run(dataset, Setting("fine-grained", "all", seed=3), Options(resamples=50))
+@pytest.mark.parametrize(("protocol", "metric"), [("fine-grained", "acc@1"), ("zero-shot", "map@all")])
+def test_intervals_of_pairs_are_drawn_by_photo(dataset, protocol, metric) -> None:
+    result = run(dataset, Setting(protocol, "all", seed=3), Options(resamples=50))
     photos = np.unique([str(query.instance) for query in result.main.task.queries], return_inverse=True)[1]
     low, high = bootstrap_interval(result.main.scores.values, photos, resamples=50, seed=3)
-    column = result.main.scores.metrics.index("acc@1")
+    column = result.main.scores.metrics.index(metric)
     assert result.intervals is not None
-    assert result.intervals["acc@1"] == (low[column], high[column])
+    assert result.intervals[metric] == (low[column], high[column])
     found = result.to_json()
     assert found["bootstrap"] == {"resamples": 50, "level": 0.95, "unit": "photo"}
     assert run(dataset, Setting("zero-shot"), Options(resamples=0)).to_json()["intervals"] is None

@@ -118,9 +118,13 @@ def result(
         "ties": TIES,
     }
     if bootstrap:
-        unit = "photo" if by == "instance" else "query"
-        clusters = relevance.query_keys if by == "instance" else None
-        found["intervals"] = scores.intervals(resamples=bootstrap, seed=seed, clusters=clusters)
+        unit, drawn = "query", None
+        if queries.instances is not None:  # sketches of one photo are not independent
+            pairs = by_instance(
+                queries.labels, queries.labels, queries.instances, queries.instances, within_class=False
+            )
+            unit, drawn = "photo", pairs.query_keys
+        found["intervals"] = scores.intervals(resamples=bootstrap, seed=seed, clusters=drawn)
         found["bootstrap"] = {"resamples": bootstrap, "seed": seed, "level": LEVEL, "unit": unit}
     if per_class:
         found["per_class"] = scores.per_class(queries.labels)

@@ -74,7 +74,7 @@ class Evaluation:
     @property
     def unit(self) -> str:
         """What the bootstrap draws."""
-        return "photo" if self.main.task.by == "instance" else "query"
+        return "query" if _drawn_photos(self.main.task) is None else "photo"
 
     def headline(self) -> list[str]:
         """The metrics to show first: all that mean something at this level."""
@@ -151,7 +151,7 @@ def evaluate(
     main = outcomes[0]
     intervals = None
     if options.resamples:
-        clusters = main.task.relevance().query_keys if main.task.by == "instance" else None
+        clusters = _drawn_photos(main.task)
         intervals = main.scores.intervals(resamples=options.resamples, seed=setting.seed, clusters=clusters)
     set_aside = 0 if options.transductive else len(found.support)
     return Evaluation(
@@ -173,6 +173,13 @@ def evaluate(
         notes=tuple(_notes(model, dataset, main, found.support, options)),
         comparison=compare(main.task, set_aside) if tables_for(main.task) else None,
     )
+
+
+def _drawn_photos(task: Task) -> NDArray[np.intp] | None:
+    """A number for the photo that each query draws: sketches of one photo are not independent. None: no pair is known."""
+    if not any(drawing.instance for drawing in task.queries):
+        return None
+    return np.unique([drawing.instance or drawing.path for drawing in task.queries], return_inverse=True)[1]
 
 
 def _among(broken: dict[str, str], items: Iterable[Drawing | Photo]) -> dict[str, str]:
