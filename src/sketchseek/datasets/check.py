@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sketchseek.ahead import ahead
+from sketchseek.cores import usable_cores
 from sketchseek.datasets.galleries import gallery, queries
 from sketchseek.datasets.items import MEANING, Dataset, Drawing, Kind, Photo, Problem
 from sketchseek.datasets.names import canonical
@@ -80,7 +81,7 @@ def _opened(dataset: Dataset, items: tuple[Photo | Drawing, ...], depth: Depth) 
             return item.path, error.reason
         return item.path, ""
 
-    workers = os.cpu_count() or 1
+    workers = usable_cores()
     return ahead(reason, items, workers=workers, depth=8 * workers)
 
 

@@ -1,7 +1,6 @@
 """From picture files to vectors: read ahead in threads, encode in batches, never encode the same content twice."""
 
 import hashlib
-import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.ahead import ahead
+from sketchseek.cores import usable_cores
 from sketchseek.errors import SketchseekError
 from sketchseek.evaluation.cache import Kind, Stamp, VectorCache
 from sketchseek.model import Model
@@ -21,7 +21,7 @@ from sketchseek.pictures import PictureError, load_photo, load_sketch
 Watch = Callable[[str, int, int], None]  # told what is done, how much of it, of how much
 
 BATCH = 64
-_WORKERS = min(8, (os.cpu_count() or 1) + 1)
+_WORKERS = min(8, usable_cores() + 1)
 _DIGESTS_AT_ONCE = 4096
 
 

@@ -5,7 +5,6 @@ and the photo's relevance become one whole number, the numbers are sorted (sever
 and the places of the relevant ones are read off.
 """
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from sketchseek.cores import usable_cores
 from sketchseek.evaluation.relevance import Codes, Relevance
 from sketchseek.evaluation.similarity import unit_rows
 
@@ -44,7 +44,7 @@ def rank_relevant(
     Queries come in an order of this function's choosing, each once; those without a relevant photo do not come.
     ``chunk`` is how many queries are compared at a time, and never changes a result.
     """
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         for query_rows, gallery_rows in meeting(relevance):
             yield from _rank_group(queries, gallery, relevance, query_rows, gallery_rows, chunk, pool)
 

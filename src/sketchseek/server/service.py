@@ -1,11 +1,11 @@
 """All that the routes share."""
 
-import os
 import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from sketchseek.cores import usable_cores
 from sketchseek.errors import SketchseekError
 from sketchseek.gallery import Gallery
 from sketchseek.gallery.stats import Stats
@@ -30,7 +30,7 @@ class Service:
     indexing: Indexing
     thumbnails: Thumbnails
     limits: Limits = field(default_factory=Limits)
-    cores: int = field(default_factory=lambda: max(2, os.cpu_count() or 2))
+    cores: int = field(default_factory=lambda: max(2, usable_cores()))
 
     def __post_init__(self) -> None:
         self.searches = Work("search", self.cores, self.limits.searches)
