@@ -176,7 +176,7 @@ def evaluate(
 
 
 def _drawn_photos(task: Task) -> NDArray[np.intp] | None:
-    """A number for the photo each query draws, since sketches of one photo are not independent; None: no pair is known."""
+    """A number for the photo each query draws, as sketches of one photo depend on each other; None: none is known."""
     if not any(drawing.instance for drawing in task.queries):
         return None
     return np.unique([drawing.instance or drawing.path for drawing in task.queries], return_inverse=True)[1]
