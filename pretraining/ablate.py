@@ -2,9 +2,10 @@
 
     python pretraining/ablate.py DATA RUN --steps 40
 
-Uses the maps that ``rebuild.py`` filled; runs that are done are left alone. Prints the tables of ``docs/lite.md``:
-validation classes of ``sketchy`` with 95% intervals; then the final weights at other sides, with more and less paper
-around drawings, held back less and more, and with a layout that counts less and more.
+Uses the maps that ``rebuild.py`` filled; runs that are done are left alone, so delete ``RUN/ablations`` to train them
+anew. Prints the tables of ``docs/lite.md``: validation classes of ``sketchy`` with 95% intervals; then the final
+weights at other sides, with more and less paper around drawings, held back less and more, and with a layout that counts
+less and more.
 """
 
 import argparse
@@ -38,6 +39,7 @@ RUNS: dict[str, list[str]] = {
     "without classes across photo and drawing": ["crossed"],
     "without any pairs": ["paired", "within"],
 }
+HEAD = "| {} | mAP@all | acc@1 | acc@5 | photos to photos |\n|---|---|---|---|---|"
 SIDES, MARGINS = (160, 192), (0.05, 0.2)
 HELD_BACKS, LAYOUTS = (0.0, 0.1, 0.3, 0.5), (0.0, 0.4, 1.0)
 
@@ -91,7 +93,7 @@ def final_weights(data: Path, run: Path) -> None:
 
     student.load_state_dict(trained(run), strict=False)
     for side in (SIDE, *SIDES):
-        print(row(f"final weights at {side} px", figures_at(side)), flush=True)
+        print(row("as they ship" if side == SIDE else f"at {side} px", figures_at(side)), flush=True)
     for margin in MARGINS:
         print(row(f"a margin of {margin} around drawings", figures_at(SIDE, margin)), flush=True)
     student.load_state_dict(trained(run, seeds=SEEDS[:1]), strict=False)
@@ -110,8 +112,9 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--steps", type=int, default=40)
     options = parser.parse_args()
-    print("| run | mAP@all | acc@1 | acc@5 | photos to photos |\n|---|---|---|---|---|", flush=True)
+    print(HEAD.format("short run"), flush=True)
     short_runs(options.run, options.steps)
+    print("\n" + HEAD.format("final weights"), flush=True)
     final_weights(options.data, options.run)
 
 

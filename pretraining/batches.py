@@ -41,7 +41,7 @@ class Batches:
                       if block[0] not in ("quickdraw",) for row in rows}  # fmt: skip
 
     def draw(self, dice: np.random.Generator) -> tuple[list[int], list[int]]:
-        """Rows of one batch of about 200, and the block of each."""
+        """Rows of one batch of about 250, and the block of each."""
         rows: list[int] = []
         blocks: list[int] = []
 

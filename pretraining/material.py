@@ -1,6 +1,6 @@
 """Every picture the lite backbone learns from or is validated on, with its class, its photo and its part.
 
-Unseen classes are never listed; validation classes only as ``val``.
+Unseen classes are never listed; validation classes only as ``val``, but for ``shoes/``, whose name is left out.
 """
 
 import csv

@@ -28,10 +28,11 @@ def main() -> None:
     state = {name.replace("tower.", "image.", 1): v for name, v in found.items() if name.startswith("tower.")}
     state |= {f"text.{name}": value for name, value in load_file(run / "text.safetensors").items()}
     state["logit_scale"] = found["scale"]
-    save_file({name: value.half().contiguous() for name, value in state.items()}, folder / "model.safetensors")
+    save_file({name: value.half().contiguous() for name, value in state.items()}, folder / "model.new")
     records = {"photos": PHOTOS.to_json(), "sketches": replace(SKETCHES, margin=MARGIN).to_json()}
     config: dict[str, Any] = {**CONFIG, "about": ABOUT, "licence": LICENCE, "preprocessing": records}
-    (folder / "model.safetensors").chmod(0o644)
+    (folder / "model.new").chmod(0o644)
+    (folder / "model.new").replace(folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     rules = json.loads((run / "tokenizer.json").read_text(encoding="utf-8"))
     (folder / "tokenizer.json").write_text(

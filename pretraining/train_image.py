@@ -1,6 +1,6 @@
 """Train the image tower and the classes' places in the common space on filled passes; resumes where it stopped.
 
-    python pretraining/train_image.py RUN CACHE/224-0 CACHE/224-1 --steps 350
+    python pretraining/train_image.py RUN CACHE/224-0 CACHE/224-1 CACHE/224-2 --steps 240
 
 Passes take turns, step by step. Batches depend on the seed and the step alone. Started several times with
 ``WORLD_SIZE`` and ``RANK`` set, processes of one thread share each batch: on a CPU that is about twice as fast as
@@ -116,11 +116,11 @@ class Shares:
     def add_gradients(self, parameters: list[nn.Parameter]) -> None:
         """Each process saw its own rows only: sum what they found."""
         if self.count > 1:
-            flat = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
+            gradients = [p.grad for p in parameters if p.grad is not None]
+            flat = torch.cat([gradient.flatten() for gradient in gradients])
             dist.all_reduce(flat)
-            for p, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
-                if p.grad is not None:  # in place: the fused optimiser goes wrong on views of a longer tensor
-                    p.grad.copy_(part.view_as(p))
+            for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+                gradient.copy_(part.view_as(gradient))  # the fused optimiser goes wrong on views of a longer tensor
 
 
 def losses(student: Student, found: Tensor, batch: Batch) -> dict[str, Tensor]:
@@ -162,8 +162,8 @@ def retrieval(embeddings: np.ndarray, items: Items) -> dict[str, list[float]]:
 class Run:
     """The student, its optimiser and its averaged weights, kept in one file."""
 
-    def __init__(self, folder: Path, student: Student, shares: Shares) -> None:
-        self.file, self.student, self.shares, self.step = folder / "state.pt", student, shares, 0
+    def __init__(self, folder: Path, student: Student, shares: Shares, steps: int) -> None:
+        self.file, self.student, self.shares, self.step, self.steps = folder / "state.pt", student, shares, 0, steps
         stem: Any = student.tower.stem
         known = [
             (name, p)
@@ -188,15 +188,17 @@ class Run:
         self.averaged = {name: p.detach().clone() for name, p in self.trained.items()}
         if self.file.exists():
             state = torch.load(self.file, weights_only=True)
+            if state["steps"] != steps:  # the rate falls along a cosine of the whole length
+                raise SystemExit(f"{folder} is a run of {state['steps']} steps, not {steps}; delete it or name another")
             student.load_state_dict(state["student"], strict=False)
             self.optimiser.load_state_dict(state["optimiser"])
             self.averaged, self.step = state["averaged"], state["step"]
         elif shares.number == 0:
             torch.save(self.averaged, folder / "start.pt")
 
-    def descend(self, loss: Tensor, steps: int) -> None:
+    def descend(self, loss: Tensor) -> None:
         """One step of a cosine to zero, after a short rise; the averaged weights follow."""
-        factor = min(1.0, (self.step + 1) / 40) * (0.5 + 0.5 * float(np.cos(np.pi * self.step / steps)))
+        factor = min(1.0, (self.step + 1) / 40) * (0.5 + 0.5 * float(np.cos(np.pi * self.step / self.steps)))
         for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
             group["lr"] = peak * factor
         self.optimiser.zero_grad()
@@ -210,7 +212,12 @@ class Run:
             torch._foreach_lerp_(list(self.averaged.values()), list(self.trained.values()), 1 - decay)
 
     def save(self) -> None:
-        state = {"student": self.student.state_dict(), "averaged": self.averaged, "step": self.step}
+        state = {
+            "student": self.student.state_dict(),
+            "averaged": self.averaged,
+            "step": self.step,
+            "steps": self.steps,
+        }
         torch.save({**state, "optimiser": self.optimiser.state_dict()}, self.file.with_suffix(".new"))
         self.file.with_suffix(".new").replace(self.file)
 
@@ -256,7 +263,7 @@ def main() -> None:
     options.run.mkdir(parents=True, exist_ok=True)
     (options.run / "names.json").write_text(json.dumps(names))
     shares = Shares()
-    run = Run(options.run, student, shares)
+    run = Run(options.run, student, shares, options.steps)
 
     def tell(told: Mapping[str, Any]) -> None:
         if shares.number == 0:
@@ -278,7 +285,7 @@ def main() -> None:
         loss = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
         if not loss.isfinite():
             raise SystemExit(f"step {run.step}: the loss is {loss.item()}")
-        run.descend(loss, options.steps)
+        run.descend(loss)
         for name, part in parts.items():
             smooth[name] += part.item() / 20
         if run.step % 20 == 0:
@@ -291,7 +298,8 @@ def main() -> None:
         run.save()
         figures = run.validate(cache)
         tell(figures)
-        (options.run / "figures.json").write_text(json.dumps(figures))
+        (options.run / "figures.new").write_text(json.dumps(figures))
+        (options.run / "figures.new").replace(options.run / "figures.json")
 
 
 if __name__ == "__main__":

@@ -111,7 +111,8 @@ def vocabulary_of(run: Path) -> tuple[list[str], Tensor, Tensor]:
     words = list(owner)
     kept = run / "vocabulary.safetensors"
     if not kept.exists():
-        save_file({"meanings": meanings([f"a photo of a {word}" for word in words])}, kept)
+        save_file({"meanings": meanings([f"a photo of a {word}" for word in words])}, kept.with_suffix(".new"))
+        kept.with_suffix(".new").replace(kept)
     return words, load_file(kept)["meanings"], torch.tensor(list(owner.values()))
 
 
