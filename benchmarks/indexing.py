@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from PIL import Image
 from stand_ins import photo_like, write_vit_b_32
 
 from sketchseek import Gallery
-from sketchseek.engine import load
+from sketchseek.engine import Encoder, load
 from sketchseek.engine.export import export
 from sketchseek.engine.folder import find_model
 from sketchseek.gallery.photo import read_photo
@@ -96,8 +97,10 @@ def main() -> None:
         paths = write_photos(here / "photos", options.count, options.megapixels)
         backbone = write_vit_b_32(here / "weights")
         export(backbone, here / "vit-b-32")
+        export("lite", here / "lite")
         shipped = find_model("default")
         assert shipped is not None
+        models = {"default (int8)": shipped, "lite (fp32)": here / "lite", "ViT-B/32 (fp32)": here / "vit-b-32"}
 
         def index(model: Path) -> None:
             encoder = load(model, threads=options.threads)
@@ -107,8 +110,8 @@ def main() -> None:
 
         floor(paths[:BATCH], 224, options.threads)  # warms the disk's cache
         rows = {"reading and decoding alone": timed(lambda: floor(paths, 224, options.threads))}
-        rows["sketchseek index, default"] = timed(lambda: index(shipped))
-        rows["sketchseek index, ViT-B/32"] = timed(lambda: index(here / "vit-b-32"))
+        for name, model in models.items():
+            rows[f"sketchseek index, {name}"] = timed(partial(index, model))
         if not options.skip_plain:
             rows["transformers and Pillow, ViT-B/32"] = timed(
                 lambda: plain(paths, backbone, options.threads, here / "plain.npy")
@@ -122,16 +125,18 @@ def main() -> None:
             rate, busy = options.count / clock, 1000 * processor / options.count
             print(f"| {name} | {clock:.1f} | {rate:.1f} | {busy:.1f} | {clock / base:.2f} |")
         if not options.skip_plain:
-            slow, fast = rows["transformers and Pillow, ViT-B/32"], rows["sketchseek index, ViT-B/32"]
+            slow, fast = rows["transformers and Pillow, ViT-B/32"], rows["sketchseek index, ViT-B/32 (fp32)"]
             print(f"\nViT-B/32: {slow[0] / fast[0]:.1f}x as fast as plain (CPU {slow[1] / fast[1]:.1f}x).")
 
-        one = paths[0].read_bytes()
-        encoder = load(shipped, threads=options.threads)
-        encoder.encode_photos([load_photo(one, target=encoder.photo_side)])
-        singles = [
-            timed(lambda: encoder.encode_photos([load_photo(one, target=encoder.photo_side)]))[0] for _ in range(20)
-        ]
-        print(f"One such file to its vector with default: {1000 * float(np.median(singles)):.1f} ms (median of 20).")
+        def encode_one(encoder: Encoder) -> None:
+            encoder.encode_photos([load_photo(paths[0].read_bytes(), target=encoder.photo_side)])
+
+        print("\nOne such file to its vector, median of 20:")
+        for name, model in models.items():
+            encoder = load(model, threads=options.threads)
+            encode_one(encoder)
+            singles = [timed(partial(encode_one, encoder))[0] for _ in range(20)]
+            print(f"{name}: {1000 * float(np.median(singles)):.1f} ms")
 
 
 if __name__ == "__main__":
