@@ -3,9 +3,9 @@
     python pretraining/ablate.py DATA RUN --steps 40
 
 Uses the maps that ``rebuild.py`` filled; runs that are done are left alone, so delete ``RUN/ablations`` to train them
-anew. Prints the tables of ``docs/lite.md``: validation classes of ``sketchy`` with 95% intervals; then the final
-weights at other sides, with more and less paper around drawings, held back less and more, and with a layout that counts
-less and more.
+anew. Prints the tables of ``docs/lite.md``, validation classes of ``sketchy`` with 95% intervals: the runs; how they
+differ from the whole one, query by query; the final weights at other sides, with more and less paper around drawings,
+held back less and more, and with a layout that counts less and more.
 """
 
 import argparse
@@ -16,13 +16,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from early import FROZEN
+from evaluate import interval
 from material import PHOTOS, SKETCHES, Opener, list_items
 from quick import use_quick_convolutions
 from rebuild import HERE, PASSES, PROCESSES, SIDE, do
 from ship import MARGIN
-from student import SEEDS, Student, seed_folder, trained
+from student import SEEDS, Student, held_back_weights, trained
 from torch.nn.functional import normalize
-from train_image import Maps, retrieval
+from train_image import Maps, found_by, retrieval
 
 from sketchseek.pictures import fit, normalise
 
@@ -69,15 +70,38 @@ def short_runs(run: Path, steps: int) -> None:
             print(row("the same weights not held back", figures["not held back"]), flush=True)
 
 
-def final_weights(data: Path, run: Path) -> None:
-    """The table of sides and margins, of how far the weights are held back, and of how much the layout counts."""
+def validation(run: Path) -> tuple[Maps, list[int], Student]:
+    """A filled pass, its rows of validation classes, and a student of any weights."""
     use_quick_convolutions()
     cache = Maps(run / "cache" / f"{SIDE}-0")
     photos = [n for n, item in enumerate(cache.items) if item["kind"] == "photo" and cache.ready[n]]
-    student = Student(
-        json.loads((seed_folder(run, SEEDS[0]) / "names.json").read_text()), cache.features(photos[:2000])
-    )
+    names = json.loads((run / "ablations" / "0-all" / "names.json").read_text())
     rows = [n for n, item in enumerate(cache.items) if item["part"] == "val" and item["sort"] == "sketchy"]
+    return cache, rows, Student(names, cache.features(photos[:2000]))
+
+
+def differences(run: Path, steps: int) -> None:
+    """The table of what each short run finds less "everything", query by query, on the same draws of photos."""
+    cache, rows, student = validation(run)
+    base: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for name, without in RUNS.items():
+        if name == START:
+            continue
+        folder = run / "ablations" / f"{steps}-{'-'.join(without) or 'all'}"
+        student.load_state_dict(held_back_weights([folder]), strict=False)
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            parts = [normalize(student(cache.read(rows[at : at + 32])), dim=1) for at in range(0, len(rows), 32)]
+        found = found_by(torch.cat(parts).numpy(), [cache.items[n] for n in rows])
+        base = base or found
+        less = {what: interval(values - base[what][0], photos) for what, (values, photos) in found.items()}
+        if found is not base:
+            cells = [f"{cell['mean']:+} [{cell['low']:+}, {cell['high']:+}]" for cell in less.values()]
+            print(f"| {name} | {' | '.join(cells)} |", flush=True)
+
+
+def final_weights(data: Path, run: Path) -> None:
+    """The table of sides and margins, of how far the weights are held back, and of how much the layout counts."""
+    cache, rows, student = validation(run)
     described, listed, opener = [cache.items[n] for n in rows], list_items(data), Opener(data)
 
     def figures_at(side: int, margin: float = MARGIN) -> dict[str, list[float]]:
@@ -114,6 +138,8 @@ def main() -> None:
     options = parser.parse_args()
     print(HEAD.format("short run"), flush=True)
     short_runs(options.run, options.steps)
+    print("\n" + HEAD.format("less everything"), flush=True)
+    differences(options.run, options.steps)
     print("\n" + HEAD.format("final weights"), flush=True)
     final_weights(options.data, options.run)
 

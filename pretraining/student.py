@@ -112,8 +112,15 @@ def trained(
     run: Path, held_back: float = HELD_BACK, layout: float = LAYOUT, seeds: Sequence[int] = SEEDS
 ) -> dict[str, Tensor]:
     """What training ends with: the mean of all seeds, a little back towards the start, and what stayed as it was."""
-    states = [torch.load(seed_folder(run, seed) / "state.pt", weights_only=True) for seed in seeds]
-    start = torch.load(seed_folder(run, seeds[0]) / "start.pt", weights_only=True)
+    return held_back_weights([seed_folder(run, seed) for seed in seeds], held_back, layout)
+
+
+def held_back_weights(
+    folders: Sequence[Path], held_back: float = HELD_BACK, layout: float = LAYOUT
+) -> dict[str, Tensor]:
+    """The same of any runs that began alike."""
+    states = [torch.load(folder / "state.pt", weights_only=True) for folder in folders]
+    start = torch.load(folders[0] / "start.pt", weights_only=True)
     means = {name: torch.stack([state["averaged"][name] for state in states]).mean(0) for name in start}
     shipped = {name: mean.lerp(start[name], held_back) for name, mean in means.items()}
     shipped["tower.projection.weight"][WHAT:] *= layout

@@ -139,8 +139,11 @@ def losses(student: Student, found: Tensor, batch: Batch) -> dict[str, Tensor]:
     }
 
 
-def retrieval(embeddings: np.ndarray, items: Items) -> dict[str, list[float]]:
-    """Drawings to photos: mAP@all, and within the class acc@1, acc@5; photos to photos. Each with its 95% interval."""
+def found_by(embeddings: np.ndarray, items: Items) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Drawings to photos: mAP@all, and within the class acc@1, acc@5; photos to photos.
+
+    Of each the value of every query, and the photo that it shows.
+    """
     kinds, names = (np.array([item[what] for item in items]) for what in ("kind", "name"))
     photo, sketch = np.flatnonzero(kinds == "photo"), np.flatnonzero(kinds == "sketch")
     scores, alike = (embeddings[rows] @ embeddings[photo].T for rows in (sketch, photo))
@@ -150,13 +153,17 @@ def retrieval(embeddings: np.ndarray, items: Items) -> dict[str, list[float]]:
     ahead = (relevant & (scores > scores[np.arange(len(own)), own][:, None])).sum(1)
     np.fill_diagonal(alike, -2)
     np.fill_diagonal(same, False)
-    found = {
-        "map": interval(average_precision(scores, relevant), own),
-        "acc1": interval((ahead < 1).astype(float), own),
-        "acc5": interval((ahead < 5).astype(float), own),
-        "photos": interval(average_precision(alike, same), np.arange(len(photo))),
+    return {
+        "map": (average_precision(scores, relevant), own),
+        "acc1": ((ahead < 1).astype(float), own),
+        "acc5": ((ahead < 5).astype(float), own),
+        "photos": (average_precision(alike, same), np.arange(len(photo))),
     }
-    return {name: list(part.values()) for name, part in found.items()}
+
+
+def retrieval(embeddings: np.ndarray, items: Items) -> dict[str, list[float]]:
+    """The means of ``found_by``, each with its 95% interval."""
+    return {name: list(interval(*part).values()) for name, part in found_by(embeddings, items).items()}
 
 
 class Run:

@@ -113,7 +113,8 @@ def test_a_pickle_passes_only_with_trust(tiny_clip_folder: Path, tmp_path: Path,
     with pytest.raises(SketchseekError, match="--trust-pickle"):
         load_model(folder)
     trusted = load_model(folder, trust_pickle=True)
-    np.testing.assert_array_equal(trusted.encode_texts(["cat"]), model.encode_texts(["cat"]))
+    # Not bit by bit: how products are summed may depend on where the weights lie in memory.
+    np.testing.assert_allclose(trusted.encode_texts(["cat"]), model.encode_texts(["cat"]), rtol=0, atol=1e-6)
 
 
 def test_without_torch_the_extra_is_named(tiny_clip_folder: Path) -> None:

@@ -356,13 +356,17 @@ def test_weights_cut_anywhere_are_one_sentence(folder: Path) -> None:
 
 
 def test_a_folder_of_pickles_wants_to_be_trusted(folder: Path, pixels: Tensor) -> None:
-    expected = read_backbone(files_in(folder)).image(pixels)
+    expected = read_backbone(files_in(folder))
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
     assert files_in(folder).weights == (folder / "model.safetensors",)  # the safe one first
     (folder / "model.safetensors").unlink()
     with pytest.raises(SketchseekError, match="--trust-pickle"):
         files_in(folder)
-    assert torch.equal(read_backbone(files_in(folder, trust_pickle=True)).image(pixels), expected)
+    trusted = read_backbone(files_in(folder, trust_pickle=True))
+    weights = trusted.state_dict()
+    assert all(torch.equal(weight, weights.pop(name)) for name, weight in expected.state_dict().items()) and not weights
+    # Not bit by bit: how products are summed may depend on where the weights lie in memory.
+    torch.testing.assert_close(trusted.image(pixels), expected.image(pixels), rtol=1e-5, atol=1e-5)
 
 
 def test_a_file_of_another_kind_is_no_weights(folder: Path) -> None:
