@@ -112,7 +112,17 @@ def test_what_is_hardly_relevant_is_no_result(
     hits = found(capsys, "--text", "red")
     assert names(hits) == ["red.png"]
     assert hits[0]["relevance"] > 0.9
+    assert run("--text", "red") == 0
+    assert capsys.readouterr().err == (
+        "sketchseek: 11 photos of little relevance left out; --min-score -1 shows them too\n"
+    )
+    assert run("--text", "red", "-k", 1) == 0
+    assert capsys.readouterr().err == ""
     assert found(capsys, "--text", "grey green") == []
+    assert run("--text", "grey green") == 0
+    assert capsys.readouterr().err == (
+        "sketchseek: nothing similar enough among 12 photos; --min-score -1 shows the nearest\n"
+    )
     assert len(found(capsys, "--text", "grey green", "--min-score", "-1")) == 12
     assert len(found(capsys, "--text", "grey green", "--minus", "red")) == 12, "of a mixture relevance is a guess"
 

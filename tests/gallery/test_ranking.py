@@ -143,6 +143,8 @@ def test_relevance_comes_from_the_models_calibration(filled: Gallery, model: Gri
     likely = filled.search(text="red", k=200, min_relevance=0.5)
     assert 0 < len(likely) < len(hits)
     assert likely == [hit for hit in hits if hit.relevance is not None and hit.relevance >= 0.5]
+    assert (hits.unlikely, likely.unlikely) == (0, len(hits) - len(likely))
+    assert filled.search(text="red", k=1, min_relevance=0.5).unlikely == 0
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import click
 from sketchseek.cli.options import GALLERY, ROOT
 from sketchseek.cli.output import print_json, print_table
 from sketchseek.errors import SketchseekError
+from sketchseek.words import counted
 
 
 @click.command(short_help="Find photos by drawing, words or example.")
@@ -114,9 +115,13 @@ def command(
             for hit in hits
         ]
         print_table(rows, ["score", "relevance", "path"])
+    if hits and hits.unlikely and not as_json:
+        rest = counted(hits.unlikely, "photo")
+        click.echo(f"sketchseek: {rest} of little relevance left out; --min-score -1 shows them too", err=True)
     if not hits:
         why = (
             f"nothing similar enough among {total:,} photos"
+            + ("; --min-score -1 shows the nearest" if hits.unlikely else "")
             if total
             else "the gallery holds no photos yet: run sketchseek index FOLDER"
         )

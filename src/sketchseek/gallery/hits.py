@@ -3,7 +3,7 @@
 import base64
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -58,7 +58,14 @@ class Hit:
 
 
 class Hits(list[Hit]):
-    """Hits, best first; a notebook shows them as thumbnails."""
+    """Hits, best first; a notebook shows them as thumbnails.
+
+    ``unlikely``: how many more were as near as was asked for, but of less than the least relevance.
+    """
+
+    def __init__(self, hits: Iterable[Hit] = (), unlikely: int = 0) -> None:
+        super().__init__(hits)
+        self.unlikely = unlikely
 
     def _repr_html_(self) -> str:
         return figures(self) if self else "<p>Nothing found.</p>"

@@ -70,11 +70,13 @@ def rank(
             break
         ask *= 4  # ties at the end, or much was folded away
     likely = relevance(parts, vectors[places], calibration)
+    near = min(len(hits), wanted.k)
     if likely is not None:
         hits = [replace(hit, relevance=float(value)) for hit, value in zip(hits, likely, strict=True)]
         if wanted.min_relevance is not None:
             hits = [hit for hit in hits if hit.relevance is not None and hit.relevance >= wanted.min_relevance]
-    return Hits(sorted(hits, key=lambda hit: (-hit.score, hit.id))[: wanted.k])
+    hits = sorted(hits, key=lambda hit: (-hit.score, hit.id))[: wanted.k]
+    return Hits(hits, unlikely=near - len(hits))
 
 
 def _take(
