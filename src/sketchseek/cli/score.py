@@ -63,8 +63,9 @@ def command(
     """Measure anybody's vectors with every metric, each under the name of its definition.
 
     Both files hold the arrays `vectors` (rows, size) and `labels` (rows); with --by instance also `instances` (rows):
-    the photo a sketch was drawn from, and the photo itself. `names` (rows) is optional, for messages. Photos are
-    ranked by cosine; of equal scores the wrong photo comes first.
+    the photo a sketch was drawn from, and the photo itself; where queries have them, --bootstrap draws photos, each
+    with all its sketches. `names` (rows) is optional, for messages. Photos are ranked by cosine; of equal scores the
+    wrong photo comes first.
     """
     if within_class and by == "label":
         raise click.UsageError("--within-class needs --by instance: by label, every photo of the class is right")
