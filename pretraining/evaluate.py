@@ -37,6 +37,19 @@ def interval(values: Rows, photos: Rows) -> dict[str, Any]:
     return {"mean": round(100 * float(values.mean()), 1), "low": round(float(low), 1), "high": round(float(high), 1)}
 
 
+def own_photos(folder: Path, photos: list[Path], sketches: list[Path]) -> Rows:
+    """Which of the photos each sketch of ``sketchy`` was drawn from: (sketches,)."""
+    with (folder / "pairs.csv").open(newline="", encoding="utf-8") as file:
+        pairs = {row["sketch"]: row["photo"] for row in csv.DictReader(file)}
+    place = {path.relative_to(folder).as_posix(): number for number, path in enumerate(photos)}
+    return np.array([place[pairs[path.relative_to(folder).as_posix()]] for path in sketches])
+
+
+def ahead_of_own(scores: Rows, relevant: Rows, own: Rows) -> Rows:
+    """How many photos of its class come before the one a sketch was drawn from: (sketches,)."""
+    return (relevant & (scores > scores[np.arange(len(own)), own][:, None])).sum(1)
+
+
 def main() -> None:
     root, model, part = Path(sys.argv[1]), load_model(sys.argv[2]), sys.argv[3]
     table: dict[str, Any] = {"model": model.name, "identity": model.identity, "part": part}
@@ -63,14 +76,10 @@ def main() -> None:
         by_word = average_precision(said @ shown.T, np.array(classes)[:, None] == photo_class[None])
         figures["words_to_photos"] = interval(by_word, np.array(classes))
         if data == "sketchy":
-            with (folder / "pairs.csv").open(newline="", encoding="utf-8") as file:
-                pairs = {row["sketch"]: row["photo"] for row in csv.DictReader(file)}
-            wanted = [pairs[f"sketch/{p.parent.name}/{p.name}"].removeprefix("photo/") for p in sketches]
-            place = {f"{p.parent.name}/{p.name}": number for number, p in enumerate(photos)}
-            own = np.array([place[name] for name in wanted])
-            ahead = (relevant & (scores > scores[np.arange(len(own)), own][:, None])).sum(1)
+            own = own_photos(folder, photos, sketches)
+            ahead = ahead_of_own(scores, relevant, own)
             for k in (1, 5):
-                figures[f"acc@{k}"] = interval((ahead < k).astype(float), np.array(wanted))
+                figures[f"acc@{k}"] = interval((ahead < k).astype(float), own)
         table[data] = figures
     print(json.dumps(table, indent=1))
 

@@ -6,14 +6,13 @@ classifier sees the thing. Nothing here is learned but the contours. Validation 
 and acc@1, acc@5 within the class, with 95% intervals from resampled photos.
 """
 
-import csv
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
 from contours import Tracer
-from evaluate import average_precision, interval
+from evaluate import ahead_of_own, average_precision, interval, own_photos
 from material import PHOTOS, SKETCHES
 from numpy.typing import NDArray
 from PIL import Image
@@ -77,25 +76,23 @@ def main() -> None:
     photos, sketches = (
         [path for name in classes for path in sorted((root / kind / name).iterdir())] for kind in ("photo", "sketch")
     )
-    with (root / "pairs.csv").open(newline="", encoding="utf-8") as file:
-        pairs = {row["sketch"]: row["photo"] for row in csv.DictReader(file)}
-    place = {path.relative_to(root).as_posix(): number for number, path in enumerate(photos)}
-    own = np.array([place[pairs[path.relative_to(root).as_posix()]] for path in sketches])
+    own = own_photos(root, photos, sketches)
     same = np.array([path.parent.name for path in sketches])[:, None] == [path.parent.name for path in photos]
 
     shown = model.encode_photos([load_photo(path, target=model.photo_side) for path in photos])
-    drawn = model.encode_sketches([load_sketch(path) for path in sketches])
+    drawings = [load_sketch(path) for path in sketches]
+    drawn = model.encode_sketches(drawings)
     fitted = [fit(load_photo(path), PHOTOS) for path in photos]
     traced = [tracer(fitted[start : start + 32]) for start in range(0, len(fitted), 32)]
     where = [
         Image.fromarray(heat).resize((SIDE, SIDE), Image.Resampling.BICUBIC) for _, part in traced for heat in part
     ]
     lines = np.concatenate([lines for lines, _ in traced]) * (0.2 + 0.8 * np.stack(where).clip(0, 1))
-    greys = [Image.fromarray(fit(load_sketch(path), SKETCHES)).convert("L") for path in sketches]
+    greys = [Image.fromarray(fit(drawing, SKETCHES)).convert("L") for drawing in drawings]
     inks = np.stack([1 - np.float32(grey.resize((SIDE, SIDE), Image.Resampling.BOX)) / 255 for grey in greys])
 
     def row(name: str, scores: Maps) -> None:
-        ahead = (same & (scores > scores[np.arange(len(own)), own][:, None])).sum(1)
+        ahead = ahead_of_own(scores, same, own)
         values = (average_precision(scores, same), *((ahead < k).astype(float) for k in (1, 5)))
         cells = [f"{cell['mean']} [{cell['low']}, {cell['high']}]" for cell in (interval(v, own) for v in values)]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)

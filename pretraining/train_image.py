@@ -20,7 +20,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from batches import Batches
-from evaluate import average_precision, interval
+from evaluate import ahead_of_own, average_precision, interval
 from losses import Batch, crossed, distilled, kept, named, paired
 from quick import use_quick_convolutions
 from student import HELD_BACK, LAYOUT, WHAT, Student
@@ -150,7 +150,7 @@ def found_by(embeddings: np.ndarray, items: Items) -> dict[str, tuple[np.ndarray
     relevant, same = (names[rows][:, None] == names[photo][None] for rows in (sketch, photo))
     place = {items[p]["source"]: number for number, p in enumerate(photo)}
     own = np.array([place[items[s]["about"]] for s in sketch])
-    ahead = (relevant & (scores > scores[np.arange(len(own)), own][:, None])).sum(1)
+    ahead = ahead_of_own(scores, relevant, own)
     np.fill_diagonal(alike, -2)
     np.fill_diagonal(same, False)
     return {

@@ -74,7 +74,7 @@ class Evaluation:
     @property
     def unit(self) -> str:
         """What the bootstrap draws."""
-        return "query" if _drawn_photos(self.main.task) is None else "photo"
+        return "photo" if _knows_pairs(self.main.task) else "query"
 
     def headline(self) -> list[str]:
         """The metrics to show first: all that mean something at this level."""
@@ -175,9 +175,13 @@ def evaluate(
     )
 
 
+def _knows_pairs(task: Task) -> bool:
+    return any(drawing.instance for drawing in task.queries)
+
+
 def _drawn_photos(task: Task) -> NDArray[np.intp] | None:
     """A number for the photo each query draws, as sketches of one photo depend on each other; None: none is known."""
-    if not any(drawing.instance for drawing in task.queries):
+    if not _knows_pairs(task):
         return None
     return np.unique([drawing.instance or drawing.path for drawing in task.queries], return_inverse=True)[1]
 

@@ -26,6 +26,15 @@ def client_of(url: str) -> Any:
     return MilvusClient("http://" + url.removeprefix("milvus://").partition("/")[0])
 
 
+def damage(url: str, *changes: dict[str, Any]) -> None:
+    """Write the row of ``00001.png`` once more for each of the changes, with it."""
+    client, name = client_of(url), url.rpartition("/")[2]
+    (row,) = client.query(name, filter='path == "00001.png"', output_fields=["*"], limit=1)
+    files = client.describe_collection(name)["collection_name"]
+    client.upsert(files, [{**row, **change} for change in changes])
+    client.close()
+
+
 def test_another_machine_maps_the_roots_to_its_own_folders(url: str, photos: Path, tmp_path: Path) -> None:
     fill(photos / "deep", 5)
     with Gallery.open(url, GridModel()) as gallery, pytest.raises(GalleryError, match="name its root with --root"):
@@ -194,15 +203,7 @@ def test_damaged_rows_are_found_and_dropped(url: str, photos: Path) -> None:
     roots = {"photos": photos}
     with Gallery.open(url, GridModel(), roots=roots) as gallery:
         gallery.add(photos)
-        client = client_of(url)
-        (row,) = client.query(url.rpartition("/")[2], filter='path == "00002.png"', output_fields=["*"], limit=1)
-        broken = [
-            {**row, "vector": [0.0] * 65},
-            {**row, "key": "f" * 32},
-            {**row, "key": "e" * 32, "path": "../../etc/passwd"},
-        ]
-        client.upsert(client.describe_collection(url.rpartition("/")[2])["collection_name"], broken)
-        client.close()
+        damage(url, {"vector": [0.0] * 65}, {"key": "f" * 32}, {"key": "e" * 32, "path": "../../etc/passwd"})
         assert [problem.what[:20] for problem in gallery.verify()] == ["3 rows are damaged: "]
         assert "passwd" not in str(gallery.search(text="red", k=50))
         assert gallery.rebuild()[0].what.startswith("3 damaged rows were dropped")
@@ -240,11 +241,7 @@ def test_a_refused_rebuild_drops_nothing(url: str, photos: Path) -> None:
     roots = {"photos": photos}
     with Gallery.open(url, GridModel(), roots=roots) as gallery:
         gallery.add(photos)
-        client = client_of(url)
-        (row,) = client.query(url.rpartition("/")[2], filter='path == "00001.png"', output_fields=["*"], limit=1)
-        files = client.describe_collection(url.rpartition("/")[2])["collection_name"]
-        client.upsert(files, [{**row, "vector": [0.0] * 65}])
-        client.close()
+        damage(url, {"vector": [0.0] * 65})
         with (
             Gallery.open(f"{url}?index=ivf_sq8", GridModel(), roots=roots) as losing,
             pytest.raises(GalleryError, match="loses"),
