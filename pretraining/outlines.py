@@ -79,10 +79,11 @@ def main() -> None:
     own = own_photos(root, photos, sketches)
     same = np.array([path.parent.name for path in sketches])[:, None] == [path.parent.name for path in photos]
 
-    shown = model.encode_photos([load_photo(path, target=model.photo_side) for path in photos])
+    pictures = [load_photo(path, target=model.photo_side) for path in photos]
+    shown = model.encode_photos(pictures)
     drawings = [load_sketch(path) for path in sketches]
     drawn = model.encode_sketches(drawings)
-    fitted = [fit(load_photo(path), PHOTOS) for path in photos]
+    fitted = [fit(picture, PHOTOS) for picture in pictures]
     traced = [tracer(fitted[start : start + 32]) for start in range(0, len(fitted), 32)]
     where = [
         Image.fromarray(heat).resize((SIDE, SIDE), Image.Resampling.BICUBIC) for _, part in traced for heat in part
