@@ -47,25 +47,25 @@ def timed(name, work):
 
 def imports():
     import sketchseek.cli.search
-    import sketchseek.gallery.embedded
-    import sketchseek.gallery.index_files
+    import sketchseek.gallery.embedded.gallery
+    import sketchseek.gallery.embedded.index_files
     import sketchseek.pictures
     import sketchseek.engine
     import onnxruntime
 
 timed("imports", imports)()
-import sketchseek.engine.encoder, sketchseek.gallery.embedded, sketchseek.gallery.index_files
-import sketchseek.model, sketchseek.pictures
+import sketchseek.engine.encoder, sketchseek.loading, sketchseek.pictures
+from sketchseek.gallery.embedded import gallery, index_files
 from sketchseek.cli import main
 
 encoder = sketchseek.engine.encoder.Encoder
-sketchseek.model.load_search_model = timed("model: its record", sketchseek.model.load_search_model)
+sketchseek.engine.models.load_search_model = timed("model: its record", sketchseek.engine.models.load_search_model)
 encoder._session = timed("model: its graph, and the self-test", encoder._session)
 encoder.encode_sketches = timed("encoding the drawing, graph included", encoder.encode_sketches)
 sketchseek.pictures.load_sketch = timed("reading the drawing", sketchseek.pictures.load_sketch)
-sketchseek.gallery.index_files.load_or_build = timed("index", sketchseek.gallery.index_files.load_or_build)
-sketchseek.gallery.embedded.rank = timed("scan, scores, files", sketchseek.gallery.embedded.rank)
-sketchseek.gallery.embedded.Catalogue = timed("opening the gallery", sketchseek.gallery.embedded.Catalogue)
+index_files.load_or_build = timed("index", index_files.load_or_build)
+gallery.rank = timed("scan, scores, files", gallery.rank)
+gallery.Catalogue = timed("opening the gallery", gallery.Catalogue)
 try:
     main(sys.argv[1:])
 finally:

@@ -19,10 +19,10 @@ import numpy as np
 from stand_ins import write_vit_b_32
 
 from sketchseek.engine import Encoder, find_model, load
-from sketchseek.engine.export import export
-from sketchseek.engine.export.made import made_pictures
 from sketchseek.engine.folder import read_file
 from sketchseek.engine.sessions import OrtSession
+from sketchseek.export import export
+from sketchseek.export.sample_inputs import made_pictures
 from sketchseek.pictures import load_sketch
 
 BATCHES = (1, 4, 8, 16, 32)

@@ -24,9 +24,9 @@ from stand_ins import photo_like, write_vit_b_32
 
 from sketchseek import Gallery
 from sketchseek.engine import Encoder, load
-from sketchseek.engine.export import export
-from sketchseek.engine.folder import find_model
-from sketchseek.gallery.photo import read_photo
+from sketchseek.engine.models import find_model
+from sketchseek.export import export
+from sketchseek.gallery.reading import read_photo
 from sketchseek.pictures import load_photo
 
 DISTINCT = 4

@@ -30,18 +30,19 @@ from numpy.typing import NDArray
 
 from sketchseek.datasets import Dataset, open_dataset
 from sketchseek.evaluation.bootstrap import bootstrap_interval
-from sketchseek.evaluation.cache import VectorCache
 from sketchseek.evaluation.evaluate import Options, evaluate
 from sketchseek.evaluation.protocols import ProtocolName
 from sketchseek.evaluation.protocols import Setting as Protocol
+from sketchseek.evaluation.vectors.cache import VectorCache
+from sketchseek.loading import load_model
 from sketchseek.methods.method import Setting
 from sketchseek.methods.registry import METHODS
-from sketchseek.model import Model, load_model
+from sketchseek.model import Model
 from sketchseek.training import files
 from sketchseek.training.presets import recipe_from_preset
 from sketchseek.training.recipe import parse_settings
 from sketchseek.training.session import train
-from sketchseek.training.stem import StemMemory, remember
+from sketchseek.training.stem_cache import StemMemory, remember
 
 ZERO_SHOT = "zero-shot"
 SETTINGS: tuple[Setting, ...] = ("category", "fine-grained")

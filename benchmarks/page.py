@@ -22,8 +22,9 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 from stand_ins import photo_like
 
+from sketchseek.engine.models import load_search_model
 from sketchseek.gallery import Gallery
-from sketchseek.model import Model, load_search_model
+from sketchseek.model import Model
 
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync"
 BASES = 64

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from sketchseek.gallery import Gallery
-from sketchseek.gallery.writer import Writer
+from sketchseek.gallery.embedded.writer import Writer
 
 SIZE = 512
 PER_FOLDER = 500

@@ -28,9 +28,9 @@ from search import SIZE, Figures, Recorded, draw, exact, fill, measure, unit
 
 from sketchseek.gallery import Gallery, GalleryError
 from sketchseek.gallery.copying import copy
+from sketchseek.gallery.embedded.writer import Writer
 from sketchseek.gallery.ingest import Progress
 from sketchseek.gallery.milvus.gallery import MilvusGallery
-from sketchseek.gallery.writer import Writer
 
 INDEXES = {
     "hnsw": ("index=hnsw&m=16&ef_construction=200", ("ef=64", "ef=128", "ef=256")),
@@ -203,8 +203,12 @@ def workers(count: int, server: Server, folder: Path) -> None:
             steps.append((one.seconds, one.done))
 
         with MilvusGallery.open_address(server.url(f"ray_{number}"), "default", False, True, roots) as gallery:
-            ray, processes = ("local", number) if number else (None, None)
-            report = gallery.add(folder / "photos", progress=tell, ray=ray, workers=processes)
+            photos = folder / "photos"
+            report = (
+                gallery.add_with_ray(photos, progress=tell, workers=number)
+                if number
+                else gallery.add(photos, progress=tell)
+            )
         assert report.added == count
         moving = [step for step in steps if step[1]]
         running = (moving[-1][1] - moving[0][1]) / max(1e-9, moving[-1][0] - moving[0][0])

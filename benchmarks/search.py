@@ -26,10 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.gallery import Gallery
-from sketchseek.gallery.catalogue import Catalogue
-from sketchseek.gallery.index import VectorIndex
-from sketchseek.gallery.index_files import save
-from sketchseek.gallery.writer import Writer
+from sketchseek.gallery.embedded.catalogue import Catalogue
+from sketchseek.gallery.embedded.index import VectorIndex
+from sketchseek.gallery.embedded.index_files import save
+from sketchseek.gallery.embedded.writer import Writer
 
 SIZE = 512
 LATENT = 40

@@ -33,7 +33,7 @@ from transformers import CLIPConfig, CLIPModel
 
 from sketchseek.clip.backbone import Backbone, build_clip
 from sketchseek.clip.layouts import to_ours
-from sketchseek.clip.words import Texts, Words
+from sketchseek.clip.texts import Texts, TextTokenizer
 from sketchseek.methods.clip_at import ClipAt, ClipAtOptions
 from sketchseek.methods.method import Batch, Clock
 from sketchseek.pictures import Preprocessing
@@ -50,11 +50,11 @@ class RandomWords:
     """Stands where a tokenizer stands: every text gets random tokens, of one length."""
 
     def of_classes(self, names: Sequence[str], template: str) -> Texts:
-        """As ``Words``."""
+        """As ``TextTokenizer``."""
         return self(names)
 
     def __call__(self, texts: Sequence[str]) -> Texts:
-        """As ``Words``."""
+        """As ``TextTokenizer``."""
         ids = torch.randint(1, 40_000, (len(texts), TEXT_LENGTH), generator=torch.Generator().manual_seed(0))
         ids[:, -1] = EOS
         return Texts(ids, torch.full((len(texts),), TEXT_LENGTH - 1))
@@ -73,7 +73,7 @@ def our_step(model: CLIPModel, prompts: dict[str, Tensor], batch: Batch) -> Step
     """``sketchseek.methods.clip_at`` and an optimiser."""
     image, text = build_clip(model.config)
     size = Preprocessing(size=224, fit="squash")
-    backbone = Backbone(image, text, cast(Words, RandomWords()), photos=size, sketches=size)
+    backbone = Backbone(image, text, cast(TextTokenizer, RandomWords()), photos=size, sketches=size)
     backbone.load_state_dict(to_ours(model.state_dict()), strict=False)
     method = ClipAt(backbone, [f"class {i}" for i in range(CLASSES)], "category", ClipAtOptions())
     for owner, tokens in prompts.items():

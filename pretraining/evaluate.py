@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek import load_model
-from sketchseek.clip.words import spell
 from sketchseek.pictures import load_photo, load_sketch
+from sketchseek.wording import class_in_words
 
 Rows = NDArray[Any]
 
@@ -62,7 +62,7 @@ def main() -> None:
         sketches = [path for name in classes for path in sorted((folder / "sketch" / name).iterdir())]
         shown = model.encode_photos([load_photo(path, target=model.photo_side) for path in photos])
         drawn = model.encode_sketches([load_sketch(path) for path in sketches])
-        said = model.encode_texts([f"a photo of a {spell(name).partition(' (')[0]}" for name in classes])
+        said = model.encode_texts([f"a photo of a {class_in_words(name).partition(' (')[0]}" for name in classes])
         photo_class = np.array([path.parent.name for path in photos])
         sketch_class = np.array([path.parent.name for path in sketches])
         drawing_of = np.array([f"{p.parent.name}/{p.stem.rsplit('-', 1)[0]}" for p in sketches])

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sketchseek.clip.words import spell
 from sketchseek.pictures import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -21,6 +20,7 @@ from sketchseek.pictures import (
     load_photo,
     load_sketch,
 )
+from sketchseek.wording import class_in_words
 
 PHOTOS = Preprocessing(fit="squash", mean=IMAGENET_MEAN, std=IMAGENET_STD)
 SKETCHES = Preprocessing(fit="pad", fill=(255, 255, 255), placement="ink", mean=IMAGENET_MEAN, std=IMAGENET_STD)
@@ -38,7 +38,7 @@ _SAME = {
 
 def plain_name(folder: str) -> str:
     """A data set's class name -> the words people use."""
-    name = spell(folder).lower().removeprefix("the ")
+    name = class_in_words(folder).lower().removeprefix("the ")
     return _SAME.get(name, name)
 
 

@@ -23,7 +23,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import normalize, pad
 
 from sketchseek.clip.lite import build_lite
-from sketchseek.clip.words import Words
+from sketchseek.clip.texts import TextTokenizer
 
 TEMPLATES = (
     "{}", "a {}", "the {}", "my {}", "this {}", "one {}", "a photo of a {}", "a photo of the {}", "a photo of {}",
@@ -157,7 +157,7 @@ def main() -> None:
     corpus = [template.replace("{}", word) for word in words for template in TEMPLATES[:3]]
     tokenizer = new_tokenizer(corpus + [*TEMPLATES, *ADJECTIVES, *JOINS] * 50, CONFIG["text"]["vocabulary"])
     tokenizer.save(str(options.run / "tokenizer.json"))
-    reader = Words(
+    reader = TextTokenizer(
         options.run / "tokenizer.json", context=CONFIG["text"]["context"], vocabulary=CONFIG["text"]["vocabulary"]
     )
     places = pad(places, (0, CONFIG["size"] - WHAT))  # words say nothing about how a picture is laid out

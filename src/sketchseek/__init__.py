@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from sketchseek.gallery import Gallery as Gallery
     from sketchseek.gallery import Hit as Hit
     from sketchseek.gallery import Query as Query
+    from sketchseek.loading import load_model as load_model
     from sketchseek.model import Model as Model
-    from sketchseek.model import load_model as load_model
 
 __version__ = "0.1.0"
 
@@ -22,7 +22,7 @@ _HOMES = {
     "Model": "sketchseek.model",
     "Query": "sketchseek.gallery",
     "SketchseekError": "sketchseek.errors",
-    "load_model": "sketchseek.model",
+    "load_model": "sketchseek.loading",
 }
 __all__ = ["Gallery", "Hit", "Model", "Query", "SketchseekError", "__version__", "load_model"]
 

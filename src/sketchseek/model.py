@@ -3,11 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, TypeGuard
 
-from sketchseek.errors import SketchseekError
-
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -60,54 +56,3 @@ class CategoryModel(Model, Protocol):
 def is_category_model(model: Model) -> TypeGuard[CategoryModel]:
     """Whether the model offers ``for_category``."""
     return callable(getattr(model, "for_category", None))
-
-
-def load_model(name_or_path: "str | Path", *, device: str | None = None, trust_pickle: bool = False) -> Model:
-    """The model of a name or a path, ready to encode.
-
-    A model folder of ``sketchseek export`` (``default`` ships), which needs no torch; or, with it, a backbone's folder
-    or weights file, a run folder of ``sketchseek train``, a folder in the models directory, ``owner/model`` on the hub.
-    ``device``: ``cpu``, ``cuda``, ...; for what needs torch a GPU is used where there is one, unless told.
-    ``trust_pickle``: open weights that are pickles, whose author must be trusted.
-    """
-    from sketchseek.clip.find import existing, find_backbone
-    from sketchseek.engine import find_model, load
-
-    if folder := find_model(name_or_path):
-        return load(folder, provider=device and device.partition(":")[0])
-    place = existing(name_or_path)
-    run = place if place is not None and (place / "recipe.toml").is_file() else None
-    try:
-        if run is not None:
-            from sketchseek.training.run import load_run
-
-            return load_run(run, device=device, trust_pickle=trust_pickle)
-        files = find_backbone(name_or_path, trust_pickle=trust_pickle)
-        from sketchseek.clip.encoder import load_backbone_model
-
-        return load_backbone_model(files, device=device)
-    except ModuleNotFoundError as error:
-        raise SketchseekError(
-            f"{name_or_path} needs {error.name}, which is not installed: pip install 'sketchseek[train]'"
-        ) from None
-
-
-def load_search_model(name_or_path: "str | Path" = "default") -> Model:
-    """The model folder of a name or a path: what indexing and searching encode with. Never needs torch."""
-    from sketchseek.engine import find_model, list_models, load
-
-    if folder := find_model(name_or_path):
-        return load(folder)
-    from sketchseek.clip.catalog import models_dir, shipped
-    from sketchseek.clip.fetch import is_hub_name
-    from sketchseek.clip.find import existing
-
-    name = str(name_or_path)
-    if name in shipped() or existing(name_or_path) or is_hub_name(name) or (name and (models_dir() / name).exists()):
-        raise SketchseekError(
-            f"{name} is no model folder, and searching uses nothing else: run sketchseek export {name} --out FOLDER "
-            "and name that folder"
-        )
-    raise SketchseekError(
-        f"no model {name!r}: name a folder that sketchseek export wrote, or one of {', '.join(list_models())}"
-    )

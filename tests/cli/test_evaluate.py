@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import sketchseek.model
+import sketchseek.loading
 from sketchseek.cli import main
 from tests.evaluation.edges import EdgeModel
 from tests.evaluation.trees import make_tree
@@ -29,7 +29,7 @@ def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> EdgeModel:
         return model
 
     model.asked = asked
-    monkeypatch.setattr(sketchseek.model, "load_model", load)
+    monkeypatch.setattr(sketchseek.loading, "load_model", load)
     monkeypatch.setenv("SKETCHSEEK_CACHE", str(tmp_path / "cache"))
     return model
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-import sketchseek.model
+import sketchseek.engine.models
 from sketchseek.cli import main
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, png, put
@@ -11,7 +11,9 @@ from tests.gallery.photos import fill, png, put
 
 @pytest.fixture(autouse=True)
 def photos(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    monkeypatch.setattr(sketchseek.model, "load_search_model", lambda name: GridModel(name.removeprefix("grid-")))
+    monkeypatch.setattr(
+        sketchseek.engine.models, "load_search_model", lambda name: GridModel(name.removeprefix("grid-"))
+    )
     monkeypatch.setenv("SKETCHSEEK_GALLERY", str(tmp_path / "gallery"))
     fill(tmp_path / "photos", 4)
     put(tmp_path / "photos" / "copy.png", png(0))

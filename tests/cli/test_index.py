@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import sketchseek.model
+import sketchseek.engine.models
 from sketchseek.cli import main
 from sketchseek.cli.index import _interrupted
 from tests.gallery.grid_model import GridModel
@@ -19,7 +19,9 @@ ROOT = Path(__file__).parent.parent.parent
 
 @pytest.fixture(autouse=True)
 def _model_and_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(sketchseek.model, "load_search_model", lambda name: GridModel(name.removeprefix("grid-")))
+    monkeypatch.setattr(
+        sketchseek.engine.models, "load_search_model", lambda name: GridModel(name.removeprefix("grid-"))
+    )
     monkeypatch.setenv("SKETCHSEEK_GALLERY", str(tmp_path / "gallery"))
 
 

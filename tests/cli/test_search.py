@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 from PIL import Image
 
-import sketchseek.model
+import sketchseek.engine.models
 from sketchseek.cli import main
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, flat, jpeg, png, put
@@ -23,7 +23,9 @@ class Calibrated(GridModel):
 @pytest.fixture(autouse=True)
 def photos(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     """A gallery of 12 photos, the default one."""
-    monkeypatch.setattr(sketchseek.model, "load_search_model", lambda name: GridModel(name.removeprefix("grid-")))
+    monkeypatch.setattr(
+        sketchseek.engine.models, "load_search_model", lambda name: GridModel(name.removeprefix("grid-"))
+    )
     monkeypatch.setenv("SKETCHSEEK_GALLERY", str(tmp_path / "gallery"))
     photos = tmp_path / "photos"
     fill(photos / "noise", 8)
@@ -108,7 +110,7 @@ def test_nothing_similar_enough_is_said_as_such(capsys: pytest.CaptureFixture[st
 def test_what_is_hardly_relevant_is_no_result(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sketchseek.model, "load_search_model", lambda name: Calibrated())
+    monkeypatch.setattr(sketchseek.engine.models, "load_search_model", lambda name: Calibrated())
     hits = found(capsys, "--text", "red")
     assert names(hits) == ["red.png"]
     assert hits[0]["relevance"] > 0.9

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from sketchseek.clip import encoder
-from sketchseek.clip.catalog import published
+from sketchseek.clip import weights
+from sketchseek.hub.catalog import published
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "backbones.md").read_text(encoding="utf-8")
 
@@ -20,8 +20,8 @@ def test_the_table_is_the_catalogue() -> None:
 
 def test_the_example_runs(tiny_clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    load = encoder.load_backbone
-    monkeypatch.setattr(encoder, "load_backbone", lambda _: load(tiny_clip_folder))
+    load = weights.load_backbone
+    monkeypatch.setattr(weights, "load_backbone", lambda _: load(tiny_clip_folder))
     names: dict[str, Any] = {}
     exec(example, names)
     assert names["run"].embedding.shape == (2, 16)

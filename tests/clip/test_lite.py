@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from sketchseek import load_model
 from sketchseek.clip.adaptation import Adaptation
 from sketchseek.clip.backbone import Backbone
-from sketchseek.clip.catalog import list_backbones, shipped
-from sketchseek.clip.encoder import load_backbone
 from sketchseek.clip.layers import Branch
 from sketchseek.clip.lite import LiteStem
+from sketchseek.clip.weights import load_backbone
 from sketchseek.errors import SketchseekError
+from sketchseek.hub.catalog import list_backbones, shipped
 from sketchseek.pictures import RasterSketch
 
 GOLDEN = Path(__file__).parent / "golden_lite.json"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sketchseek.clip.files import BackboneFiles
 from sketchseek.clip.preparation import preprocessing_of
+from sketchseek.hub.files import BackboneFiles
 from sketchseek.pictures import CLIP_MEAN, CLIP_STD
 
 USUAL = {"image_mean": list(CLIP_MEAN), "image_std": list(CLIP_STD), "resample": 3}

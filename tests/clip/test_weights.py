@@ -17,9 +17,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import CLIPModel
 
-from sketchseek.clip.files import files_in
 from sketchseek.clip.weights import read_backbone
 from sketchseek.errors import SketchseekError
+from sketchseek.hub.files import files_in
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import unicodedata
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sketchseek.datasets.names import canonical, display, nearest
+from sketchseek.wording import canonical, class_in_words, nearest
 
 ANY_NAME = st.text(max_size=30)
 
@@ -41,16 +41,16 @@ def test_case_and_signs_do_not_count(name: str) -> None:
 def test_plain_names_agree_with_the_slow_way(name: str) -> None:
     slow = "".join(letter for letter in name if letter in "abcdefghijklmnopqrstuvwxyz0123456789")
     assert canonical(name) == slow
-    assert canonical(display(name)) == slow
-    assert display(name) == " ".join(display(name).split())
-    assert not set(display(name)) & set("_-()")
+    assert canonical(class_in_words(name)) == slow
+    assert class_in_words(name) == " ".join(class_in_words(name).split())
+    assert not set(class_in_words(name)) & set("_-()")
 
 
 def test_words_for_prompts() -> None:
-    assert display("car_(sedan)") == "car sedan"
-    assert display("jack-o-lantern") == "jack o lantern"
-    assert display("pipe (for smoking)") == "pipe for smoking"
-    assert display("The_Eiffel_Tower") == "The Eiffel Tower"
+    assert class_in_words("car_(sedan)") == "car sedan"
+    assert class_in_words("jack-o-lantern") == "jack o lantern"
+    assert class_in_words("pipe (for smoking)") == "pipe for smoking"
+    assert class_in_words("The_Eiffel_Tower") == "The Eiffel Tower"
 
 
 def test_nearest_offers_spellings_as_they_are() -> None:

@@ -6,8 +6,8 @@ import torch
 from numpy.typing import NDArray
 
 from sketchseek.engine import Encoder
-from sketchseek.engine.export import export
-from sketchseek.engine.export.made import made_pictures
+from sketchseek.export import export
+from sketchseek.export.sample_inputs import made_pictures
 from sketchseek.pictures import Sketch, sketch_from_strokes
 
 torch.set_num_threads(1)  # the tiny CLIP is too small to share out

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from sketchseek.engine import find_model, load
-from sketchseek.engine.export.made import made_pictures
+from sketchseek.export.sample_inputs import made_pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCKED = ("torch", "transformers", "safetensors", "onnx", "matplotlib", "sklearn")

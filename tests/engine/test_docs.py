@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from sketchseek.engine import Encoder
-from sketchseek.engine.export.made import made_pictures
-from sketchseek.engine.export.relevance import PRIOR
-from sketchseek.engine.export.rounding import TOLERATED
 from sketchseek.engine.golden import LEAST
+from sketchseek.export.relevance import PRIOR
+from sketchseek.export.rounding import TOLERATED
+from sketchseek.export.sample_inputs import made_pictures
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "engine.md").read_text()
 TEXT = " ".join(PAGE.split())

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from sketchseek import SketchseekError, load_model
-from sketchseek.clip.encoder import load_backbone
 from sketchseek.clip.towers import ImageTower
+from sketchseek.clip.weights import load_backbone
 from sketchseek.engine import Encoder, EngineError, load
 from sketchseek.engine.encoder import BATCH
 from sketchseek.pictures import Sketch, prepare_batch

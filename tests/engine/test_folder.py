@@ -12,7 +12,7 @@ import pytest
 from sketchseek import SketchseekError, load_model
 from sketchseek.engine import Encoder, EngineError, find_model, list_models, load
 from sketchseek.engine.folder import CARD, CONFIG, Record, is_model, read_record, write_record
-from sketchseek.model import load_search_model
+from sketchseek.engine.models import load_search_model
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import pytest
 from sketchseek.datasets import Dataset, open_dataset
 from sketchseek.errors import SketchseekError
 from sketchseek.evaluation.bootstrap import bootstrap_interval
-from sketchseek.evaluation.cache import VectorCache
 from sketchseek.evaluation.evaluate import Evaluation, Options, evaluate
 from sketchseek.evaluation.protocols import Setting
 from sketchseek.evaluation.subset import parse_subset
+from sketchseek.evaluation.vectors.cache import VectorCache
 from sketchseek.model import Model
 from sketchseek.pictures import load_photo, load_sketch
 from tests.evaluation.edges import CategoryEdgeModel, EdgeModel

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from sketchseek.datasets import Dataset, Drawing, Photo, canonical, display
+from sketchseek.datasets import Dataset, Drawing, Photo, canonical
+from sketchseek.wording import class_in_words
 
 SIDE = 64
 #: Names as hostile as a file system lets them be.
@@ -61,7 +62,7 @@ def dataset_of(
         shots += [Photo(f"photo/{label}/p{i}.jpg", label, f"{label}/p{i}") for i in range(photos)]
         shots += [Photo(f"extra/{label}/p{i}.jpg", label, f"{label}/p{i}", extended=True) for i in range(extended)]
         drawings += [Drawing(f"sketch/{label}/p{i}-1.png", label, f"{label}/p{i}") for i in range(sketches)]
-    words = {canonical(one): display(one) for one in classes}
+    words = {canonical(one): class_in_words(one) for one in classes}
     return Dataset(
         name,
         "simple",

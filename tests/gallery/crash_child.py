@@ -10,7 +10,8 @@ import signal
 import sys
 import time
 
-from sketchseek.gallery import Gallery, index, index_files, ingest  # noqa: F401 - imported before forking
+from sketchseek.gallery import Gallery, ingest  # noqa: F401 - imported before forking
+from sketchseek.gallery.embedded import index, index_files  # noqa: F401 - imported before forking
 from tests.gallery.grid_model import GridModel
 
 

@@ -2,11 +2,11 @@
 
 import sys
 
-import sketchseek.model
+import sketchseek.engine.models
 from sketchseek.cli import main
 from tests.gallery.grid_model import GridModel
 
-sketchseek.model.load_search_model = lambda name: GridModel(name.removeprefix("grid-"))  # type: ignore[assignment]
+sketchseek.engine.models.load_search_model = lambda name: GridModel(name.removeprefix("grid-"))  # type: ignore[assignment]
 
 if __name__ == "__main__":
     main(sys.argv[1:])

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-import sketchseek.model
+import sketchseek.engine.models
 from sketchseek.gallery import Gallery
-from sketchseek.gallery.index import EXACT_LIMIT, RECALL
+from sketchseek.gallery.embedded.index import EXACT_LIMIT, RECALL
 from sketchseek.gallery.query import WEIGHTS
 from sketchseek.gallery.scan import JUNK
 from sketchseek.gallery.watch import EVERY_S
@@ -19,7 +19,9 @@ PAGE = (Path(__file__).parent.parent.parent / "docs" / "gallery.md").read_text()
 
 def test_the_python_on_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sketchseek.model, "load_search_model", lambda name: GridModel(name.removeprefix("grid-")))
+    monkeypatch.setattr(
+        sketchseek.engine.models, "load_search_model", lambda name: GridModel(name.removeprefix("grid-"))
+    )
     fill(tmp_path / "photos", 5)
     for seed in range(12):
         put(tmp_path / "photos" / f"{seed}.jpg", jpeg(seed, taken=f"2023:0{1 + seed % 9}:01 00:00:00"))

@@ -8,9 +8,9 @@ from threading import Event, Thread
 import pytest
 from PIL import Image
 
-import sketchseek.model
+import sketchseek.engine.models
 from sketchseek.gallery import Gallery, GalleryError
-from sketchseek.gallery.gallery import default_path
+from sketchseek.gallery.paths import default_gallery
 from sketchseek.gallery.sheet import write_sheet
 from sketchseek.gallery.watch import follow
 from tests.gallery.grid_model import GridModel
@@ -26,7 +26,7 @@ def models(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         loaded.append(str(name))
         return GridModel(Path(name).name.removeprefix("grid-"))
 
-    monkeypatch.setattr(sketchseek.model, "load_search_model", load)
+    monkeypatch.setattr(sketchseek.engine.models, "load_search_model", load)
     return loaded
 
 
@@ -66,7 +66,7 @@ def test_a_model_that_changed_under_its_name_is_refused(
     fill(photos, 1)
     with Gallery.open(tmp_path / "g", "one") as gallery:
         gallery.add(photos)
-    monkeypatch.setattr(sketchseek.model, "load_search_model", lambda name: GridModel("retrained"))
+    monkeypatch.setattr(sketchseek.engine.models, "load_search_model", lambda name: GridModel("retrained"))
     with Gallery.open(tmp_path / "g") as gallery, pytest.raises(GalleryError, match="no longer the one"):
         gallery.search(text="red")
 
@@ -134,10 +134,10 @@ def test_k_must_be_at_least_one(gallery: Gallery, photos: Path) -> None:
 
 def test_the_default_place_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SKETCHSEEK_GALLERY", str(tmp_path / "mine"))
-    assert default_path() == tmp_path / "mine"
+    assert default_gallery() == tmp_path / "mine"
     monkeypatch.delenv("SKETCHSEEK_GALLERY")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert default_path().name == "gallery"
+    assert default_gallery().name == "gallery"
 
 
 def test_a_gallery_among_the_photos_does_not_index_itself(photos: Path) -> None:
@@ -221,6 +221,6 @@ def test_watching_follows_changes(gallery: Gallery, photos: Path, monkeypatch: p
 def test_bytes_in_names_are_shown_on_one_line(gallery: Gallery, photos: Path) -> None:
     put(Path(os.fsdecode(os.fsencode(photos) + b"/\xff\n.png")), b"broken")
     report = gallery.add(photos)
-    from sketchseek.gallery.errors import shown
+    from sketchseek.wording import shown
 
     assert shown(report.failed[0].path).endswith(r"/\xff\n.png")

@@ -22,7 +22,6 @@ def slow_squared_euclidean(a, b):
 PAIRS = {
     distances.cosine: slow_cosine,
     distances.cosine_distance: lambda a, b: 1 - slow_cosine(a, b),
-    distances.halved_cosine_distance: lambda a, b: (1 - slow_cosine(a, b)) / 2,
     distances.squared_euclidean_distance: slow_squared_euclidean,
 }
 
@@ -67,7 +66,6 @@ def test_ends_of_each_scale():
     a = torch.tensor([[3.0, 4.0], [3.0, 4.0], [0.0, 0.0]])
     b = torch.tensor([[6.0, 8.0], [-3.0, -4.0], [1.0, 0.0]])
     torch.testing.assert_close(distances.cosine_distance(a, b), torch.tensor([0.0, 2.0, 1.0]))
-    torch.testing.assert_close(distances.halved_cosine_distance(a, b), torch.tensor([0.0, 1.0, 0.5]))
     torch.testing.assert_close(distances.squared_euclidean_distance(a, b), torch.tensor([0.0, 4.0, 1.0]))
 
 

@@ -8,8 +8,8 @@ import torch
 from transformers import CLIPConfig
 
 from sketchseek.clip.backbone import Backbone, build_clip
-from sketchseek.clip.files import files_in
 from sketchseek.clip.weights import read_backbone
+from sketchseek.hub.files import files_in
 from sketchseek.methods.method import Batch, Method, Setting
 from sketchseek.methods.registry import method_class
 from tests.methods.toys import CLASSES, triplets

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sketchseek import SketchseekError
 from sketchseek.losses.jigsaw import jigsaw_loss
 from sketchseek.methods.jigsaw import JigsawSolver, make_puzzles, permutation_table
-from sketchseek.methods.tiles import inverse, shuffle_tiles
+from sketchseek.methods.tiles import shuffle_tiles
 
 
 def hamming(a, b):
@@ -65,7 +65,7 @@ def test_puzzles_are_the_rows_they_name(table):
     shuffled, order = make_puzzles(sketches, table, torch.Generator().manual_seed(1))
     assert order.shape == (6,)
     assert len(set(order.tolist())) > 1
-    assert torch.equal(shuffle_tiles(shuffled, inverse(table[order])), sketches)
+    assert torch.equal(shuffle_tiles(shuffled, table[order].argsort(dim=-1)), sketches)
     again = make_puzzles(sketches, table, torch.Generator().manual_seed(1))
     assert torch.equal(again[0], shuffled)
     assert torch.equal(again[1], order)

@@ -8,9 +8,9 @@ from starlette.testclient import TestClient
 from sketchseek.gallery import Gallery
 from sketchseek.model import Model
 from sketchseek.server.app import create_app
-from sketchseek.server.encoder import Encoder
-from sketchseek.server.indexing import Indexing
-from sketchseek.server.limits import Limits
+from sketchseek.server.processes.indexing import Indexing
+from sketchseek.server.protection.limits import Limits
+from sketchseek.server.query_encoder import Encoder
 from sketchseek.server.service import Service
 from sketchseek.server.thumbnails import Thumbnails
 from tests.gallery.grid_model import GridModel

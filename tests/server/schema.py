@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sketchseek.gallery import Gallery
 from sketchseek.server.app import create_app
-from sketchseek.server.encoder import Encoder
-from sketchseek.server.indexing import Indexing
+from sketchseek.server.processes.indexing import Indexing
+from sketchseek.server.query_encoder import Encoder
 from sketchseek.server.service import Service
 from sketchseek.server.thumbnails import Thumbnails
 from tests.gallery.grid_model import GridModel

@@ -9,10 +9,11 @@ import sys
 import time
 from typing import Any
 
-import sketchseek.model
+import sketchseek.engine.models
 from sketchseek.cli import main
 from sketchseek.errors import SketchseekError
-from sketchseek.server import index_child, indexing, serving
+from sketchseek.server import serving
+from sketchseek.server.processes import index_child, indexing
 from tests.gallery.grid_model import GridModel
 
 SLOW_S = 0.2
@@ -34,7 +35,7 @@ def load(name: str) -> GridModel:
     return SlowModel("slow") if name == "grid-slow" else GridModel(name.removeprefix("grid-"))
 
 
-sketchseek.model.load_search_model = load  # type: ignore[assignment]
+sketchseek.engine.models.load_search_model = load  # type: ignore[assignment]
 serving.HEAD_S = float(os.environ.get("SERVE_GRID_HEAD_S", serving.HEAD_S))
 indexing.COMMAND = (sys.executable, __file__, "index-child")
 

@@ -4,11 +4,13 @@ import json
 import re
 from typing import get_args
 
-from sketchseek.server import limits, photos, serving, thumbnails
-from sketchseek.server.asked import MANY, ONCE
-from sketchseek.server.filters import LEAST_RELEVANCE
-from sketchseek.server.guard import HEADERS, SHORTEST_TOKEN
-from sketchseek.server.limits import Limits, MiB
+from sketchseek.gallery.ranking import LEAST_RELEVANCE
+from sketchseek.server import serving, thumbnails
+from sketchseek.server.api.forms import MANY, ONCE
+from sketchseek.server.protection import limits
+from sketchseek.server.protection.guard import HEADERS, SHORTEST_TOKEN
+from sketchseek.server.protection.limits import Limits, MiB
+from sketchseek.server.routes import photos
 from tests.server.live import ROOT
 
 PAGE = (ROOT / "docs" / "server.md").read_text(encoding="utf-8")

@@ -12,9 +12,12 @@ OF_THE_SERVER = {"fastapi", "uvicorn", "starlette", "prometheus_client"}
     ("code", "never"),
     [
         ("import sketchseek.cli.serve", HEAVY | OF_THE_SERVER | {"numpy"}),
-        ("import sketchseek.server.start, sketchseek.server.explaining", HEAVY),
-        ("import sketchseek.server.decoder", HEAVY | OF_THE_SERVER | {"onnxruntime", "faiss", "sqlite3"}),
-        ("import sketchseek.server.index_child", HEAVY | OF_THE_SERVER),
+        ("import sketchseek.server.start, sketchseek.server.routes.explain", HEAVY),
+        (
+            "import sketchseek.server.processes.decoder_child",
+            HEAVY | OF_THE_SERVER | {"onnxruntime", "faiss", "sqlite3"},
+        ),
+        ("import sketchseek.server.processes.index_child", HEAVY | OF_THE_SERVER),
     ],
 )
 def test_nothing_is_loaded_that_is_not_needed(code: str, never: set[str]) -> None:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from sketchseek import load_model
-from sketchseek.clip.encoder import load_backbone
+from sketchseek.clip.weights import load_backbone
 from sketchseek.datasets import open_dataset
-from sketchseek.evaluation.cache import VectorCache
 from sketchseek.evaluation.evaluate import Options, evaluate
 from sketchseek.evaluation.protocols import Setting
+from sketchseek.evaluation.vectors.cache import VectorCache
 from sketchseek.training import backbones
 
 FILE = Path(__file__).resolve().parents[2] / "benchmarks" / "methods.py"

@@ -5,11 +5,12 @@ from typing import Any, cast
 import pytest
 import torch
 
+from sketchseek.clip.devices import choose_device
+from sketchseek.errors import SketchseekError
 from sketchseek.training.errors import TrainingError
 from sketchseek.training.optimise import (
     all_finite,
     build_optimiser,
-    choose_device,
     choose_precision,
     rate_factor,
     set_rates,
@@ -83,7 +84,7 @@ def test_a_gpu_computes_in_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_devices() -> None:
     assert choose_device("cpu") == torch.device("cpu")
     assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
-    with pytest.raises(TrainingError, match="'quantum' cannot be used"):
+    with pytest.raises(SketchseekError, match="'quantum' cannot be used"):
         choose_device("quantum")
 
 

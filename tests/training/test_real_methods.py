@@ -10,14 +10,14 @@ import torch
 from safetensors.torch import load_file
 
 from sketchseek import load_model
-from sketchseek.clip.encoder import load_backbone
+from sketchseek.clip.weights import load_backbone
 from sketchseek.errors import SketchseekError
 from sketchseek.model import is_category_model
 from sketchseek.pictures import load_photo, load_sketch
 from sketchseek.training import backbones
 from sketchseek.training.presets import recipe_from_preset
 from sketchseek.training.session import train
-from sketchseek.training.stem import StemMemory
+from sketchseek.training.stem_cache import StemMemory
 from tests.training.test_session import interrupt, same_run
 
 

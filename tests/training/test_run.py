@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from sketchseek import load_model
-from sketchseek.methods.method import Encoder
+from sketchseek.methods.method import EncodeFunction
 from sketchseek.model import is_category_model
 from sketchseek.pictures import load_photo, load_sketch, prepare
 from sketchseek.training import backbones, files
@@ -97,7 +97,7 @@ class KnowsCategories(Toy):
     def support(self) -> tuple[int, int] | None:
         return 1, 2
 
-    def for_category(self, name: str, sketches: Tensor, photos: Tensor) -> Encoder:
+    def for_category(self, name: str, sketches: Tensor, photos: Tensor) -> EncodeFunction:
         turn = sketches.mean() + photos.mean() + len(name)
         return lambda pixels, modality: self.encode(pixels, modality) + turn
 

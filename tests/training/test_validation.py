@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from sketchseek.datasets import open_dataset
-from sketchseek.methods.method import Encoder, Modality
+from sketchseek.methods.method import EncodeFunction, Modality
+from sketchseek.training.data.material import training_material, validation_task
+from sketchseek.training.data.pixels import prepared_pixels
 from sketchseek.training.errors import TrainingError
-from sketchseek.training.material import training_material, validation_task
-from sketchseek.training.pixels import prepared_pixels
 from sketchseek.training.progress import Silent
 from sketchseek.training.recipe import Recipe
 from sketchseek.training.validation import Validator
@@ -113,7 +113,7 @@ class KnowsCategories(Toy):
     def support(self) -> tuple[int, int] | None:
         return 1, 2
 
-    def for_category(self, name: str, sketches: Tensor, photos: Tensor) -> Encoder:
+    def for_category(self, name: str, sketches: Tensor, photos: Tensor) -> EncodeFunction:
         self.shown.append((name, len(sketches), len(photos)))
         number = len(self.shown)
 

@@ -11,8 +11,8 @@ import click
 
 from sketchseek import __version__
 from sketchseek.cli.output import print_json
-from sketchseek.cores import usable_cores
 from sketchseek.errors import SketchseekError
+from sketchseek.parallel import usable_cores
 
 CORE = (
     "numpy",
@@ -117,8 +117,8 @@ def check_search_model() -> Check:
 def check_models() -> tuple[Check, list[str]]:
     """Look through the models on this machine; their names come too."""
     try:
-        from sketchseek.clip.catalog import list_backbones
         from sketchseek.engine import list_models
+        from sketchseek.hub.catalog import list_backbones
 
         here = [*list_models(), *(backbone.name for backbone in list_backbones() if backbone.here)]
     except ImportError as error:

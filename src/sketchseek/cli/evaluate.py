@@ -14,7 +14,7 @@ import click
 from sketchseek.cli.output import print_json, print_table
 from sketchseek.cli.score import Cutoffs
 from sketchseek.errors import SketchseekError
-from sketchseek.words import counted
+from sketchseek.wording import counted
 
 if TYPE_CHECKING:
     from sketchseek.evaluation.evaluate import Evaluation
@@ -116,12 +116,13 @@ def command(
     Vectors are kept by model and content of the file, so a second run encodes nothing.
     """
     _check_usage(protocol, variant, source, across, transductive, gallery, cache if no_cache else None)
+    from sketchseek.caches import cache_folder
     from sketchseek.datasets import open_dataset
-    from sketchseek.evaluation.cache import VectorCache, default_folder
     from sketchseek.evaluation.evaluate import Options, evaluate
     from sketchseek.evaluation.protocols import Setting
     from sketchseek.evaluation.subset import EVERYTHING, parse_subset
-    from sketchseek.model import load_model
+    from sketchseek.evaluation.vectors.cache import VectorCache
+    from sketchseek.loading import load_model
 
     _check_outputs(report, figures)
     setting = Setting(
@@ -139,16 +140,16 @@ def command(
         kinds = counted(len(dataset.problems), "kind of problem", "kinds of problems")
         say(f"{kinds} with {data}: sketchseek datasets check names them")
     model = load_model(model_name, device=device, trust_pickle=trust_pickle)
-    folder = None if no_cache else cache or default_folder()
+    folder = None if no_cache else cache or cache_folder()
     with VectorCache(folder, say) as kept, progress() as watch:
         result = evaluate(model, dataset, setting, kept, options, watch)
     if report:
-        from sketchseek.evaluation.report import write_report
+        from sketchseek.evaluation.report.page import write_report
 
         write_report(result, report, shlex.join(["sketchseek", *sys.argv[1:]]))
         say(f"report: {report}")
     if figures:
-        from sketchseek.evaluation.figures import write_figures
+        from sketchseek.evaluation.report.figures import write_figures
 
         say("figures: " + ", ".join(str(path) for path in write_figures(result, figures)))
     if as_json:

@@ -27,8 +27,8 @@ def command(source: str, out: Path, data: Path | None, int8: bool, trust_pickle:
     torch before it is written. stdout has one line, the model's identity.
     """
     try:
-        from sketchseek.engine.export import export
-        from sketchseek.engine.export.card import figures
+        from sketchseek.export import export
+        from sketchseek.export.card import figures
     except ModuleNotFoundError as error:
         raise SketchseekError(
             f"exporting needs {error.name}, which is not installed: pip install 'sketchseek[train]'"

@@ -21,7 +21,7 @@ def command() -> None:
 def info(gallery: str | None, as_json: bool) -> None:
     """Say what is in a gallery: folders, photos, models, and the files that could not be taken in."""
     from sketchseek.gallery import Gallery
-    from sketchseek.gallery.errors import shown
+    from sketchseek.wording import shown
 
     with Gallery.open(gallery, readonly=True) as opened:
         stats, failures = opened.stats(), opened.failures()
@@ -141,11 +141,8 @@ def switch(name: str, other: str) -> None:
 
     Searches go on meanwhile. What NAME led to before keeps its data.
     """
-    from sketchseek.gallery import Gallery, GalleryError
-    from sketchseek.gallery.milvus.gallery import MilvusGallery
+    from sketchseek.gallery import Gallery
 
     with Gallery.open(name) as opened:
-        if not isinstance(opened, MilvusGallery):
-            raise GalleryError(f"{name} is a folder; only names on a server lead elsewhere.")
         opened.switch(other)
     click.echo(f"{name} leads to the vectors of {other}")

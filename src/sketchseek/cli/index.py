@@ -15,9 +15,7 @@ from sketchseek.cli.options import GALLERY, ROOT
 from sketchseek.cli.output import print_json
 
 if TYPE_CHECKING:
-    from sketchseek.gallery import Gallery
     from sketchseek.gallery.ingest import Progress, Report
-    from sketchseek.gallery.milvus.gallery import MilvusGallery
 
 
 @click.command(short_help="Take folders of photos into a gallery, or bring it up to date.")
@@ -67,8 +65,8 @@ def command(
     with Gallery.open(gallery, model) as opened:
         with _progress() as tell:
             if ray:
-                report = _with_ray(opened).add(
-                    list(folders) or None, progress=tell, retry=retry_failed, ray=ray, workers=workers
+                report = opened.add_with_ray(
+                    list(folders) or None, ray=ray, workers=workers, progress=tell, retry=retry_failed
                 )
             else:
                 report = opened.add(list(folders) or None, progress=tell, retry=retry_failed)
@@ -100,19 +98,6 @@ def _interrupted() -> Iterator[Event]:
         raise KeyboardInterrupt
 
 
-def _with_ray(gallery: "Gallery") -> "MilvusGallery":
-    """Workers write by themselves, which a gallery in a folder does not allow."""
-    from sketchseek.gallery import GalleryError
-    from sketchseek.gallery.milvus.gallery import MilvusGallery
-
-    if not isinstance(gallery, MilvusGallery):
-        raise GalleryError(
-            f"--ray needs a gallery that many can write to: name one with --gallery milvus://HOST:19530/NAME, not "
-            f"{gallery.path}."
-        )
-    return gallery
-
-
 def _print(report: "Report", as_json: bool, *, compact: bool) -> None:
     data: dict[str, Any] = asdict(report)
     data["failed"] = [{"path": str(failure.path), "reason": failure.reason} for failure in report.failed]
@@ -120,7 +105,7 @@ def _print(report: "Report", as_json: bool, *, compact: bool) -> None:
     if as_json:
         print_json(data, compact=compact)
         return
-    from sketchseek.gallery.errors import shown
+    from sketchseek.wording import shown
 
     for failure in report.failed:
         click.echo(f"{shown(failure.path)}: {failure.reason}", err=True)

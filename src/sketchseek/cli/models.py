@@ -10,7 +10,7 @@ from sketchseek.cli.output import human_size, print_json, print_table
 from sketchseek.errors import SketchseekError
 
 if TYPE_CHECKING:
-    from sketchseek.clip.catalog import Listed
+    from sketchseek.hub.catalog import Listed
 
 
 @click.command(short_help="List the models that search, and the backbones that train.")
@@ -21,7 +21,7 @@ def command(as_json: bool) -> None:
     A backbone that is not here is downloaded when it is first used. A path to a folder in Hugging Face format
     (config.json, model.safetensors, tokenizer.json) serves as a name too; sketchseek export makes a model folder of it.
     """
-    from sketchseek.clip.catalog import list_backbones
+    from sketchseek.hub.catalog import list_backbones
 
     listed = [*_model_folders(), *list_backbones()]
     if as_json:
@@ -45,9 +45,10 @@ def command(as_json: bool) -> None:
 
 
 def _model_folders() -> "Iterator[Listed]":
-    from sketchseek.clip.catalog import Listed
     from sketchseek.engine import list_models
-    from sketchseek.engine.folder import read_record, shipped_models
+    from sketchseek.engine.folder import read_record
+    from sketchseek.engine.models import shipped_models
+    from sketchseek.hub.catalog import Listed
 
     for name, folder in list_models().items():
         size = sum(path.stat().st_size for path in folder.iterdir())

@@ -14,7 +14,7 @@ GALLERY = click.option(
 def _keep(_: click.Context, __: click.Parameter, roots: tuple[str, ...]) -> None:
     """Into the environment, where every gallery that is opened looks, also in processes that this one starts."""
     if roots:
-        from sketchseek.gallery.milvus.roots import ROOTS, named
+        from sketchseek.gallery.roots import ROOTS, named
 
         os.environ[ROOTS] = "\n".join(f"{name}={folder}" for name, folder in named(roots).items())
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sketchseek.cli.output import print_json, print_table
-from sketchseek.words import counted
+from sketchseek.wording import counted
 
 if TYPE_CHECKING:
     from sketchseek.evaluation.ranking import Ranks
     from sketchseek.evaluation.relevance import By
-    from sketchseek.evaluation.vectors import VectorSet
+    from sketchseek.evaluation.vectors.npz import VectorSet
 
 
 class Cutoffs(click.ParamType[tuple[int, ...]]):
@@ -70,7 +70,7 @@ def command(
     if within_class and by == "label":
         raise click.UsageError("--within-class needs --by instance: by label, every photo of the class is right")
     from sketchseek.evaluation.metrics import DEFAULT_KS
-    from sketchseek.evaluation.vectors import check_pair, load_vectors
+    from sketchseek.evaluation.vectors.npz import check_pair, load_vectors
 
     sketches, photos = load_vectors(queries), load_vectors(gallery)
     check_pair(sketches, photos, instances=by == "instance")

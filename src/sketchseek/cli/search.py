@@ -8,7 +8,7 @@ import click
 from sketchseek.cli.options import GALLERY, ROOT
 from sketchseek.cli.output import print_json, print_table
 from sketchseek.errors import SketchseekError
-from sketchseek.words import counted
+from sketchseek.wording import counted
 
 
 @click.command(short_help="Find photos by drawing, words or example.")
@@ -75,14 +75,11 @@ def command(
     All of them may be given at once.
     """
     from sketchseek.gallery import Gallery
-    from sketchseek.gallery.errors import shown
-    from sketchseek.gallery.ranking import LEAST_RELEVANCE
+    from sketchseek.wording import shown
 
     if not (query or texts or photos):
         raise click.UsageError("name a drawing, or give --text or --photo.")
     drawing = sys.stdin.buffer.read() if query == "-" else query
-    # Relevance was measured for one kind of term; of a mixture it is a guess, too rough to drop a photo by.
-    alone = sum(map(bool, (query, texts, photos, minus))) == 1
     with Gallery.open(gallery, model, readonly=True) as opened:
         hits = opened.search(
             sketch=drawing,
@@ -92,12 +89,12 @@ def command(
             weights=dict(map(_weight, weights)),
             k=count,
             min_score=min_score,
-            min_relevance=LEAST_RELEVANCE if min_score is None and alone else None,
             under=under,
             taken=_range(taken),
             fold=fold,
         )
         total = 0 if hits else opened.stats().photos
+        nothing = hits.why_none(total)
     if sheet:
         from sketchseek.gallery.sheet import write_sheet
 
@@ -118,14 +115,10 @@ def command(
     if hits and hits.unlikely and not as_json:
         rest = counted(hits.unlikely, "photo")
         click.echo(f"sketchseek: {rest} of little relevance left out; --min-score -1 shows them too", err=True)
-    if not hits:
-        why = (
-            f"nothing similar enough among {total:,} photos"
-            + ("; --min-score -1 shows the nearest" if hits.unlikely else "")
-            if total
-            else "the gallery holds no photos yet: run sketchseek index FOLDER"
-        )
-        click.echo(f"sketchseek: {why}", err=True)
+    if nothing is not None:
+        empty = "; run sketchseek index FOLDER" if not total else ""
+        hint = "; --min-score -1 shows the nearest" if hits.unlikely else empty
+        click.echo(f"sketchseek: {nothing.removesuffix('.')}{hint}", err=True)
 
 
 def _weight(text: str) -> tuple[str, float]:

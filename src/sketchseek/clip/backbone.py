@@ -4,7 +4,8 @@ Methods see this class and its towers, nothing below. What differs between backb
 the number and width of layers, the vocabulary. A small backbone of our own is this class with another stem.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -13,8 +14,8 @@ from transformers import CLIPConfig
 from transformers.models.clip.modeling_clip import CLIPTextEmbeddings, CLIPVisionEmbeddings
 
 from sketchseek.clip.layers import Layer
+from sketchseek.clip.texts import Texts, TextTokenizer
 from sketchseek.clip.towers import ImageTower, TextTower
-from sketchseek.clip.words import Texts, Words
 from sketchseek.pictures import Preprocessing
 
 __all__ = ["Backbone", "build_clip"]
@@ -24,11 +25,17 @@ class Backbone(nn.Module):
     """Photos, drawings and words -> one space of ``size`` dimensions.
 
     ``logit_scale``: the logarithm of 1/temperature, as CLIP keeps it.
-    ``photos``, ``sketches``: how pictures become the image tower's pixels. ``words``: how texts become token numbers.
+    ``photos``, ``sketches``: how pictures become the image tower's pixels. ``tokenizer``: how texts do.
     """
 
     def __init__(
-        self, image: ImageTower, text: TextTower, words: Words, *, photos: Preprocessing, sketches: Preprocessing
+        self,
+        image: ImageTower,
+        text: TextTower,
+        tokenizer: TextTokenizer,
+        *,
+        photos: Preprocessing,
+        sketches: Preprocessing,
     ) -> None:
         super().__init__()
         if image.size != text.size:
@@ -36,10 +43,11 @@ class Backbone(nn.Module):
         self.image = image
         self.text = text
         self.logit_scale = nn.Parameter(torch.tensor(2.6592))
-        self.words = words
+        self.tokenizer = tokenizer
         self.photos = photos
         self.sketches = sketches
         self.size = image.size
+        self._fixed: Texts | None = None
 
     @property
     def device(self) -> torch.device:
@@ -53,11 +61,20 @@ class Backbone(nn.Module):
 
     def tokens(self, texts: Sequence[str]) -> Texts:
         """Texts, as they are -> token numbers beside the weights."""
-        return self._here(self.words(texts))
+        return self._here(self._fixed or self.tokenizer(texts))
+
+    @contextmanager
+    def fixed_tokens(self, texts: Texts) -> Iterator[None]:
+        """Inside the block ``tokens`` gives these token numbers whatever the texts: they become a graph's inputs."""
+        self._fixed = texts
+        try:
+            yield
+        finally:
+            self._fixed = None
 
     def class_tokens(self, names: Sequence[str], template: str = "a photo of a {}") -> Texts:
         """Class names in a template -> token numbers beside the weights."""
-        return self._here(self.words.of_classes(names, template))
+        return self._here(self.tokenizer.of_classes(names, template))
 
     def _here(self, texts: Texts) -> Texts:
         return Texts(texts.ids.to(self.device), texts.ends.to(self.device))

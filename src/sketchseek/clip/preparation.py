@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from sketchseek.clip.files import BackboneFiles, read_json
 from sketchseek.errors import SketchseekError
+from sketchseek.hub.files import BackboneFiles, read_json
 from sketchseek.pictures import CLIP_PHOTOS, CLIP_SKETCHES, Preprocessing
 
 __all__ = ["preprocessing_of"]
@@ -24,8 +24,8 @@ def preprocessing_of(files: BackboneFiles, *, side: int) -> tuple[Preprocessing,
     try:
         if files.preprocessor is not None:
             photos = replace(photos, **_transformers_fields(read_json(files.preprocessor)))
-        elif files.config is not None and "preprocess_cfg" in (written := read_json(files.config)):
-            photos = replace(photos, **_open_clip_fields(written["preprocess_cfg"]))
+        elif "preprocess_cfg" in files.settings:
+            photos = replace(photos, **_open_clip_fields(files.settings["preprocess_cfg"]))
     except (KeyError, TypeError, AttributeError, SketchseekError) as error:
         raise SketchseekError(
             f"{files.preprocessor or files.config}: this preprocessing is not supported ({error})"

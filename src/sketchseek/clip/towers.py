@@ -1,6 +1,7 @@
 """The image tower and the text tower: tokens in, layer by layer, one embedding out."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
@@ -11,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from sketchseek.clip.adaptation import Adaptation, Norms, Prompted
 from sketchseek.clip.layers import Layer, run_layer
 
-__all__ = ["ImageTower", "Run", "TextTower", "Tower"]
+__all__ = ["ImageTower", "LayerInput", "Run", "TextTower", "Tower"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,14 @@ class Run:
 
     embedding: Tensor
     tokens: Mapping[int, Tensor]
+
+
+@dataclass(frozen=True)
+class LayerInput:
+    """What enters a layer: tokens (batch, n, width), prompts included, and how the pass is adapted."""
+
+    tokens: Tensor
+    adaptation: Adaptation
 
 
 class Tower(nn.Module):
@@ -52,6 +61,7 @@ class Tower(nn.Module):
         self.projection = projection
         self.causal = causal
         self.checkpointing = False
+        self._recorders: dict[int, list[LayerInput]] = {}
         self.width: int = projection.in_features
         self.size: int = projection.out_features
         self.depth = len(layers)
@@ -71,6 +81,16 @@ class Tower(nn.Module):
         post_norm = self.post_norm if norms is None else norms.post
         embedding: Tensor = self.projection(post_norm(states))
         return embedding
+
+    @contextmanager
+    def recording(self, layer: int) -> Iterator[list[LayerInput]]:
+        """A list to which every forward pass inside the block adds what enters ``layer``."""
+        inputs: list[LayerInput] = []
+        self._recorders[layer] = inputs
+        try:
+            yield inputs
+        finally:
+            del self._recorders[layer]
 
     def _run_layers(
         self, tokens: Tensor, adaptation: Adaptation, keep: Collection[int]
@@ -100,13 +120,16 @@ class Tower(nn.Module):
                 kept[number] = state.plain
             # Nothing else of the last layer is read.
             first_only = self.reads_first and number == self.depth - 1 and self.depth not in keep
-            tokens = self._run_layer(number, state.tokens, adaptation, first_only)
+            tokens = self.run_layer(number, state.tokens, adaptation, first_only=first_only)
             state = Prompted(tokens, 0 if first_only else state.count, state.place)
         if self.depth in keep:
             kept[self.depth] = state.plain
         return state, kept
 
-    def _run_layer(self, number: int, tokens: Tensor, adaptation: Adaptation, first_only: bool) -> Tensor:
+    def run_layer(self, number: int, tokens: Tensor, adaptation: Adaptation, *, first_only: bool = False) -> Tensor:
+        """Tokens (batch, n, width), prompts included, through a layer; ``first_only``: only the first token leaves."""
+        if number in self._recorders:
+            self._recorders[number].append(LayerInput(tokens, adaptation))
         norms = adaptation.norms
 
         def run(tokens: Tensor) -> Tensor:

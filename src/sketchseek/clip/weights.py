@@ -12,15 +12,21 @@ from torch import Tensor
 from transformers import CLIPConfig
 
 from sketchseek.clip.backbone import Backbone, build_clip
-from sketchseek.clip.files import BackboneFiles, read_json
 from sketchseek.clip.layouts import config_from_shapes, is_openai, layer_counts, to_ours
 from sketchseek.clip.lite import MODEL_TYPE, build_lite
 from sketchseek.clip.preparation import preprocessing_of
-from sketchseek.clip.words import Words
+from sketchseek.clip.texts import TextTokenizer
 from sketchseek.errors import SketchseekError
+from sketchseek.hub.files import BackboneFiles
+from sketchseek.hub.find import find_backbone
 from sketchseek.pictures import Preprocessing
 
-__all__ = ["read_backbone"]
+__all__ = ["load_backbone", "read_backbone"]
+
+
+def load_backbone(name_or_path: str | Path, *, trust_pickle: bool = False) -> Backbone:
+    """The backbone of a name or a path, frozen, on the CPU, for a method to adapt."""
+    return read_backbone(find_backbone(name_or_path, trust_pickle=trust_pickle))
 
 
 def read_backbone(files: BackboneFiles) -> Backbone:
@@ -28,14 +34,15 @@ def read_backbone(files: BackboneFiles) -> Backbone:
     state: dict[str, Tensor] = {}
     for path in files.weights:
         state |= _read_tensors(path, pickled=files.pickled)
-    written = {} if files.config is None else read_json(files.config)
-    if written.get("model_type") == MODEL_TYPE:
-        return _read_lite(files, written, state)
+    if files.settings.get("model_type") == MODEL_TYPE:
+        return _read_lite(files, files.settings, state)
     ours = to_ours(state)
     config = _config(files, state, ours)
     _check_layers(files, config, ours)
     text_config: Any = config.text_config
-    words = Words(files.tokenizer, context=text_config.max_position_embeddings, vocabulary=text_config.vocab_size)
+    words = TextTokenizer(
+        files.tokenizer, context=text_config.max_position_embeddings, vocabulary=text_config.vocab_size
+    )
     # On "meta" nothing is allocated or drawn at random: the tensors read take their places.
     with torch.device("meta"):
         try:
@@ -57,7 +64,7 @@ def _read_lite(files: BackboneFiles, written: dict[str, Any], state: Mapping[str
     try:
         with torch.device("meta"):
             image, text = build_lite(written)
-        words = Words(files.tokenizer, context=text.context, vocabulary=text.words.num_embeddings)
+        words = TextTokenizer(files.tokenizer, context=text.context, vocabulary=text.words.num_embeddings)
         records = written["preprocessing"]
         photos, sketches = (Preprocessing.from_json(records[name]) for name in ("photos", "sketches"))
     except (KeyError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
@@ -102,7 +109,7 @@ def _unpickle(path: Path) -> dict[str, Tensor]:
 
 
 def _config(files: BackboneFiles, state: Mapping[str, Tensor], ours: Mapping[str, Tensor]) -> CLIPConfig:
-    written = {} if files.config is None else read_json(files.config)
+    written = files.settings
     if not is_openai(state):
         return _transformers_config(files, written)
     if "model_cfg" in written:

@@ -8,13 +8,11 @@ queries(dataset, classes), gallery(dataset, classes, "dedup"), fine_grained(data
 from sketchseek.datasets.check import Check, check_dataset
 from sketchseek.datasets.galleries import FineGrained, Variant, fine_grained, gallery, queries
 from sketchseek.datasets.items import Dataset, DatasetError, Drawing, Kind, Photo, Problem
-from sketchseek.datasets.names import canonical, display
 from sketchseek.datasets.reader import open_dataset
 from sketchseek.datasets.splits import (
     KnownDataset,
     KnownSplit,
     Split,
-    cross_dataset_classes,
     known_datasets,
     known_splits,
     published_split,
@@ -22,6 +20,7 @@ from sketchseek.datasets.splits import (
     split_of,
     validation_classes,
 )
+from sketchseek.wording import canonical
 
 __all__ = [
     "Check",
@@ -38,8 +37,6 @@ __all__ = [
     "Variant",
     "canonical",
     "check_dataset",
-    "cross_dataset_classes",
-    "display",
     "fine_grained",
     "gallery",
     "known_datasets",

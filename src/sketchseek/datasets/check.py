@@ -5,15 +5,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from sketchseek.ahead import ahead
-from sketchseek.cores import usable_cores
 from sketchseek.datasets.galleries import gallery, queries
 from sketchseek.datasets.items import MEANING, Dataset, Drawing, Kind, Photo, Problem
-from sketchseek.datasets.names import canonical
 from sketchseek.datasets.splits import known_datasets, known_splits, published_split
+from sketchseek.parallel import ahead, usable_cores
 from sketchseek.pictures.errors import PictureError
 from sketchseek.pictures.formats import HEAD_BYTES, kind_of
 from sketchseek.pictures.sources import opened
+from sketchseek.wording import canonical
 
 Depth = Literal["names", "beginnings", "pictures"]
 

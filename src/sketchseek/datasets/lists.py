@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sketchseek.datasets.items import DatasetError, Kind, ProblemLog
 from sketchseek.datasets.layouts import Source
-from sketchseek.datasets.names import canonical
+from sketchseek.wording import canonical
 
 Listed = dict[str, dict[str, set[str]]]  # a source's folder -> canonical class -> paths relative to the root
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sketchseek.datasets.items import DatasetError, Drawing, Kind, Photo, ProblemLog
-from sketchseek.datasets.names import canonical
 from sketchseek.datasets.scan import Found
+from sketchseek.wording import canonical
 
 Row = dict[str, str]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from sketchseek.datasets.items import Dataset, DatasetError, Drawing, Kind, Photo, ProblemLog
 from sketchseek.datasets.layouts import Layout, recognise
 from sketchseek.datasets.lists import read_lists
-from sketchseek.datasets.names import canonical, display
 from sketchseek.datasets.pairs import instance_of, make_drawings, read_pairs
 from sketchseek.datasets.scan import Scan, scan, unread_folders
 from sketchseek.datasets.splits import known_datasets
+from sketchseek.wording import canonical, class_in_words
 
 
 def open_dataset(root: str | Path, as_name: str | None = None) -> Dataset:
@@ -106,7 +106,7 @@ def _classes(
     if published:
         log.extend(Kind.UNKNOWN_CLASS, (spelling[key] for key in spelling.keys() - published.keys()))
         log.extend(Kind.MISSING_CLASS, (published[key] for key in published.keys() - (drawn | pictured)))
-    return {key: display(published.get(key, spelling[key])) for key in sorted(drawn | pictured)}
+    return {key: class_in_words(published.get(key, spelling[key])) for key in sorted(drawn | pictured)}
 
 
 def _read_groups(root: Path, classes: dict[str, str], log: ProblemLog) -> dict[str, tuple[str, ...]]:

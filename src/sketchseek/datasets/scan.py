@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sketchseek.datasets.items import Kind, ProblemLog
 from sketchseek.datasets.layouts import Layout, Source
-from sketchseek.datasets.names import canonical
 from sketchseek.pictures.formats import PHOTO_SUFFIXES, SKETCH_SUFFIXES
+from sketchseek.wording import canonical
 
 _JUNK = {"thumbs.db", "desktop.ini", "@eadir", "__macosx", "$recycle.bin"}
 

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from sketchseek.datasets.items import Dataset, DatasetError
-from sketchseek.datasets.names import canonical, nearest
+from sketchseek.wording import canonical, nearest
 
 GROUPS = ("train", "val", "seen", "unseen", "all")
 
@@ -116,12 +116,6 @@ def validation_classes(seen: Iterable[str]) -> tuple[str, ...]:
 
 def _rank(key: str) -> bytes:
     return hashlib.sha256(f"sketchseek-validation-1:{key}".encode()).digest()
-
-
-def cross_dataset_classes(target_unseen: Iterable[str], source_seen: Iterable[str]) -> tuple[str, ...]:
-    """Unseen classes of the target that training on the source has not met either, as sorted canonical names."""
-    met = {canonical(name) for name in source_seen}
-    return tuple(sorted({canonical(name) for name in target_unseen} - met))
 
 
 def split_of(dataset: Dataset, name: str | None = None) -> Split:

@@ -1,6 +1,7 @@
 """Model folders: what search encodes with. Reading one needs onnxruntime, not torch; writing one needs torch."""
 
 from sketchseek.engine.encoder import Encoder, load
-from sketchseek.engine.folder import DEFAULT, EngineError, find_model, list_models
+from sketchseek.engine.folder import EngineError
+from sketchseek.engine.models import DEFAULT, find_model, list_models
 
 __all__ = ["DEFAULT", "Encoder", "EngineError", "find_model", "list_models", "load"]

@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchseek.ahead import ahead
-from sketchseek.batches import batches
-from sketchseek.cores import usable_cores
 from sketchseek.engine.folder import GOLDEN, TOKENIZER, EngineError, Record, Role, read_file, read_record
 from sketchseek.engine.golden import check_golden, read_golden
 from sketchseek.engine.sessions import OrtSession, Session, pick_provider
+from sketchseek.parallel import ahead, batches, usable_cores
 from sketchseek.pictures import Preprocessing, Sketch, fit
 
 if TYPE_CHECKING:
-    from sketchseek.tokens import Tokenizer
+    from sketchseek.tokenizer import Tokenizer
 
 Picture = NDArray[np.uint8] | Sketch
 Modality = Literal["photo", "sketch"]
@@ -82,7 +80,7 @@ class Encoder:
     @property
     def tokenizer(self) -> "Tokenizer":
         """Words -> token numbers."""
-        from sketchseek.tokens import Tokenizer  # a drawing alone needs none
+        from sketchseek.tokenizer import Tokenizer  # a drawing alone needs none
 
         with self._lock:
             if self._tokenizer is None:

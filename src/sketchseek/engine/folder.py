@@ -22,7 +22,7 @@ from sketchseek.pictures import Preprocessing
 
 FORMAT = "sketchseek-model"
 VERSION = 1  # goes up when an older sketchseek would misread what is written
-DEFAULT = "default"  # the model that ships, used where none is named
+
 
 CONFIG, TOKENIZER, GOLDEN, CARD = "config.json", "tokenizer.json", "golden.npz", "README.md"
 Role = Literal["photo", "sketch", "text", "photo_patches", "sketch_patches"]
@@ -169,30 +169,3 @@ def read_file(folder: Path, name: str, record: Record) -> bytes:
 def write_record(folder: Path, record: Record) -> None:
     """config.json, the last file to be written."""
     (folder / CONFIG).write_text(json.dumps(record.to_json(), indent=2) + "\n", encoding="utf-8")
-
-
-def shipped_models() -> dict[str, Path]:
-    """The model folders inside this package, by name."""
-    here = Path(__file__).resolve().parent.parent / "models"
-    return {path.name: path for path in sorted(here.glob("*/")) if is_model(path)}
-
-
-def find_model(name_or_path: str | Path) -> Path | None:
-    """The model folder that is meant: one that ships, a path, or a folder in the models directory; None if none is."""
-    from sketchseek.clip.catalog import models_dir
-    from sketchseek.clip.find import existing
-
-    name = str(name_or_path)
-    if name in (shipped := shipped_models()):
-        return shipped[name]
-    path = existing(name_or_path)
-    if path is None and name and Path(name).name == name:
-        path = models_dir() / name
-    return path if path is not None and is_model(path) else None
-
-
-def list_models() -> dict[str, Path]:
-    """The model folders known by name: those that ship and those in the models directory."""
-    from sketchseek.clip.catalog import models_dir
-
-    return {path.name: path for path in sorted(models_dir().glob("*/")) if is_model(path)} | shipped_models()

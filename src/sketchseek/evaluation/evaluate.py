@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from sketchseek.datasets import Dataset, Drawing, Photo, Variant
 from sketchseek.errors import SketchseekError
 from sketchseek.evaluation.bootstrap import LEVEL
-from sketchseek.evaluation.cache import VectorCache
 from sketchseek.evaluation.curve import RECALLS, CurveOf
-from sketchseek.evaluation.encoding import Watch
 from sketchseek.evaluation.metrics import DEFAULT_KS
 from sketchseek.evaluation.papers import Comparison, compare, tables_for
 from sketchseek.evaluation.protocols import Setting, Task, build_task
 from sketchseek.evaluation.ranking import TIES, Ranks, rank_relevant
 from sketchseek.evaluation.scoring import Scores, score
-from sketchseek.evaluation.vectorising import Support, TaskVectors, vectorise
+from sketchseek.evaluation.vectors.cache import VectorCache
+from sketchseek.evaluation.vectors.encoding import Watch
+from sketchseek.evaluation.vectors.tasks import Support, TaskVectors, vectorise
 from sketchseek.model import Model, is_category_model
-from sketchseek.words import counted
+from sketchseek.wording import counted
 
 DEFAULT_RESAMPLES = 1000
 

@@ -23,7 +23,7 @@ from sketchseek.datasets import canonical as canonical_name
 from sketchseek.evaluation.draws import draw
 from sketchseek.evaluation.relevance import By, Relevance, by_instance, by_label
 from sketchseek.evaluation.subset import EVERYTHING, Rule, Subset
-from sketchseek.words import counted
+from sketchseek.wording import counted
 
 ProtocolName = Literal["zero-shot", "generalized", "cross", "fine-grained"]
 Mixture = Literal["all-seen", "ocean", "dr-clip", "held-out"]

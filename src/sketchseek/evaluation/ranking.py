@@ -13,9 +13,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchseek.cores import usable_cores
 from sketchseek.evaluation.relevance import Codes, Relevance
 from sketchseek.evaluation.similarity import unit_rows
+from sketchseek.parallel import usable_cores
 
 #: Of photos with equal scores, those that are not relevant come first, for every metric.
 TIES = "counted against"

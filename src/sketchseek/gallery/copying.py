@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchseek.gallery.catalogue import Known, below
-from sketchseek.gallery.entries import Entry
-from sketchseek.gallery.errors import GalleryError, shown
+from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.gallery import Gallery
-from sketchseek.gallery.stores import Store
+from sketchseek.gallery.paths import below
+from sketchseek.gallery.records import Entry, Known
+from sketchseek.gallery.store import Store
+from sketchseek.wording import shown
 
 SAMPLE = 1000  # vectors compared at the end
 SEED = 7
@@ -87,7 +88,7 @@ def _same(known: Known | None, entry: Entry) -> bool:
 
 
 def _check(path: bytes, target: Gallery) -> None:
-    if not os.path.isabs(path) and not isinstance(target.path, str):  # noqa: PTH117 - bytes
+    if not os.path.isabs(path) and not target.uses_roots:  # noqa: PTH117 - bytes
         root = path.partition(b"/")[0]
         raise GalleryError(
             f"a gallery in a folder keeps whole paths, and this machine knows no root {shown(root)}; name its folder "

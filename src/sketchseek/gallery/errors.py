@@ -1,25 +1,6 @@
 """What can go wrong with a gallery, in sentences."""
 
-import errno
-import os
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
 from sketchseek.errors import SketchseekError
-
-# What SQLite says of a file that is not as we wrote it: our statements fit our tables, and keep their rules.
-DAMAGE = frozenset(
-    (
-        sqlite3.SQLITE_NOTADB,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_ERROR,
-        sqlite3.SQLITE_CONSTRAINT,
-        sqlite3.SQLITE_MISMATCH,
-        sqlite3.SQLITE_TOOBIG,
-    )
-)
 
 
 class GalleryError(SketchseekError):
@@ -36,75 +17,3 @@ class GalleryDamagedError(GalleryError):
 
 class GalleryBusyError(GalleryError):
     """Another process is writing to the gallery."""
-
-
-def shown(path: bytes | str | os.PathLike[str]) -> str:
-    r"""A path on one line for people: bytes that are no text and line ends are written as ``\xff`` and ``\n``."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(char if char.isprintable() else _escaped(char) for char in text)
-
-
-def _escaped(char: str) -> str:
-    r"""``\x80`` is the byte; the character of that number is ``\u0080``."""
-    return f"\\u{ord(char):04x}" if 0x80 <= ord(char) <= 0xFF else char.encode("unicode_escape").decode()
-
-
-@contextmanager
-def plain_words(folder: Path, *, system: bool = True) -> Iterator[None]:
-    """Say what SQLite and, unless told otherwise, the system complain about as one sentence about the gallery."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _sentence(folder, error) from error
-    except UnicodeDecodeError as error:  # SQLite quotes damaged text in its message
-        if not system:
-            raise
-        raise damaged(folder, "its tables are not as they were made") from error
-    except OSError as error:
-        if not system:
-            raise
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise _full(folder) from error
-        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            raise _unwritable(folder) from error
-        raise
-
-
-def _sentence(folder: Path, error: sqlite3.Error) -> GalleryError:
-    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF  # the low byte is the kind, the rest refines it
-    if code in DAMAGE:
-        return damaged(folder, shown(str(error)))
-    if code == sqlite3.SQLITE_FULL:
-        return _full(folder)
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        return _unwritable(folder)
-    if code == sqlite3.SQLITE_BUSY:
-        return GalleryBusyError(
-            f"the gallery {shown(folder)} is being written by another process; try again when it has ended."
-        )
-    return GalleryError(
-        f"the gallery {shown(folder)} cannot be read or written ({error}); is its disk full or failing? What "
-        "was committed is kept."
-    )
-
-
-def damaged(folder: Path, what: str) -> GalleryDamagedError:
-    """About a database that cannot be believed."""
-    return GalleryDamagedError(
-        f"the database of the gallery {shown(folder)} is damaged ({what}); `sketchseek gallery rebuild` keeps all "
-        "that can still be read, and the next `sketchseek index` looks at the rest again."
-    )
-
-
-def _full(folder: Path) -> GalleryError:
-    return GalleryError(
-        f"no space is left for the gallery {shown(folder)}; free some and run the command again: what was "
-        "committed is kept."
-    )
-
-
-def _unwritable(folder: Path) -> GalleryError:
-    return GalleryError(
-        f"the gallery {shown(folder)} cannot be opened for writing; check its permissions, or name another "
-        "one with --gallery."
-    )

@@ -1,10 +1,9 @@
 """The gallery: what is known about your photos, and the questions one can ask of it.
 
-This is the face that every store shows: a folder of this machine (``embedded``) or a Milvus server (``milvus``). The
-photos themselves are only ever read.
+This is the face that every store shows: a folder of this machine (``embedded``), a Milvus server (``milvus``), or one
+of another package (see ``stores``). The photos themselves are only ever read.
 """
 
-import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,23 +14,23 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchseek.gallery.catalogue import ModelSet, absolute
-from sketchseek.gallery.entries import Entry
-from sketchseek.gallery.errors import GalleryError, shown
+from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.hits import Hit, Hits
-from sketchseek.gallery.milvus.address import is_address
-from sketchseek.gallery.milvus.roots import named
+from sketchseek.gallery.paths import AnyPath, default_gallery
 from sketchseek.gallery.query import Query
-from sketchseek.gallery.ranking import Taken, Wanted
+from sketchseek.gallery.ranking import LEAST_RELEVANCE, SearchOptions, Taken
+from sketchseek.gallery.records import Entry, ModelSet
 from sketchseek.gallery.stats import Stats
-from sketchseek.gallery.stores import Store
+from sketchseek.gallery.store import Store
+from sketchseek.gallery.stores import opener
 from sketchseek.model import Model
+from sketchseek.wording import shown
 
 if TYPE_CHECKING:
     from sketchseek.gallery.ingest import Progress, Report
-    from sketchseek.gallery.verify import Problem
+    from sketchseek.gallery.records import Problem
 
-AnyPath = str | os.PathLike[str]
+
 BATCH = 32
 
 
@@ -39,6 +38,7 @@ class Gallery(ABC):
     """Open one with :meth:`open`. Safe to use from several threads."""
 
     path: Path | str  # its folder, or its address
+    uses_roots = False  # whether its paths are kept relative to named roots, so that machines can share them
 
     def __init__(self, model: Model | str | None, readonly: bool) -> None:
         self.readonly = readonly
@@ -54,22 +54,16 @@ class Gallery(ABC):
         create: bool = True,
         roots: Mapping[str, AnyPath] | None = None,
     ) -> "Gallery":
-        """The gallery in the folder ``path`` (see ``default_path``), made if it is not there, unless told otherwise.
+        """The gallery in the folder ``path`` (see ``default_gallery``), made if it is not there, unless told otherwise.
 
-        Or the gallery on a Milvus server at ``milvus://host:19530/name``, which keeps paths from ``roots``: their names
-        and this machine's folders; without them, those of $SKETCHSEEK_ROOTS.
+        Or the gallery at an address such as ``milvus://host:19530/name``. A shared store keeps paths below ``roots``:
+        their names and this machine's folders; without them, those of $SKETCHSEEK_ROOTS.
 
         ``model``: a ``Model``, or a model folder's name or path; without it, the one that the gallery was indexed with,
         or for a new one the model that ships.
         """
-        from sketchseek.gallery.embedded import EmbeddedGallery
-
-        place = path if path is not None else default_path()
-        if is_address(place):
-            from sketchseek.gallery.milvus.gallery import MilvusGallery
-
-            return MilvusGallery.open_address(str(place), model, readonly, create, named() if roots is None else roots)
-        return EmbeddedGallery.open_folder(Path(os.fsdecode(absolute(place))), model, readonly, create)
+        place = path if path is not None else default_gallery()
+        return opener(place)(place, model=model, readonly=readonly, create=create, roots=roots)
 
     @abstractmethod
     def close(self) -> None:
@@ -89,7 +83,7 @@ class Gallery(ABC):
         """The model that encodes for this gallery, loaded on first use."""
         with self._lock:
             if self._loaded is None:
-                from sketchseek.model import load_search_model
+                from sketchseek.engine.models import load_search_model
 
                 self._loaded = load_search_model(self._asked) if isinstance(self._asked, str) else self._own_model()
             return self._loaded
@@ -111,6 +105,29 @@ class Gallery(ABC):
         When it returns, all it reports is on disk; stopped at any moment, it loses at most ``batch`` photos' work, and
         the next call goes on. ``retry``: open files again that failed before. ``threads`` decode ahead of the model.
         """
+
+    def add_with_ray(
+        self,
+        folders: AnyPath | Sequence[AnyPath] | None = None,
+        *,
+        ray: str = "local",
+        workers: int | None = None,
+        progress: "Callable[[Progress], None] | None" = None,
+        retry: bool = False,
+        batch: int = BATCH,
+    ) -> "Report":
+        """As :meth:`add`, encoding with the Ray cluster at the address ``ray``, or with "local" on this machine.
+
+        ``workers``: processes; else one for every GPU, or for every two cores.
+        """
+        raise GalleryError(
+            f"Ray needs a gallery that many processes can write to: name one such as milvus://HOST:19530/NAME, not "
+            f"{shown(self.path)}."
+        )
+
+    def switch(self, other: str) -> None:
+        """From now on this gallery's address leads where the address ``other``, of the same server, leads."""
+        raise GalleryError(f"{shown(self.path)} is not a name that can lead elsewhere; only names on a server can.")
 
     @abstractmethod
     def remove(self, paths: AnyPath | Sequence[AnyPath]) -> int:
@@ -151,13 +168,16 @@ class Gallery(ABC):
 
         ``under``: only photos in this folder or deeper. ``taken``: a date prefix ("2024", "2024-05") or (first, last),
         both included, either open as None. ``fold``: photos with at least this cosine to a better hit become its
-        duplicates. ``skip``: ids left out. ``min_score`` and ``min_relevance`` drop the rest; the latter does nothing
-        where hits have no relevance.
+        duplicates. ``skip``: ids to omit. ``min_score`` drops hits below this cosine, ``min_relevance`` those below
+        this relevance, where they have one. Where neither is given, a query of one kind of term drops hits of less than
+        ``LEAST_RELEVANCE``; a mixture drops none, because its relevance is a rough guess. 0 drops none.
         """
         if query is None:
             given = {"sketch": sketch, "photo": photo, "text": text, "minus": minus, "like": like, "unlike": unlike}
             query = Query(**{kind: value for kind, value in given.items() if value is not None}, weights=weights or {})
-        wanted = Wanted(
+        if min_relevance is None and min_score is None and len(query.kinds) == 1:
+            min_relevance = LEAST_RELEVANCE
+        options = SearchOptions(
             k=k,
             min_score=min_score,
             min_relevance=min_relevance,
@@ -166,7 +186,7 @@ class Gallery(ABC):
             fold=fold,
             skip=frozenset(skip),
         )
-        return self._answer(query, wanted)
+        return self._answer(query, options)
 
     def similar(self, id: str, **options: Any) -> Hits:
         """Photos like the hit ``id``, without itself. ``options`` are those of :meth:`search`."""
@@ -221,7 +241,7 @@ class Gallery(ABC):
         """The model that the gallery was indexed with."""
 
     @abstractmethod
-    def _answer(self, query: Query, wanted: Wanted) -> Hits:
+    def _answer(self, query: Query, options: SearchOptions) -> Hits:
         """The hits of a query; none if the gallery is empty."""
 
     def _may_write(self) -> None:
@@ -233,17 +253,3 @@ class Gallery(ABC):
         return GalleryError(
             f"the gallery {where} has no photo {id!r}: it was removed or changed, or is of another gallery."
         )
-
-
-def several(paths: AnyPath | Sequence[AnyPath]) -> list[AnyPath]:
-    """One path or many, as a list."""
-    return [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-
-
-def default_path() -> Path | str:
-    """Where the gallery is when none is named: $SKETCHSEEK_GALLERY, else the platform's folder for data of programs."""
-    if place := os.environ.get("SKETCHSEEK_GALLERY"):
-        return place if is_address(place) else Path(os.fsdecode(absolute(place)))
-    from platformdirs import user_data_path
-
-    return user_data_path("sketchseek", appauthor=False) / "gallery"

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sketchseek.gallery.errors import shown
+from sketchseek.wording import shown
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -61,11 +61,21 @@ class Hits(list[Hit]):
     """Hits, best first; a notebook shows them as thumbnails.
 
     ``unlikely``: how many more were as near as was asked for, but of less than the least relevance.
+    ``filtered``: a sentence where the filters admit no photo at all.
     """
 
-    def __init__(self, hits: Iterable[Hit] = (), unlikely: int = 0) -> None:
+    def __init__(self, hits: Iterable[Hit] = (), unlikely: int = 0, filtered: str | None = None) -> None:
         super().__init__(hits)
         self.unlikely = unlikely
+        self.filtered = filtered
+
+    def why_none(self, photos: int) -> str | None:
+        """Why a search among ``photos`` photos found nothing, in one sentence; None if there are hits."""
+        if self:
+            return None
+        if not photos:
+            return "the gallery holds no photos yet."
+        return self.filtered or f"nothing similar enough among {photos:,} photos."
 
     def _repr_html_(self) -> str:
         return figures(self) if self else "<p>Nothing found.</p>"

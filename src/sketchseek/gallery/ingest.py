@@ -13,12 +13,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sketchseek.gallery.catalogue import Known, ModelSet, absolute, below
-from sketchseek.gallery.errors import GalleryError, shown
-from sketchseek.gallery.photo import Reading, read_photo
+from sketchseek.gallery.errors import GalleryError
+from sketchseek.gallery.paths import absolute, below
+from sketchseek.gallery.reading import Reading, read_photo
+from sketchseek.gallery.records import Known, ModelSet
 from sketchseek.gallery.scan import scan
-from sketchseek.gallery.stores import Files, Store
+from sketchseek.gallery.store import Files, Store
 from sketchseek.model import Model
+from sketchseek.wording import shown
 
 log = logging.getLogger(__name__)
 

@@ -55,6 +55,17 @@ class Query:
                 "the query says nothing to look for; give a drawing, words, an example photo or a liked hit."
             )
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of terms it has: sketch, photo (marked hits are photos too), text, minus."""
+        terms: dict[str, list[Any]] = {
+            "sketch": [self.sketch],
+            "photo": [self.photo, self.like],
+            "text": [self.text],
+            "minus": [self.minus, self.unlike],
+        }
+        return frozenset(kind for kind, values in terms.items() if any(map(_several, values)))
+
 
 @dataclass(frozen=True, slots=True)
 class Part:

@@ -13,10 +13,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchseek.gallery.catalogue import Photo, below
 from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.hits import Hit, Hits
+from sketchseek.gallery.paths import below
 from sketchseek.gallery.query import Part, fuse, relevance
+from sketchseek.gallery.records import Photo
 
 Day = str | date | None
 Taken = str | tuple[Day, Day] | None
@@ -25,7 +26,7 @@ LEAST_RELEVANCE = 0.1  # a photo with less than one chance in ten to be what was
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class SearchOptions:
     """How much of the ranking is asked for; see ``Gallery.search``."""
 
     k: int
@@ -41,7 +42,7 @@ class Wanted:
             raise GalleryError(f"k is {self.k}; ask for at least 1 hit.")
 
 
-class Source(Protocol):
+class Candidates(Protocol):
     """What a store knows about the photos that a query may find: filters and skipped ones are its own affair."""
 
     def nearest(self, vector: NDArray[np.float32], count: int) -> tuple[Sequence[int], NDArray[np.float16], bool]:
@@ -52,53 +53,62 @@ class Source(Protocol):
 
 
 def rank(
-    source: Source,
+    candidates: Candidates,
     parts: Sequence[Part],
     calibration: Mapping[str, tuple[float, float]] | None,
-    wanted: Wanted,
+    options: SearchOptions,
 ) -> Hits:
     """Hits by falling score, then id."""
     vector = fuse(parts)
-    ask = 2 * wanted.k + 16  # some to spare: coded vectors are ordered a little differently from the real ones
+    ask = 2 * options.k + 16  # some to spare: coded vectors are ordered a little differently from the real ones
     while True:
-        keys, vectors, more = source.nearest(vector, ask)
+        keys, vectors, more = candidates.nearest(vector, ask)
         wide = vectors.astype(np.float64)
         # Row by row, so that a score never depends on what else was found; half floats are not quite of length 1.
         scores = (wide * vector).sum(axis=1).clip(-1, 1)
-        hits, places, enough = _take(source, keys, wide, scores, wanted)
+        hits, places, enough = _take(candidates, keys, wide, scores, options)
         if enough or not more:
             break
         ask *= 4  # ties at the end, or much was folded away
     likely = relevance(parts, vectors[places], calibration)
-    near = min(len(hits), wanted.k)
+    near = min(len(hits), options.k)
     if likely is not None:
         hits = [replace(hit, relevance=float(value)) for hit, value in zip(hits, likely, strict=True)]
-        if wanted.min_relevance is not None:
-            hits = [hit for hit in hits if hit.relevance is not None and hit.relevance >= wanted.min_relevance]
-    hits = sorted(hits, key=lambda hit: (-hit.score, hit.id))[: wanted.k]
-    return Hits(hits, unlikely=near - len(hits))
+        if options.min_relevance is not None:
+            hits = [hit for hit in hits if hit.relevance is not None and hit.relevance >= options.min_relevance]
+    hits = sorted(hits, key=lambda hit: (-hit.score, hit.id))[: options.k]
+    return Hits(hits, unlikely=near - len(hits), filtered=None if len(keys) else _filtered(options))
+
+
+def _filtered(options: SearchOptions) -> str | None:
+    """What to say where the filters admit no photo at all."""
+    if options.under is not None and options.taken is not None:
+        return "no photo in that folder was taken in that time."
+    if options.under is not None:
+        return "the gallery holds no photo in that folder."
+    return "no photo was taken in that time." if options.taken is not None else None
 
 
 def _take(
-    source: Source,
+    candidates: Candidates,
     keys: Sequence[int],
     vectors: NDArray[np.float64],
     scores: NDArray[np.float64],
-    wanted: Wanted,
+    options: SearchOptions,
 ) -> tuple[list[Hit], list[int], bool]:
     """The k best and all that tie with the last: (hits, which candidates they are, whether that is surely all)."""
     hits: list[Hit] = []
     places: list[int] = []
     for place in np.argsort(-scores, kind="stable"):
         score = float(scores[place])
-        if (wanted.min_score is not None and score < wanted.min_score) or (
-            len(hits) >= wanted.k and score < hits[-1].score
+        if (options.min_score is not None and score < options.min_score) or (
+            len(hits) >= options.k and score < hits[-1].score
         ):
             return hits, places, True
-        hit = source.hit(keys[place], score)
+        hit = candidates.hit(keys[place], score)
         if hit is None:
             continue
-        better = _near(vectors, places, place, wanted.fold)
+        better = _near(vectors, places, place, options.fold)
         if better is not None:
             hits[better] = replace(hits[better], duplicates=(*hits[better].duplicates, hit.path, *hit.duplicates))
         else:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sketchseek.errors import SketchseekError
-from sketchseek.gallery.errors import GalleryError, shown
+from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.hits import THUMBNAIL, Hit, figures
+from sketchseek.wording import shown
 
 COLUMNS = 5
 GAP, LINE = 12, 14  # px

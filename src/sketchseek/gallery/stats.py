@@ -1,10 +1,7 @@
 """What is in a gallery, in numbers."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
-
-from sketchseek.gallery.catalogue import Catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +31,3 @@ class Stats:
     models: list[SetStats]
     generation: int
     bytes: int | None
-
-
-def gather(catalogue: Catalogue) -> Stats:
-    """Call it inside a snapshot."""
-    current = catalogue.current_model()
-    models = [
-        SetStats(one.name, one.identity, one.size, catalogue.vectors_count(one.row), one == current)
-        for one in catalogue.models()
-    ]
-    return Stats(
-        catalogue.folder,
-        **catalogue.counts(),
-        folders=[Path(os.fsdecode(path)) for path in catalogue.folders()],
-        models=models,
-        generation=catalogue.head().generation,
-        bytes=sum(entry.stat().st_size for entry in catalogue.folder.iterdir() if entry.is_file()),
-    )

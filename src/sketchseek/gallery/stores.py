@@ -1,57 +1,67 @@
-"""What indexing needs of a store, whatever it is made of."""
+"""Which store keeps a gallery: told by the scheme of its address, ``milvus://...``; a plain path is a folder.
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import Protocol
+A store of one's own is an entry point of the group ``sketchseek.stores``, whose name is the scheme. It leads to a
+function like :class:`OpenStore`.
+"""
 
-import numpy as np
-from numpy.typing import NDArray
+import re
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Protocol, cast
 
-from sketchseek.gallery.catalogue import Known, ModelSet
+from sketchseek.gallery.errors import GalleryError
+from sketchseek.wording import nearest
+
+if TYPE_CHECKING:
+    import os
+
+    from sketchseek.gallery.gallery import Gallery
+    from sketchseek.model import Model
+
+GROUP = "sketchseek.stores"
+FOLDER = "file"  # the store of a path without a scheme
+
+# scheme -> "module:function"; imported when a gallery of it is opened, not before
+STORES: dict[str, str] = {
+    FOLDER: "sketchseek.gallery.embedded.gallery:open_store",
+    "milvus": "sketchseek.gallery.milvus.gallery:open_store",
+}
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
-class Sets(Protocol):
-    """Whose vectors a store holds."""
+class OpenStore(Protocol):
+    """Opens a gallery of one kind of store."""
 
-    @property
-    def folder(self) -> Path | str:
-        """What messages call the gallery."""
-
-    def models(self) -> list[ModelSet]: ...
-
-    def current_model(self) -> ModelSet | None: ...
-
-
-class Files(Protocol):
-    """Which files a store knows."""
-
-    def known(self, folder: bytes, model: int) -> dict[bytes, Known]: ...
+    def __call__(
+        self,
+        address: "str | os.PathLike[str]",
+        *,
+        model: "Model | str | None",
+        readonly: bool,
+        create: bool,
+        roots: "Mapping[str, str | os.PathLike[str]] | None",
+    ) -> "Gallery":
+        """The gallery at ``address``, made if it is not there and ``create`` says so; see ``Gallery.open``."""
 
 
-class Store(Sets, Files, Protocol):
-    """Files, contents and vectors; ``Writer`` says what each of these does. Paths are absolute."""
+def is_address(place: object) -> bool:
+    """Whether a gallery's name is an address with a scheme rather than a path."""
+    return isinstance(place, str) and _ADDRESS.match(place) is not None
 
-    def folders(self) -> dict[bytes, int]: ...
 
-    def content(self, digest: bytes, model: int) -> tuple[int, bool] | None: ...
-
-    def paths(self, content: int) -> list[bytes]: ...
-
-    def missing(self, model: int) -> int: ...
-
-    def batch(self) -> AbstractContextManager[None]: ...
-
-    def add_folder(self, path: bytes, device: int) -> None: ...
-
-    def add_content(self, digest: bytes, width: int, height: int, taken: str | None) -> int: ...
-
-    def add_vector(self, model: int, content: int, vector: NDArray[np.float32]) -> None: ...
-
-    def set_file(self, path: bytes, size: int, mtime_ns: int, content: int | None, failure: str | None) -> None: ...
-
-    def remove_files(self, paths: Iterable[bytes]) -> None: ...
-
-    def drop_orphans(self) -> None: ...
-
-    def use_model(self, model: int) -> None: ...
+def opener(place: object) -> OpenStore:
+    """What opens the gallery of this address or path."""
+    match = _ADDRESS.match(place) if isinstance(place, str) else None
+    scheme = match[1].lower() if match else FOLDER
+    if scheme in STORES:
+        module, _, function = STORES[scheme].partition(":")
+        return cast(OpenStore, getattr(import_module(module), function))
+    found = {point.name: point for point in entry_points(group=GROUP)}
+    if scheme not in found:
+        known = sorted({*STORES, *found} - {FOLDER})
+        close = nearest(scheme, known) or known
+        raise GalleryError(
+            f"no store is registered for {scheme}://; name a folder, or an address with {' or '.join(close)}://."
+        )
+    return cast(OpenStore, found[scheme].load())

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
+from sketchseek.losses.arithmetic import batch_mean
 from sketchseek.losses.distances import cosine_matrix
-from sketchseek.losses.mean import batch_mean
 from sketchseek.losses.triplet import hinges
 
 

@@ -3,8 +3,8 @@
 from torch import Tensor
 from torch.nn import functional
 
+from sketchseek.losses.arithmetic import batch_mean
 from sketchseek.losses.distances import cosine_matrix
-from sketchseek.losses.mean import batch_mean
 
 
 def class_logits(features: Tensor, class_texts: Tensor, tau: float) -> Tensor:

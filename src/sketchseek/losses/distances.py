@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from sketchseek.losses.precision import at_least_float32
+from sketchseek.losses.arithmetic import at_least_float32
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 
@@ -36,11 +36,6 @@ def cosine_matrix(a: Tensor, b: Tensor) -> Tensor:
 def cosine_distance(a: Tensor, b: Tensor) -> Tensor:
     """d(a, b) = 1 - cos(a, b), from 0 to 2: CLIP-AT, and DP-CLIP's ordinary triplets. (..., size) twice -> (...)."""
     return 1 - cosine(a, b)
-
-
-def halved_cosine_distance(a: Tensor, b: Tensor) -> Tensor:
-    """d(a, b) = (1 - cos(a, b)) / 2, from 0 to 1: DP-CLIP's batch-hard triplets. (..., size) twice -> (...)."""
-    return (1 - cosine(a, b)) / 2
 
 
 def squared_euclidean_distance(a: Tensor, b: Tensor) -> Tensor:

@@ -3,8 +3,7 @@
 from torch import Tensor
 from torch.nn import functional
 
-from sketchseek.losses.mean import batch_mean
-from sketchseek.losses.precision import at_least_float32
+from sketchseek.losses.arithmetic import at_least_float32, batch_mean
 
 
 def jigsaw_loss(own: Tensor, positive: Tensor, negative: Tensor, order: Tensor) -> Tensor:

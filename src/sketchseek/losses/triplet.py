@@ -3,8 +3,8 @@
 from torch import Tensor
 from torch.nn import functional
 
+from sketchseek.losses.arithmetic import batch_mean
 from sketchseek.losses.distances import Distance, cosine_distance
-from sketchseek.losses.mean import batch_mean
 
 
 def hinges(to_positive: Tensor, to_negative: Tensor, margin: float | Tensor) -> Tensor:

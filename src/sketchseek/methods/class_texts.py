@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from sketchseek.clip.backbone import Backbone
-from sketchseek.clip.words import spell
 from sketchseek.losses.distances import unit
+from sketchseek.wording import class_in_words
 
 _AT_ONCE = 256  # texts in one pass: bounds the memory
 
@@ -32,12 +32,12 @@ class ClassTexts:
 
 def class_table(backbone: Backbone, classes: Sequence[str], template: str) -> Tensor:
     """Class names in a template -> the text tower's embeddings (classes, size), not normalised, without gradients."""
-    return _encode(backbone, [template.replace("{}", spell(name)) for name in classes])
+    return _encode(backbone, [template.replace("{}", class_in_words(name)) for name in classes])
 
 
 def template_mean(backbone: Backbone, category: str, templates: Sequence[str]) -> Tensor:
     """t: the mean over templates of text embeddings of length 1, itself not brought to length 1. -> (size,)."""
-    embeddings = _encode(backbone, [template.replace("{}", spell(category)) for template in templates])
+    embeddings = _encode(backbone, [template.replace("{}", class_in_words(category)) for template in templates])
     with _as_constants(backbone):
         return unit(embeddings).mean(dim=0)
 

@@ -18,7 +18,7 @@ from sketchseek.clip.backbone import Backbone
 from sketchseek.losses.patch_shuffle import patch_shuffle_loss
 from sketchseek.losses.relative_distance import relative_distance_loss, relative_distances
 from sketchseek.methods.class_texts import ClassTexts
-from sketchseek.methods.forgotten import forgotten, forgotten_attention
+from sketchseek.methods.left_trainable import forgotten, forgotten_attention
 from sketchseek.methods.method import Batch, BatchPlan, Clock, Group, Method, Modality, Setting
 from sketchseek.methods.prompts import Prompts
 from sketchseek.methods.tiles import draw_two_orders, shuffle_tiles

@@ -26,13 +26,13 @@ from sketchseek.losses.curriculum import curriculum_loss, global_and_local_loss,
 from sketchseek.losses.distances import unit
 from sketchseek.losses.triplet import triplet_loss
 from sketchseek.methods.class_texts import ClassTexts, template_mean
-from sketchseek.methods.forgotten import forgotten, forgotten_attention
+from sketchseek.methods.left_trainable import forgotten, forgotten_attention
 from sketchseek.methods.method import (
     Augmentation,
     Batch,
     BatchPlan,
     Clock,
-    Encoder,
+    EncodeFunction,
     Group,
     Method,
     Modality,
@@ -196,7 +196,7 @@ class DpClip(Method):
         tokens = self.backbone.image.embed(pixels)
         return self.fuse(self.features(tokens, self.common_conditions(tokens if modality == "sketch" else None)))
 
-    def for_category(self, name: str, sketches: Tensor, photos: Tensor) -> Encoder:
+    def for_category(self, name: str, sketches: Tensor, photos: Tensor) -> EncodeFunction:
         """``encode`` for pictures of one category, sketches and photos alike."""
         if not self.knows_category:
             return self.encode

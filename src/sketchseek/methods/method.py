@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Modality = Literal["sketch", "photo"]
 Setting = Literal["category", "fine-grained"]
-Encoder = Callable[[Tensor, Modality], Tensor]  # as ``Method.encode``
+EncodeFunction = Callable[[Tensor, Modality], Tensor]  # as ``Method.encode``
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Method(nn.Module, ABC):
         """How many sketches and photos of a category ``for_category`` wants; None where ``encode`` needs none."""
         return None
 
-    def for_category(self, name: str, sketches: Tensor, photos: Tensor) -> Encoder:
+    def for_category(self, name: str, sketches: Tensor, photos: Tensor) -> EncodeFunction:
         """``encode`` for pictures of one category: its name in words, and support pictures as model input."""
         return self.encode
 

@@ -2,9 +2,9 @@
 
 from importlib import import_module
 
-from sketchseek.datasets.names import nearest
 from sketchseek.errors import SketchseekError
 from sketchseek.methods.method import Method
+from sketchseek.wording import nearest
 
 #: name on the command line -> "module:class"
 METHODS: dict[str, str] = {

@@ -20,7 +20,7 @@ from torch.utils.checkpoint import checkpoint
 
 from sketchseek.clip.adaptation import Adaptation, Norms
 from sketchseek.clip.backbone import Backbone
-from sketchseek.clip.words import Texts
+from sketchseek.clip.texts import Texts
 from sketchseek.losses.adaptive_margin import adaptive_margin_triplet_loss, margin_table
 from sketchseek.losses.classification import classification_loss
 from sketchseek.losses.jigsaw import jigsaw_loss

@@ -34,7 +34,7 @@ def shuffle_tiles(images: Tensor, orders: Tensor) -> Tensor:
     ``images``: float, shape (n, channels, height, width). ``orders``: gamma, one permutation of grid * grid tiles a
     picture, shape (n, grid * grid). Returns the shape of ``images``. Sides that the grid does not divide are resized
     to the next ones that it does, and back (SpLIP: 224 -> 225 -> 224); otherwise every pixel keeps its exact value
-    and ``shuffle_tiles(shuffled, inverse(orders))`` restores the picture.
+    and ``shuffle_tiles(shuffled, orders.argsort(dim=-1))`` restores the picture.
     """
     grid = int(orders.shape[1] ** 0.5)
     height, width = images.shape[-2:]
@@ -44,11 +44,6 @@ def shuffle_tiles(images: Tensor, orders: Tensor) -> Tensor:
         return join(reorder(cut(images, grid), orders))
     shuffled = join(reorder(cut(_resize(images, whole), grid), orders))
     return _resize(shuffled, (height, width))
-
-
-def inverse(orders: Tensor) -> Tensor:
-    """The permutations that undo ``orders``. (n, tiles) -> (n, tiles)."""
-    return orders.argsort(dim=1)
 
 
 def draw_orders(n: int, grid: int, generator: torch.Generator) -> Tensor:

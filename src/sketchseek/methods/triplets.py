@@ -7,11 +7,11 @@ from torch import Tensor
 
 from sketchseek.losses.classification import classification_loss
 from sketchseek.losses.triplet import triplet_loss
-from sketchseek.methods.method import Batch, Encoder, Modality
+from sketchseek.methods.method import Batch, EncodeFunction, Modality
 
 
 def encode_all(
-    encode: Encoder, sketches: Sequence[Tensor], photos: Sequence[Tensor], *, one_encoder: bool
+    encode: EncodeFunction, sketches: Sequence[Tensor], photos: Sequence[Tensor], *, one_encoder: bool
 ) -> list[Tensor]:
     """Embeddings of several batches of pixels, in the order given: one forward pass a modality, or one for all.
 
@@ -22,7 +22,7 @@ def encode_all(
     return _in_one_pass(encode, sketches, "sketch") + _in_one_pass(encode, photos, "photo")
 
 
-def _in_one_pass(encode: Encoder, batches: Sequence[Tensor], modality: Modality) -> list[Tensor]:
+def _in_one_pass(encode: EncodeFunction, batches: Sequence[Tensor], modality: Modality) -> list[Tensor]:
     return list(torch.split(encode(torch.cat(list(batches)), modality), [len(batch) for batch in batches]))
 
 

@@ -9,10 +9,13 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from sketchseek import __version__
-from sketchseek.server import errors, explaining, photos, searching, status
-from sketchseek.server.bodies import BoundedBodies
-from sketchseek.server.guard import Guard
+from sketchseek.server import errors
 from sketchseek.server.metrics import Counted
+from sketchseek.server.protection.bodies import BoundedBodies
+from sketchseek.server.protection.guard import Guard
+from sketchseek.server.routes import explain as explaining
+from sketchseek.server.routes import photos, status
+from sketchseek.server.routes import search as searching
 from sketchseek.server.service import Service
 
 PAGE = Path(__file__).parent / "page"

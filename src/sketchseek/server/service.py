@@ -5,16 +5,16 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from sketchseek.cores import usable_cores
 from sketchseek.errors import SketchseekError
 from sketchseek.gallery import Gallery
 from sketchseek.gallery.stats import Stats
-from sketchseek.server.decoding import Decoders
-from sketchseek.server.encoder import Encoder
-from sketchseek.server.indexing import Indexing
-from sketchseek.server.limits import Limits
+from sketchseek.parallel import usable_cores
 from sketchseek.server.metrics import Metrics
 from sketchseek.server.places import Places
+from sketchseek.server.processes.decoders import Decoders
+from sketchseek.server.processes.indexing import Indexing
+from sketchseek.server.protection.limits import Limits
+from sketchseek.server.query_encoder import Encoder
 from sketchseek.server.thumbnails import Thumbnails
 from sketchseek.server.work import Work
 

@@ -10,15 +10,15 @@ from platformdirs import user_cache_path
 
 from sketchseek.errors import SketchseekError
 from sketchseek.gallery import Gallery
-from sketchseek.gallery.errors import shown
 from sketchseek.server.app import create_app
-from sketchseek.server.encoder import Encoder
-from sketchseek.server.guard import SHORTEST_TOKEN, allowed_hosts
-from sketchseek.server.indexing import Indexing
-from sketchseek.server.limits import Limits
+from sketchseek.server.processes.indexing import Indexing
+from sketchseek.server.protection.guard import SHORTEST_TOKEN, allowed_hosts
+from sketchseek.server.protection.limits import Limits
+from sketchseek.server.query_encoder import Encoder
 from sketchseek.server.service import Service
 from sketchseek.server.serving import bind, run, url_of
 from sketchseek.server.thumbnails import Thumbnails
+from sketchseek.wording import shown
 
 
 def serve(

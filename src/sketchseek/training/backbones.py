@@ -6,7 +6,7 @@ from dataclasses import replace
 from torch import nn
 
 from sketchseek.clip.backbone import Backbone
-from sketchseek.clip.encoder import load_backbone
+from sketchseek.clip.weights import load_backbone
 from sketchseek.pictures.preprocessing import CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from sketchseek.training.recipe import Recipe
 

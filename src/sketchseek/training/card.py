@@ -5,7 +5,7 @@ from pathlib import Path
 from sketchseek.datasets import Dataset
 from sketchseek.methods.method import Method
 from sketchseek.training.checkpoint import Best
-from sketchseek.training.material import Material
+from sketchseek.training.data.material import Material
 from sketchseek.training.recipe import Recipe
 
 

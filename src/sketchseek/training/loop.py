@@ -18,9 +18,9 @@ from sketchseek.methods.method import Batch, Clock, Method
 from sketchseek.training import files
 from sketchseek.training.checkpoint import AdapterFacts, Best, Counters, copy_adapter, save_adapter, save_state
 from sketchseek.training.curves import draw_curves
+from sketchseek.training.data.feed import Feed
 from sketchseek.training.distributed import World
 from sketchseek.training.errors import Interrupted, TrainingError
-from sketchseek.training.feed import Feed
 from sketchseek.training.log import append
 from sketchseek.training.optimise import all_finite, rate_factor, set_rates
 from sketchseek.training.progress import Progress, StepReport

@@ -54,19 +54,6 @@ def set_rates(optimiser: Optimizer, factor: float) -> None:
         group["lr"] = group["base_lr"] * factor
 
 
-def choose_device(name: str, local_rank: int = 0) -> torch.device:
-    """``auto``: a CUDA device where there is one, else the CPU."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device("cuda", local_rank) if name == "cuda" else torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:  # torch built without a device asserts
-        reason = str(error).strip().split("\n")[0]
-        raise TrainingError(f"the device {name!r} cannot be used ({reason}): choose --set device=cpu") from error
-    return device
-
-
 def choose_precision(wanted: Literal["auto", "off", "bf16", "fp16"], device: torch.device) -> torch.dtype | None:
     """What autocast computes in; None for plain float32, which is all a CPU gets: half precision is slower there."""
     if device.type != "cuda":

@@ -6,10 +6,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from sketchseek.datasets.names import nearest
 from sketchseek.methods.method import Setting
 from sketchseek.training.errors import TrainingError
 from sketchseek.training.recipe import Recipe, make_recipe
+from sketchseek.wording import nearest
 
 #: What a key may be so that it opens an inner table instead of naming a value.
 SCOPES = ("category", "fine-grained", "sketchy", "tuberlin", "quickdraw", "custom")

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from sketchseek.datasets.names import nearest
 from sketchseek.methods.method import Setting
 from sketchseek.methods.registry import method_class
 from sketchseek.training.errors import TrainingError
 from sketchseek.training.fields import convert, kinds_of, to_toml
+from sketchseek.wording import nearest
 
 FORMAT = 1  # of recipe.toml: a newer one is refused, because it may mean something else
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from sketchseek.clip.devices import choose_device
 from sketchseek.datasets import Dataset, Drawing, Photo, open_dataset
 from sketchseek.methods.method import Modality
 from sketchseek.methods.registry import method_class
@@ -15,20 +16,20 @@ from sketchseek.training import files
 from sketchseek.training.backbones import open_backbone, weights_identity
 from sketchseek.training.card import model_card
 from sketchseek.training.checkpoint import AdapterFacts, Best, Counters, load_state, restore, save_adapter
+from sketchseek.training.data.feed import Feed
+from sketchseek.training.data.material import training_material, validation_task
+from sketchseek.training.data.pixels import Pixels, prepared_pixels
+from sketchseek.training.data.timetable import Timetable
 from sketchseek.training.distributed import World, world_of
 from sketchseek.training.errors import TrainingError
-from sketchseek.training.feed import Feed
 from sketchseek.training.files import write_whole
 from sketchseek.training.log import cut
 from sketchseek.training.loop import Training
-from sketchseek.training.material import training_material, validation_task
-from sketchseek.training.optimise import build_optimiser, choose_device, choose_precision
-from sketchseek.training.pixels import Pixels, prepared_pixels
+from sketchseek.training.optimise import build_optimiser, choose_precision
 from sketchseek.training.progress import Progress, Silent
 from sketchseek.training.recipe import ELSEWHERE, Recipe, read_recipe
 from sketchseek.training.signals import stop_on_signals
-from sketchseek.training.stem import StemMemory, remember
-from sketchseek.training.timetable import Timetable
+from sketchseek.training.stem_cache import StemMemory, remember
 from sketchseek.training.validation import Validator
 
 

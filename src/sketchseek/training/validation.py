@@ -11,11 +11,11 @@ from sketchseek.evaluation.draws import draw
 from sketchseek.evaluation.protocols import Task
 from sketchseek.evaluation.ranking import rank_relevant
 from sketchseek.evaluation.scoring import score
-from sketchseek.methods.method import Encoder, Method, Modality
+from sketchseek.methods.method import EncodeFunction, Method, Modality
 from sketchseek.pictures.preprocessing import Preprocessing
+from sketchseek.training.data.feed import to_input
+from sketchseek.training.data.pixels import Pixels
 from sketchseek.training.errors import TrainingError
-from sketchseek.training.feed import to_input
-from sketchseek.training.pixels import Pixels
 
 # What is kept of the many metrics; the first one decides which state is the best.
 WHOLE_CLASS = ("map@all", "p@100", "acc@1")
@@ -90,7 +90,7 @@ class Validator:
         )
 
     def _vectors(
-        self, encode: Encoder, rows: NDArray[np.intp], modality: Modality, progress: Callable[[int], None]
+        self, encode: EncodeFunction, rows: NDArray[np.intp], modality: Modality, progress: Callable[[int], None]
     ) -> NDArray[np.float32]:
         pixels, record = (
             (self.sketches, self.sketch_record) if modality == "sketch" else (self.photos, self.photo_record)

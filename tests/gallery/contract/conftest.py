@@ -70,7 +70,7 @@ def open_gallery(shop: Shop) -> Callable[..., Gallery]:
 def run_sketchseek(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Calls the command line in this process; gives stdout."""
     from sketchseek.cli import main
-    from sketchseek.gallery.milvus.roots import ROOTS
+    from sketchseek.gallery.roots import ROOTS
 
     monkeypatch.setenv(ROOTS, "")
 

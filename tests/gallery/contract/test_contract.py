@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import sketchseek.model
+import sketchseek.engine.models
 from sketchseek.gallery import Gallery, GalleryError, Query
 from sketchseek.gallery.errors import NoGalleryError
 from sketchseek.pictures import load_photo
@@ -148,7 +148,7 @@ def oracle(photos: Path, query: Any, under: Path | None = None, years: range = r
     """(score, id, path, duplicates) by brute force over the files."""
     from hashlib import blake2b
 
-    from sketchseek.gallery.photo import facts
+    from sketchseek.gallery.reading import facts
 
     model, groups = GridModel(), {}
     for path in sorted(photos.rglob("*.*"), key=os.fsencode):
@@ -238,7 +238,9 @@ def test_vectors_of_two_models_are_never_mixed(
     open_gallery: Open, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(photos, 3)
-    monkeypatch.setattr(sketchseek.model, "load_search_model", lambda name: GridModel(name.removeprefix("grid-")))
+    monkeypatch.setattr(
+        sketchseek.engine.models, "load_search_model", lambda name: GridModel(name.removeprefix("grid-"))
+    )
     with open_gallery("first") as gallery:
         gallery.add(photos)
     with open_gallery(GridModel("second")) as gallery, pytest.raises(GalleryError, match="cannot be compared"):
@@ -246,7 +248,7 @@ def test_vectors_of_two_models_are_never_mixed(
     with open_gallery() as gallery:  # the gallery's own
         assert len(gallery.search(text="red")) == 3
         assert gallery.model.identity == GridModel("first").identity
-    monkeypatch.setattr(sketchseek.model, "load_search_model", lambda name: GridModel("retrained"))
+    monkeypatch.setattr(sketchseek.engine.models, "load_search_model", lambda name: GridModel("retrained"))
     with open_gallery() as gallery, pytest.raises(GalleryError, match="no longer the one"):
         gallery.search(text="red")
 

@@ -46,7 +46,7 @@ def test_a_round_trip_changes_nothing(shop: Shop, filled: Gallery, photos: Path,
 
 
 def test_a_copy_that_was_stopped_goes_on(shop: Shop, filled: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sketchseek.gallery.embedded.PAGE", 5)
+    monkeypatch.setattr("sketchseek.gallery.embedded.gallery.PAGE", 5)
 
     def stop(done: Copied) -> None:
         if done.files == 15:
@@ -90,7 +90,7 @@ def test_vectors_that_differ_are_noticed(
 def test_fifty_thousand_vectors_come_back_bit_by_bit(tmp_path: Path) -> None:
     import numpy as np
 
-    from sketchseek.gallery.writer import Writer
+    from sketchseek.gallery.embedded.writer import Writer
     from tests.gallery.contract.conftest import drop
     from tests.gallery.milvus_server import shared
 

@@ -31,7 +31,7 @@ class SlowModel(GridModel):
 
 def main(url: str, photos: str, workers: str, seconds: str, ray: str = "local") -> None:
     with Gallery.open(url, SlowModel(seconds), roots={"photos": photos, "unused": f"{photos}-is not here"}) as gallery:
-        report = gallery.add(  # type: ignore[call-arg]
+        report = gallery.add_with_ray(
             photos,
             batch=8,
             ray=ray,

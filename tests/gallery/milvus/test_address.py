@@ -3,7 +3,8 @@
 import pytest
 
 from sketchseek.gallery import Gallery, GalleryError
-from sketchseek.gallery.milvus.address import is_address, parse
+from sketchseek.gallery.milvus.address import parse
+from sketchseek.gallery.stores import is_address
 
 
 def test_the_parts_of_an_address() -> None:

@@ -6,7 +6,7 @@ from sketchseek.gallery.copying import SAMPLE
 from sketchseek.gallery.ingest import HELD_BYTES
 from sketchseek.gallery.milvus.address import DEFAULTS, KINDS, parse
 from sketchseek.gallery.milvus.gallery import FOLLOW_S
-from sketchseek.gallery.milvus.ray_workers import CORES, TASK
+from sketchseek.gallery.milvus.ray_ingest import CORES, TASK
 from sketchseek.gallery.milvus.server import OLDEST, TLS, TOKEN
 from tests.gallery.milvus_server import ROOT
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+import sketchseek.engine.models
 import sketchseek.gallery.milvus.gallery as milvus_gallery
-import sketchseek.model
 from sketchseek.errors import SketchseekError
 from sketchseek.gallery import Gallery, GalleryError
 from sketchseek.gallery.copying import copy
@@ -75,7 +75,9 @@ def test_a_name_is_switched_while_searches_go_on(
     url: str, photos: Path, monkeypatch: pytest.MonkeyPatch, run_sketchseek: Any
 ) -> None:
     monkeypatch.setattr(milvus_gallery, "FOLLOW_S", 0.0)
-    monkeypatch.setattr(sketchseek.model, "load_search_model", lambda name: GridModel(name.removeprefix("grid-")))
+    monkeypatch.setattr(
+        sketchseek.engine.models, "load_search_model", lambda name: GridModel(name.removeprefix("grid-"))
+    )
     fill(photos, 4)
     roots = {"photos": photos}
     try:
@@ -113,7 +115,9 @@ def test_a_name_that_was_switched_can_be_switched_back(
     url: str, photos: Path, monkeypatch: pytest.MonkeyPatch, run_sketchseek: Any
 ) -> None:
     """As docs/scale.md says: a name for the old vectors is made first."""
-    monkeypatch.setattr(sketchseek.model, "load_search_model", lambda name: GridModel(name.removeprefix("grid-")))
+    monkeypatch.setattr(
+        sketchseek.engine.models, "load_search_model", lambda name: GridModel(name.removeprefix("grid-"))
+    )
     fill(photos, 3)
     roots = {"photos": photos}
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sketchseek.gallery import Gallery, GalleryError
-from sketchseek.gallery.milvus.ray_workers import crew
+from sketchseek.gallery.milvus.ray_ingest import crew
 from tests.gallery.grid_model import GridModel
 from tests.gallery.milvus_server import ROOT
 from tests.gallery.photos import fill, png, put

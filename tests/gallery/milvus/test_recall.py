@@ -10,8 +10,8 @@ import pytest
 
 from sketchseek.gallery import Gallery
 from sketchseek.gallery.copying import copy
+from sketchseek.gallery.embedded.writer import Writer
 from sketchseek.gallery.milvus.writer import EXACT
-from sketchseek.gallery.writer import Writer
 
 pytestmark = [pytest.mark.milvus, pytest.mark.timeout(600)]
 COUNT, SIZE, K, ASKED = EXACT + 2000, 64, 10, 30

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sketchseek.gallery import GalleryError
-from sketchseek.gallery.milvus.roots import ROOTS, Place, Roots, decoded, encoded, named
+from sketchseek.gallery.roots import ROOTS, Place, Roots, decoded, encoded, named
 
 PARTS = st.binary(min_size=1, max_size=12).filter(
     lambda part: part not in (b".", b"..") and not set(part) & set(b"/\0")

@@ -3,10 +3,10 @@
 import sys
 from typing import ClassVar
 
+import sketchseek.engine.models
 import sketchseek.gallery.models
-import sketchseek.model
 from sketchseek.cli import main
-from sketchseek.server import index_child, indexing
+from sketchseek.server.processes import index_child, indexing
 from tests.server.patch_model import PatchModel
 
 
@@ -16,7 +16,7 @@ class PageModel(PatchModel):
     calibration: ClassVar = dict.fromkeys(("sketch", "photo", "text"), (-1.0, 0.8))
 
 
-sketchseek.model.load_search_model = lambda name: PageModel()
+sketchseek.engine.models.load_search_model = lambda name: PageModel()
 indexing.COMMAND = (sys.executable, __file__, "index-child")
 
 if __name__ == "__main__":

@@ -90,11 +90,6 @@ class Address:
         return self.given.get(key, DEFAULTS[key])
 
 
-def is_address(path: object) -> bool:
-    """Whether a gallery of this name is on a Milvus server."""
-    return isinstance(path, str) and path.startswith(SCHEME)
-
-
 def parse(text: str) -> Address:
     """The address that a text names; one sentence if it names none."""
     if "@" in text:  # wherever: a secret may have / or # in it; so the text is not repeated

@@ -5,35 +5,35 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchseek.gallery.catalogue import Photo
 from sketchseek.gallery.hits import Hit
 from sketchseek.gallery.milvus.reader import Reader, within
 from sketchseek.gallery.milvus.server import ANSWER_S, plain_words
 from sketchseek.gallery.milvus.tables import MOST, photo_of_id
-from sketchseek.gallery.ranking import Wanted, dates, hit_of
+from sketchseek.gallery.ranking import SearchOptions, dates, hit_of
+from sketchseek.gallery.records import Photo
 
 
-class Nearby:
-    """See ``ranking.Source``. Filters are part of what the server is asked, so they cost nothing in recall."""
+class MilvusCandidates:
+    """See ``ranking.Candidates``. Filters are part of what the server is asked, so they cost nothing in recall."""
 
-    def __init__(self, reader: Reader, wanted: Wanted) -> None:
+    def __init__(self, reader: Reader, options: SearchOptions) -> None:
         self.reader = reader
         self.under: bytes | None = None
         tests = []
-        if wanted.under is not None:
-            place = reader.roots.place(wanted.under)
+        if options.under is not None:
+            place = reader.roots.place(options.under)
             self.under = reader.roots.path(place)
             tests.append(within(place))
-        first, last = dates(wanted.taken)
+        first, last = dates(options.taken)
         if first or last:
             tests.append(f'taken >= "{first or "0"}"' + (f' and taken < "{last}"' if last else ""))
-        if skipped := [photo for id in wanted.skip if (photo := photo_of_id(id)) is not None]:
+        if skipped := [photo for id in options.skip if (photo := photo_of_id(id)) is not None]:
             tests.append(f"photo not in {skipped}")
         self.filter = " and ".join(f"({test})" for test in tests)
         self.photos: dict[int, Photo] = {}
 
     def nearest(self, vector: NDArray[np.float32], count: int) -> tuple[Sequence[int], NDArray[np.float16], bool]:
-        """See ``ranking.Source``."""
+        """See ``ranking.Candidates``."""
         reader, count = self.reader, min(count, MOST)
         with plain_words(reader.address):
             (rows,) = reader.client.search(
@@ -56,6 +56,6 @@ class Nearby:
         return list(vectors), matrix.astype(np.float16), len(rows) == count < MOST
 
     def hit(self, key: int, score: float) -> Hit | None:
-        """See ``ranking.Source``."""
+        """See ``ranking.Candidates``."""
         photo = self.photos.get(key)
         return hit_of(photo, score, self.under) if photo else None

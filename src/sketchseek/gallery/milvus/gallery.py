@@ -14,29 +14,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchseek.cores import usable_cores
-from sketchseek.gallery.catalogue import ModelSet
-from sketchseek.gallery.entries import Entry
 from sketchseek.gallery.errors import GalleryError, NoGalleryError
-from sketchseek.gallery.gallery import BATCH, AnyPath, Gallery, several
+from sketchseek.gallery.gallery import BATCH, Gallery
 from sketchseek.gallery.hits import Hit, Hits
 from sketchseek.gallery.milvus.address import Address, OtherIndexError, parse
-from sketchseek.gallery.milvus.candidates import Nearby
+from sketchseek.gallery.milvus.candidates import MilvusCandidates
 from sketchseek.gallery.milvus.reader import Reader, within
-from sketchseek.gallery.milvus.roots import Roots
 from sketchseek.gallery.milvus.server import connect
 from sketchseek.gallery.milvus.tables import MOST, Tables, create, find, id_of, photo_of_id
 from sketchseek.gallery.milvus.writer import MilvusWriter
 from sketchseek.gallery.models import load_own
+from sketchseek.gallery.paths import AnyPath, as_list
 from sketchseek.gallery.query import Query, encode, of_length_one
-from sketchseek.gallery.ranking import Wanted, hit_of, rank
+from sketchseek.gallery.ranking import SearchOptions, hit_of, rank
+from sketchseek.gallery.records import Entry, ModelSet
+from sketchseek.gallery.roots import Roots, named
 from sketchseek.gallery.stats import SetStats, Stats
-from sketchseek.gallery.stores import Store
+from sketchseek.gallery.store import Store
 from sketchseek.model import Model
+from sketchseek.parallel import usable_cores
 
 if TYPE_CHECKING:
-    from sketchseek.gallery.ingest import Progress, Report
-    from sketchseek.gallery.verify import Problem
+    from sketchseek.gallery.ingest import Ingestion, Progress, Report
+    from sketchseek.gallery.records import Problem
 
 FOLLOW_S = 5.0  # how long an open gallery may miss that its name was switched
 COUNT_S = 60.0  # how long a count of distinct photos holds while the number of files is the same
@@ -46,6 +46,7 @@ class MilvusGallery(Gallery):
     """Open one with ``Gallery.open("milvus://...")``. Safe to use from several threads."""
 
     path: str
+    uses_roots = True
 
     def __init__(self, address: Address, model: Model | str | None, readonly: bool, roots: Roots) -> None:
         super().__init__(model, readonly)
@@ -87,36 +88,43 @@ class MilvusGallery(Gallery):
         retry: bool = False,
         batch: int = BATCH,
         threads: int | None = None,
-        ray: str | None = None,
-        workers: int | None = None,
     ) -> "Report":
-        """See ``Gallery.add``.
-
-        ``ray``: encode with the cluster at this address, or with "local" on processes of this machine; with ``workers``
-        processes, else one for every GPU, or for every two cores.
-        """
-        from sketchseek.gallery.ingest import Ingestion, checked_folders
+        from sketchseek.gallery.ingest import Ingestion
 
         writer = self.writer(folders)
-        checked = checked_folders(self.asked_folders(folders), writer)
-        run: Ingestion
-        if ray is not None:
-            from sketchseek.gallery.milvus.ray_workers import Job, RayIngestion
+        threads = threads or usable_cores()
+        run = Ingestion(writer, self.model, writer.tables.model, batch=batch, threads=threads, progress=progress)
+        return self._finished(run, writer, folders, retry)
 
-            model = self._asked if self._asked is not None else writer.tables.model.source
-            roots = {name: os.fsdecode(folder) for name, folder in self.roots.folders.items()}
-            job = Job(self.path, writer.tables, roots, model, self.model.identity, batch, gpu=False)
-            run = RayIngestion(writer, job, ray, workers, self.model, progress=progress)
-        else:
-            run = Ingestion(
-                writer,
-                self.model,
-                writer.tables.model,
-                batch=batch,
-                threads=threads or usable_cores(),
-                progress=progress,
-            )
-        report = run.run(checked, retry=retry)
+    def add_with_ray(
+        self,
+        folders: AnyPath | Sequence[AnyPath] | None = None,
+        *,
+        ray: str = "local",
+        workers: int | None = None,
+        progress: "Callable[[Progress], None] | None" = None,
+        retry: bool = False,
+        batch: int = BATCH,
+    ) -> "Report":
+        from sketchseek.gallery.milvus.ray_ingest import Job, RayIngestion
+
+        writer = self.writer(folders)
+        model = self._asked if self._asked is not None else writer.tables.model.source
+        roots = {name: os.fsdecode(folder) for name, folder in self.roots.folders.items()}
+        job = Job(self.path, writer.tables, roots, model, self.model.identity, batch, gpu=False)
+        run = RayIngestion(writer, job, ray, workers, self.model, progress=progress)
+        return self._finished(run, writer, folders, retry)
+
+    def _finished(
+        self,
+        run: "Ingestion",
+        writer: MilvusWriter,
+        folders: AnyPath | Sequence[AnyPath] | None,
+        retry: bool,
+    ) -> "Report":
+        from sketchseek.gallery.ingest import checked_folders
+
+        report = run.run(checked_folders(self.asked_folders(folders), writer), retry=retry)
         writer.finish()
         return report
 
@@ -128,7 +136,7 @@ class MilvusGallery(Gallery):
         writer = MilvusWriter(self._connected(), self.address, bound, self.roots)
         with writer.batch():
             removed = 0
-            for path in several(paths):
+            for path in as_list(paths):
                 there = self.roots.path(self.roots.place(path))
                 removed += writer.remove_under(there)
                 writer.forget_folder(there)
@@ -153,8 +161,7 @@ class MilvusGallery(Gallery):
         return problems
 
     def switch(self, other: str) -> None:
-        """From now on this gallery's name leads where the name ``other``, of the same server, leads."""
-        from sketchseek.gallery.milvus.names import switch
+        from sketchseek.gallery.milvus.tables import switch
 
         self._may_write()
         switch(self._connected(), self.address, parse(other))
@@ -163,16 +170,16 @@ class MilvusGallery(Gallery):
     def writer(self, folders: AnyPath | Sequence[AnyPath] | None = ()) -> MilvusWriter:
         """For this gallery's model; makes the gallery if there is none. ``folders`` that cannot be kept are refused."""
         self._may_write()
-        for folder in several(folders or ()):
+        for folder in as_list(folders or ()):
             self.roots.place(folder)
         model = self.model
         return self._writer_of(model, self._asked if isinstance(self._asked, str) else model.name)
 
     # Asking.
 
-    def _answer(self, query: Query, wanted: Wanted) -> Hits:
-        if wanted.k > MOST // 2:
-            raise GalleryError(f"k is {wanted.k}; a gallery on a server gives at most {MOST // 2:,} hits.")
+    def _answer(self, query: Query, options: SearchOptions) -> Hits:
+        if options.k > MOST // 2:
+            raise GalleryError(f"k is {options.k}; a gallery on a server gives at most {MOST // 2:,} hits.")
         reader = self._reader()
         if reader is None:
             return Hits()
@@ -180,7 +187,7 @@ class MilvusGallery(Gallery):
             self._check(reader.tables, self.model)
         # The model of these very vectors, whatever the name leads to by now.
         parts = encode(query, lambda: self._encoder(reader.tables), lambda id: self._vector(reader, id))
-        return rank(Nearby(reader, wanted), parts, getattr(self._loaded, "calibration", None), wanted)
+        return rank(MilvusCandidates(reader, options), parts, getattr(self._loaded, "calibration", None), options)
 
     def photo(self, id: str) -> Hit:
         reader, number = self._reader(), photo_of_id(id)
@@ -249,7 +256,7 @@ class MilvusGallery(Gallery):
     def _own_model(self) -> Model:
         tables = self._bound()
         if tables is None:
-            from sketchseek.model import load_search_model
+            from sketchseek.engine.models import load_search_model
 
             return load_search_model()
         return load_own(self._at(tables))
@@ -290,7 +297,7 @@ class MilvusGallery(Gallery):
     def asked_folders(self, folders: AnyPath | Sequence[AnyPath] | None) -> list[AnyPath]:
         """``folders``, or all that the gallery knows in the roots of this machine."""
         if folders is not None:
-            return several(folders)
+            return as_list(folders)
         reader = self._reader()
         known: list[AnyPath] = [os.fsdecode(path) for path in reader.folders()] if reader else []
         if not known:
@@ -342,3 +349,10 @@ class MilvusGallery(Gallery):
             f"there is no gallery {self.path}; make one with `sketchseek index FOLDER`, or name another one with "
             "--gallery."
         )
+
+
+def open_store(
+    address: AnyPath, *, model: Model | str | None, readonly: bool, create: bool, roots: Mapping[str, AnyPath] | None
+) -> MilvusGallery:
+    """The gallery at an address; ``roots``: names and folders of this machine, else those of $SKETCHSEEK_ROOTS."""
+    return MilvusGallery.open_address(str(address), model, readonly, create, named() if roots is None else roots)

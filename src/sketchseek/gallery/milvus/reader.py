@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchseek.gallery.catalogue import Known, ModelSet, Photo
-from sketchseek.gallery.entries import Entry, Facts
 from sketchseek.gallery.milvus.address import Address
-from sketchseek.gallery.milvus.roots import Place, Roots, decoded, encoded
 from sketchseek.gallery.milvus.server import ANSWER_S, plain_words
 from sketchseek.gallery.milvus.tables import FACTS, MOST, Tables, id_of
+from sketchseek.gallery.records import Entry, Facts, Known, ModelSet, Photo
+from sketchseek.gallery.roots import Place, Roots, decoded, encoded
 
 PAGE = 8192  # rows fetched at once
 

@@ -12,11 +12,11 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from sketchseek.gallery.catalogue import ModelSet
 from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.milvus.address import KINDS, Address, OtherIndexError
-from sketchseek.gallery.milvus.roots import Place, encoded
 from sketchseek.gallery.milvus.server import KEEPS_VECTORS, is_missing, plain_words, version_of
+from sketchseek.gallery.records import ModelSet
+from sketchseek.gallery.roots import Place, encoded
 
 FORMAT = 1
 MARK = "sketchseek"
@@ -179,12 +179,6 @@ def index_of(client: Any, address: Address) -> Any:
     return index
 
 
-def drop(client: Any, tables: Tables) -> None:
-    """Both collections, with all that is in them; no alias may lead to them any more."""
-    for name in (tables.files, tables.notes):
-        client.drop_collection(name)
-
-
 def _make(client: Any, name: str, schema: Any, index: Any) -> None:
     # One shard: a row's order of writes is kept, and a batch arrives in one piece. The server adds nodes to it.
     client.create_collection(
@@ -205,3 +199,18 @@ def _place(schema: Any) -> None:
     _text(schema, "path", 16_384)  # the longest path that a system takes, every byte of it escaped
     schema.add_field("size", DataType.INT64)
     schema.add_field("mtime_ns", DataType.INT64)
+
+
+def switch(client: Any, address: Address, other: Address) -> None:
+    """``address`` leads to what ``other`` leads to, in one step: no search falls between."""
+    if (address.host, address.port) != (other.host, other.port):
+        raise GalleryError(f"{address} and {other} are on two servers, and a name leads to its own; copy the gallery.")
+    target = find(client, other, any_index=True)
+    if target is None:
+        raise GalleryError(f"there is no gallery {other} to switch to; index or copy into it first.")
+    check_kept(client, address, target.kind)
+    with plain_words(address):
+        if find(client, address, any_index=True) is None:
+            client.create_alias(target.files, address.name)
+        else:
+            client.alter_alias(target.files, address.name)

@@ -9,7 +9,7 @@ from sketchseek.gallery.milvus.address import Address
 from sketchseek.gallery.milvus.reader import FileRow, Reader
 from sketchseek.gallery.milvus.server import ANSWER_S, plain_words
 from sketchseek.gallery.milvus.tables import LOAD_S, Tables, index_of, key_of, photo_of
-from sketchseek.gallery.verify import Problem
+from sketchseek.gallery.records import Problem
 
 
 def problems(reader: Reader) -> list[Problem]:

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchseek.gallery.catalogue import Known
-from sketchseek.gallery.entries import Facts
-from sketchseek.gallery.errors import GalleryError, shown
+from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.milvus.address import Address
 from sketchseek.gallery.milvus.reader import Reader, within
-from sketchseek.gallery.milvus.roots import Place, Roots, encoded
 from sketchseek.gallery.milvus.server import ANSWER_S, plain_words
 from sketchseek.gallery.milvus.tables import Tables, key_of, photo_of
+from sketchseek.gallery.records import Facts, Known
+from sketchseek.gallery.roots import Place, Roots, encoded
+from sketchseek.wording import shown
 
 HELD = 16_384  # contents at hand: more than can wait between the look at a file and its batch, or than searches lag
 ROWS = 1000  # in one call

@@ -1,5 +1,0 @@
-"""Write a model folder: from a run folder or a backbone, with torch, for search to use without."""
-
-from sketchseek.engine.export.write import export
-
-__all__ = ["export"]

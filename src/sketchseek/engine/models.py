@@ -1,0 +1,51 @@
+"""Model folders by name: what ships, what is in the models folder, and the one that a search encodes with."""
+
+from pathlib import Path
+
+from sketchseek.caches import models_folder
+from sketchseek.engine.encoder import load
+from sketchseek.engine.folder import is_model
+from sketchseek.errors import SketchseekError
+from sketchseek.hub.catalog import shipped
+from sketchseek.hub.fetch import is_hub_name
+from sketchseek.hub.find import existing
+from sketchseek.model import Model
+
+DEFAULT = "default"  # the model that ships, used where none is named
+
+
+def shipped_models() -> dict[str, Path]:
+    """The model folders inside this package, by name."""
+    here = Path(__file__).resolve().parent.parent / "models"
+    return {path.name: path for path in sorted(here.glob("*/")) if is_model(path)}
+
+
+def find_model(name_or_path: str | Path) -> Path | None:
+    """The model folder that is meant: one that ships, a path, or a folder in the models directory; None if none is."""
+    name = str(name_or_path)
+    if name in (shipped := shipped_models()):
+        return shipped[name]
+    path = existing(name_or_path)
+    if path is None and name and Path(name).name == name:
+        path = models_folder() / name
+    return path if path is not None and is_model(path) else None
+
+
+def list_models() -> dict[str, Path]:
+    """The model folders known by name: those that ship and those in the models directory."""
+    return {path.name: path for path in sorted(models_folder().glob("*/")) if is_model(path)} | shipped_models()
+
+
+def load_search_model(name_or_path: str | Path = DEFAULT) -> Model:
+    """The model folder of a name or a path: what indexing and searching encode with. Never needs torch."""
+    if folder := find_model(name_or_path):
+        return load(folder)
+    name = str(name_or_path)
+    if name in shipped() or existing(name_or_path) or is_hub_name(name) or (name and (models_folder() / name).exists()):
+        raise SketchseekError(
+            f"{name} is no model folder, and searching uses nothing else: run sketchseek export {name} --out FOLDER "
+            "and name that folder"
+        )
+    raise SketchseekError(
+        f"no model {name!r}: name a folder that sketchseek export wrote, or one of {', '.join(list_models())}"
+    )

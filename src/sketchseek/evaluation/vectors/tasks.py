@@ -1,0 +1,152 @@
+"""The vectors of whole tasks: by one model, or by one that is adapted to each category first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketchseek.datasets import Dataset, Drawing, Photo
+from sketchseek.errors import SketchseekError
+from sketchseek.evaluation.draws import draw
+from sketchseek.evaluation.protocols import Task
+from sketchseek.evaluation.vectors.cache import Kind, VectorCache
+from sketchseek.evaluation.vectors.encoding import Watch, encode_files, open_picture
+from sketchseek.model import CategoryModel, Model, is_category_model
+from sketchseek.pictures import PictureError
+
+SUPPORT_SKETCHES = 1
+SUPPORT_PHOTOS = 2
+
+Vectors = dict[str, NDArray[np.float32]]  # path -> (d,)
+
+
+@dataclass(frozen=True)
+class TaskVectors:
+    """A task without what cannot be opened, and its vectors: rows as ``task.queries`` and ``task.gallery``."""
+
+    task: Task
+    queries: NDArray[np.float32]  # (n, d)
+    gallery: NDArray[np.float32]  # (m, d)
+
+
+@dataclass(frozen=True)
+class Support:
+    """The pictures by which a model was adapted to one class."""
+
+    name: str  # of the class, in words
+    sketches: tuple[str, ...]  # paths
+    photos: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Vectorised:
+    """The vectors of all tasks, and how they came about."""
+
+    tasks: tuple[TaskVectors, ...]
+    broken: dict[str, str]  # path -> why it cannot be opened
+    support: tuple[Support, ...]
+    computed: dict[str, int]  # sketches, photos: how many went through the model
+
+
+class _Encoder:
+    """Encodes items of one dataset and sums up what happened."""
+
+    def __init__(self, dataset: Dataset, cache: VectorCache, watch: Watch) -> None:
+        self._dataset, self._cache, self._watch = dataset, cache, watch
+        self.broken: dict[str, str] = {}
+        self.computed = {"sketches": 0, "photos": 0}
+
+    def encode(self, model: Model, items: Sequence[Drawing | Photo], kind: Kind, what: str = "") -> Vectors:
+        """Vectors of those items that can be opened."""
+        files = [self._dataset.file(item) for item in items]
+        plural = f"{kind}es" if kind == "sketch" else f"{kind}s"
+        found = encode_files(model, kind, files, self._cache, self._watch, what=f"{plural}{what}")
+        self.broken |= {items[row].path: reason for row, reason in found.broken.items()}
+        self.computed[plural] += found.computed
+        return {item.path: found.vectors[row] for row, item in enumerate(items) if row not in found.broken}
+
+
+def vectorise(
+    model: Model,
+    dataset: Dataset,
+    tasks: Sequence[Task],
+    cache: VectorCache,
+    watch: Watch,
+    *,
+    seed: int,
+    transductive: bool,
+) -> Vectorised:
+    """Encode queries and galleries of the tasks, which have the same queries.
+
+    A model that offers to be adapted to a category is adapted to each class of a fine-grained task. Its support
+    sketches are then no queries any more, unless ``transductive``.
+    """
+    encoder = _Encoder(dataset, cache, watch)
+    if tasks[0].protocol == "fine-grained" and is_category_model(model):
+        sketches, photos, support = _by_category(model, dataset, tasks[0], encoder, seed)
+    else:
+        sketches = encoder.encode(model, tasks[0].queries, "sketch")
+        gallery = {photo.path: photo for task in tasks for photo in task.gallery}
+        photos, support = encoder.encode(model, list(gallery.values()), "photo"), ()
+    gone = set(encoder.broken)
+    if not transductive:
+        gone |= {path for one in support for path in one.sketches}
+    finished = [_with_vectors(task.without(gone), sketches, photos, model.size) for task in tasks]
+    return Vectorised(tuple(finished), dict(sorted(encoder.broken.items())), support, encoder.computed)
+
+
+def _with_vectors(task: Task, sketches: Vectors, photos: Vectors, size: int) -> TaskVectors:
+    queries = np.empty((len(task.queries), size), np.float32)
+    gallery = np.empty((len(task.gallery), size), np.float32)
+    query_paths, photo_paths = [item.path for item in task.queries], [item.path for item in task.gallery]
+    for rows, paths, vectors in ((queries, query_paths, sketches), (gallery, photo_paths, photos)):
+        for row, path in enumerate(paths):
+            rows[row] = vectors[path]
+    return TaskVectors(task, queries, gallery)
+
+
+def _by_category(
+    model: CategoryModel, dataset: Dataset, task: Task, encoder: _Encoder, seed: int
+) -> tuple[Vectors, Vectors, tuple[Support, ...]]:
+    """Each class by the model adapted to it: 1 sketch and 2 photos of the class, drawn by the seed."""
+    sketches: Vectors = {}
+    photos: Vectors = {}
+    supports = []
+    for label in task.classes:
+        own_sketches = [drawing for drawing in task.queries if drawing.label == label]
+        own_photos = [photo for photo in task.gallery if photo.label == label]
+        if not own_sketches:
+            continue
+        name = dataset.classes[label]
+        sheets = _openable(model, dataset, own_sketches, "sketch", SUPPORT_SKETCHES, seed)
+        shots = _openable(model, dataset, own_photos, "photo", SUPPORT_PHOTOS, seed)
+        if not sheets or not shots:
+            raise SketchseekError(f"no sketch or no photo of {name!r} can be opened to adapt the model to: mend them")
+        adapted = model.for_category(name, list(sheets.values()), list(shots.values()))
+        if adapted.identity == model.identity or adapted.size != model.size:
+            raise SketchseekError(
+                f"the model {model.name} adapted to {name!r} has the identity of the unadapted one or another size:"
+                " the model is broken"
+            )
+        supports.append(Support(name, tuple(sheets), tuple(shots)))
+        sketches |= encoder.encode(adapted, own_sketches, "sketch", f" of {name}")
+        photos |= encoder.encode(adapted, own_photos, "photo", f" of {name}")
+    return sketches, photos, tuple(supports)
+
+
+def _openable(
+    model: Model, dataset: Dataset, items: Sequence[Drawing | Photo], kind: Kind, count: int, seed: int
+) -> dict[str, Any]:
+    """The first ``count`` items, in the order of a draw, that open: path -> picture."""
+    by_path = {item.path: item for item in items}
+    opened: dict[str, Any] = {}
+    for path in draw(by_path, len(by_path), seed=seed, purpose=f"support {kind}"):
+        if len(opened) == count:
+            break
+        try:
+            opened[path] = open_picture(model, kind, dataset.file(by_path[path]))
+        except PictureError:
+            continue  # it is among those to encode as well, and is reported there
+    return opened

@@ -1,0 +1,51 @@
+"""Graphs against torch on made inputs: what does not agree is refused."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketchseek.clip.backbone import Backbone
+from sketchseek.engine.folder import EngineError, Role
+from sketchseek.engine.golden import LEAST, least_cosine
+from sketchseek.engine.sessions import OrtSession
+from sketchseek.export.graphs import Traced, run_torch
+from sketchseek.export.sample_inputs import TEXTS, made_pictures
+
+Inputs = dict[str, NDArray[Any]]
+_BATCHES = (1, 3)  # other sizes than the trace's
+
+
+def check_parity(graphs: Mapping[Role, Traced], backbone: Backbone) -> float:
+    """The least cosine of an exported graph's vectors with torch's; a sentence if it is too small."""
+    least = 1.0
+    for role, traced in graphs.items():
+        session = OrtSession(traced.graph, "CPU", threads=0)
+        for inputs in _inputs(role, graphs, backbone):
+            (found,) = session(inputs, ["vectors"])
+            cosine = least_cosine(found, run_torch(traced, inputs)[0])
+            if not cosine >= LEAST["fp32"]:
+                raise EngineError(
+                    f"the exported graph of {role} does not compute what torch does (cosine {cosine:.5f} on made "
+                    f"inputs, {LEAST['fp32']} is needed): nothing was written"
+                )
+            least = min(least, cosine)
+    return least
+
+
+def _inputs(role: Role, graphs: Mapping[Role, Traced], backbone: Backbone) -> list[Inputs]:
+    if role == "text":
+        return [text_inputs(backbone, TEXTS), text_inputs(backbone, TEXTS[:1])]
+    seen: Role = "sketch" if role.startswith("sketch") else "photo"
+    side = (backbone.sketches if seen == "sketch" else backbone.photos).size
+    pixels: list[Inputs] = [{"pixels": made_pictures(count, side, seed=count)} for count in _BATCHES]
+    if role == seen:
+        return pixels
+    return [{"states": run_torch(graphs[seen], some)[1]} for some in pixels]
+
+
+def text_inputs(backbone: Backbone, texts: Sequence[str]) -> Inputs:
+    """Texts -> the inputs of a text graph."""
+    words = backbone.tokenizer(texts)
+    return {"ids": np.asarray(words.ids.numpy()), "ends": np.asarray(words.ends.numpy())}

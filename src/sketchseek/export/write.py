@@ -1,0 +1,225 @@
+"""The whole way: trace, compare with torch, write the folder, open it. What fails leaves nothing behind."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from sketchseek.clip.backbone import Backbone
+from sketchseek.engine.encoder import Encoder, load
+from sketchseek.engine.folder import (
+    CARD,
+    GOLDEN,
+    TOKENIZER,
+    EngineError,
+    FileFacts,
+    Precision,
+    Record,
+    Role,
+    write_record,
+)
+from sketchseek.engine.golden import write_golden
+from sketchseek.engine.sessions import OrtSession
+from sketchseek.export.card import model_card
+from sketchseek.export.graphs import Traced, trace_pictures, trace_texts
+from sketchseek.export.parity import check_parity, text_inputs
+from sketchseek.export.pictures import Material, read_material
+from sketchseek.export.relevance import Curve, relevance_curves
+from sketchseek.export.rounding import round_pictures
+from sketchseek.export.sample_inputs import TEXTS, made_pictures
+from sketchseek.export.source import Source, open_source
+from sketchseek.export.weights import store_in_8_bits
+from sketchseek.methods.method import Method
+
+Graphs = dict[Role, bytes]
+_FILES: Mapping[Role, str] = {
+    "photo": "photo.onnx",
+    "sketch": "sketch.onnx",
+    "text": "text.onnx",
+    "photo_patches": "patches.onnx",
+    "sketch_patches": "sketch_patches.onnx",
+}
+_TWIN: Mapping[Role, Role] = {"sketch": "photo", "sketch_patches": "photo_patches"}
+
+
+def export(
+    source: str | Path,
+    out: str | Path,
+    *,
+    int8: bool = False,
+    data: str | Path | None = None,
+    trust_pickle: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Encoder:
+    """Write the run or the backbone ``source`` as the model folder ``out``, and open it.
+
+    ``data``: a dataset, on whose ``val`` classes the curve from score to relevance is fitted. ``int8``: store weights
+    in 8 bits and compute pictures with whole numbers where that costs little, as measured there. ``tell`` hears what is
+    going on.
+    """
+    place = Path(out).expanduser()
+    if place.exists():
+        raise EngineError(f"{place} is there already: name a new folder with --out, or remove that one first")
+    if int8 and data is None:
+        raise EngineError(
+            "int8 needs pictures to find ranges with and to measure the cost on: name a dataset with --data"
+        )
+    opened = open_source(source, trust_pickle=trust_pickle)
+    method = opened.method
+    material = None
+    if data is not None:
+        tell("reading pictures")
+        material = read_material(Path(data), method.backbone)
+    tell("writing graphs and comparing them with torch")
+    graphs, cosine = traced(method)
+    measured: dict[str, Any] = {"parity": round(cosine, 7)}
+    calibration = None
+    if material is not None:
+        if int8:
+            tell("rounding, and measuring what it costs")
+            graphs, measured["rounding"] = _rounded(graphs, material)
+        tell("measuring relevance")
+        calibration = _calibration(method.backbone, graphs, material)
+        measured["data"] = {
+            "name": material.data,
+            "classes": len(material.words),
+            "photos": len(material.photos),
+            "sketches": len(material.sketches),
+        }
+    with _beside(place) as folder:
+        described = _Described(place.name, opened, "int8" if int8 else "fp32", calibration, measured)
+        _write(folder, described, graphs)
+        load(folder, provider="CPU").verify()
+        _put(folder, place)
+    return load(place)
+
+
+def _rounded(graphs: Graphs, material: Material) -> tuple[Graphs, dict[str, Any]]:
+    found = round_pictures((graphs["photo"], graphs["sketch"]), material)
+    photo, sketch = found.graphs
+    others = {role: store_in_8_bits(graphs[role]) for role in graphs if role not in ("photo", "sketch")}
+    cost = {"whole": str(found.choice), "map@all": {"fp32": round(found.before, 2), "int8": round(found.after, 2)}}
+    return {"photo": photo, "sketch": sketch, **others}, cost
+
+
+def _calibration(backbone: Backbone, graphs: Graphs, material: Material) -> dict[str, Curve]:
+    photo, sketch, text = (OrtSession(graphs[role], "CPU", 0) for role in ("photo", "sketch", "text"))
+    return relevance_curves(photo, sketch, text, partial(text_inputs, backbone), material)
+
+
+@dataclass(frozen=True)
+class _Described:
+    """What a folder says of itself beside its graphs."""
+
+    name: str
+    source: Source
+    precision: Precision
+    calibration: Mapping[str, Curve] | None
+    measured: Mapping[str, Any]
+
+
+def traced(method: Method) -> tuple[Graphs, float]:
+    """The graphs by role, and their least cosine with torch."""
+    backbone = method.backbone
+    photo, photo_patches = trace_pictures(method, "photo", backbone.photos)
+    sketch, sketch_patches = trace_pictures(method, "sketch", backbone.sketches)
+    roles: dict[Role, Traced] = {
+        "photo": photo,
+        "sketch": sketch,
+        "text": trace_texts(method),
+    }
+    if photo_patches is not None and sketch_patches is not None:
+        roles |= {"photo_patches": photo_patches, "sketch_patches": sketch_patches}
+    cosine = check_parity(roles, backbone)
+    return {role: traced.graph for role, traced in roles.items()}, cosine
+
+
+def _write(folder: Path, described: _Described, graphs: Graphs) -> None:
+    method = described.source.method
+    backbone = method.backbone
+    names: dict[Role, str] = {}
+    for role, graph in graphs.items():
+        twin = _TWIN.get(role)
+        # Photos and sketches are often encoded by the very same numbers.
+        names[role] = names[twin] if twin is not None and graphs[twin] == graph else _FILES[role]
+    files = {names[role]: graph for role, graph in graphs.items()}
+    files |= {TOKENIZER: _without_spaces(backbone.tokenizer.path), GOLDEN: _golden(method, graphs, names)}
+    record = Record(
+        name=described.name,
+        about=described.source.about,
+        licence=described.source.licence,
+        backbone=described.source.backbone,
+        method=method.name,
+        setting=method.setting,
+        precision=described.precision,
+        size=method.size,
+        grid=backbone.image.grid,
+        context=backbone.tokenizer.context,
+        temperature=float(backbone.temperature),
+        photos=backbone.photos,
+        sketches=backbone.sketches,
+        graphs=names,
+        calibration=described.calibration,
+        measured=described.measured,
+        files={file: FileFacts.of(data) for file, data in files.items()},
+    )
+    for file, data in files.items():
+        (folder / file).write_bytes(data)
+    (folder / CARD).write_text(model_card(record), encoding="utf-8")
+    write_record(folder, record)
+
+
+def _without_spaces(path: Path) -> bytes:
+    """A JSON file's content, written as short as it can be."""
+    return json.dumps(json.loads(path.read_bytes()), separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _golden(method: Method, graphs: Graphs, names: Mapping[Role, str]) -> bytes:
+    """Made inputs and what the graphs themselves give for them on the CPU."""
+    backbone = method.backbone
+    arrays: dict[str, NDArray[Any]] = {}
+
+    def keep(role: Role, inputs: Mapping[str, NDArray[Any]]) -> None:
+        (vectors,) = OrtSession(graphs[role], "CPU", 0)(inputs, ["vectors"])
+        arrays.update({f"{names[role]}/{name}": values for name, values in {**inputs, "vectors": vectors}.items()})
+
+    sides: tuple[tuple[Role, Role, int], ...] = (
+        ("photo", "photo_patches", backbone.photos.size),
+        ("sketch", "sketch_patches", backbone.sketches.size),
+    )
+    for role, closer, side in sides:
+        pixels = made_pictures(2, side)
+        keep(role, {"pixels": pixels})
+        if closer in graphs:
+            (states,) = OrtSession(graphs[role], "CPU", 0)({"pixels": pixels[:1]}, ["states"])
+            keep(closer, {"states": states})
+    keep("text", text_inputs(backbone, TEXTS))
+    return write_golden(arrays)
+
+
+@contextmanager
+def _beside(place: Path) -> Iterator[Path]:
+    """A folder beside ``place`` that is gone afterwards, whatever happens."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+    except OSError as error:
+        raise EngineError(f"{place} cannot be written: {error.strerror}") from None
+    try:
+        yield folder
+    except OSError as error:
+        raise EngineError(f"{place} cannot be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put(folder: Path, place: Path) -> None:
+    folder.chmod(0o755)  # mkdtemp's folders are their owner's alone
+    folder.rename(place)

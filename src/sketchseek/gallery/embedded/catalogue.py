@@ -1,0 +1,327 @@
+"""The truth about a gallery: one SQLite database of folders, files, their contents and the contents' vectors.
+
+A *file* is a path; a *content* is what is in it, by hash; a *vector* belongs to a content and a model. So a file that
+moves or is copied is never encoded again, and a second model makes a second set of vectors beside the first.
+Paths are absolute and kept as the bytes the system uses: names that are no text, or hold line ends, are names as well.
+Every committed batch adds a row to ``commits``: its number tells a reader that something is new, its random stamp
+tells a derived index that this is still the history it was made from, and its epoch counts the batches that took
+vectors away.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketchseek.gallery.embedded.rows import checked, damaged_rows, sound
+from sketchseek.gallery.embedded.schema import APPLICATION, FORMAT, statements
+from sketchseek.gallery.embedded.sentences import damaged, plain_words
+from sketchseek.gallery.errors import GalleryError, NoGalleryError
+from sketchseek.gallery.paths import below
+from sketchseek.gallery.records import Entry, Facts, Known, ModelSet, Photo, content_id
+from sketchseek.wording import shown
+
+DATABASE = "gallery.sqlite"
+CHUNK = 8192  # rows fetched at once: 8 MB of vectors of 512
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The newest committed batch."""
+
+    generation: int
+    stamp: bytes
+    epoch: int
+
+
+def connect(uri: str) -> sqlite3.Connection:
+    """A connection that commits when told, waits for others a while, and may be used by several threads in turn."""
+    db = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
+    db.text_factory = lambda text: text.decode("utf-8", "surrogateescape")  # damaged text is for checksums to find
+    return db
+
+
+class Catalogue:
+    """A connection to the database for reading."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / DATABASE
+        with plain_words(folder):
+            self._db = self._connect()
+            try:
+                self._check()
+            except BaseException:
+                self._db.close()
+                raise
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        if not self.path.exists():
+            raise self._missing()
+        uri = self.path.absolute().as_uri()
+        try:
+            db = connect(f"{uri}?mode=ro")
+            db.execute("SELECT count(*) FROM sqlite_master")
+        except sqlite3.OperationalError:
+            # Read-only media: WAL needs a file beside the database, unless SQLite is told that nothing can change.
+            wal = self.path.with_name(DATABASE + "-wal")
+            if os.access(self.folder, os.W_OK) or (wal.exists() and wal.stat().st_size):
+                raise
+            db = connect(f"{uri}?immutable=1")
+        return db
+
+    def _missing(self) -> NoGalleryError:
+        return NoGalleryError(
+            f"there is no gallery in {shown(self.folder)}; make one with `sketchseek index FOLDER`, or name another "
+            "one with --gallery."
+        )
+
+    def _check(self) -> None:
+        if not self._one("SELECT count(*) FROM sqlite_master")[0]:
+            raise self._missing()
+        application, version = self._one("PRAGMA application_id")[0], self._one("PRAGMA user_version")[0]
+        if application != APPLICATION:
+            raise GalleryError(f"{shown(self.path)} is not a sketchseek gallery; name another one with --gallery.")
+        if version != FORMAT:
+            made = "newer sketchseek" if version > FORMAT else "sketchseek that was never released"
+            remedy = "upgrade sketchseek" if version > FORMAT else "delete that folder and index again"
+            raise GalleryError(
+                f"the gallery {shown(self.folder)} has format {version}, made by a {made}; this one reads format "
+                f"{FORMAT}: {remedy}, or name another gallery with --gallery."
+            )
+        found = self._db.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+        if found != statements():
+            raise damaged(self.folder, "its tables are not as they were made")
+
+    def _one(self, sql: str, values: Sequence[object] = ()) -> tuple[int, ...]:
+        return tuple(self._db.execute(sql, values).fetchone())
+
+    # Reading. A search does all of its reading inside one `snapshot`, so it sees a whole number of batches.
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What is read inside belongs to one moment, whatever a writer commits meanwhile."""
+        with plain_words(self.folder):
+            self._db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._db.execute("ROLLBACK")
+
+    def head(self) -> Commit:
+        row = self._db.execute(
+            "SELECT crc, generation, stamp, epoch FROM commits ORDER BY generation DESC LIMIT 1"
+        ).fetchone()
+        return Commit(*checked(row, self.folder)) if row else Commit(0, b"", 0)
+
+    def stamp(self, generation: int) -> bytes | None:
+        """The stamp of a commit; None if it is no part of this history."""
+        row = self._db.execute("SELECT stamp FROM commits WHERE generation = ?", (generation,)).fetchone()
+        return row[0] if row else None
+
+    def models(self) -> list[ModelSet]:
+        rows = self._db.execute("SELECT crc, row, identity, name, source, size, used FROM models ORDER BY row")
+        return [ModelSet(*checked(row, self.folder)) for row in rows]
+
+    def current_model(self) -> ModelSet | None:
+        """The set of the model that the folders were last completely indexed with."""
+        return max(self.models(), key=lambda model: (model.used, model.row), default=None)
+
+    def folders(self) -> dict[bytes, int]:
+        """The folders that were added, with the device each was on."""
+        rows = self._db.execute("SELECT crc, path, device FROM folders ORDER BY path")
+        return dict(checked(row, self.folder) for row in rows)
+
+    def known(self, folder: bytes, model: int) -> dict[bytes, Known]:
+        """All files under a folder."""
+        rows = self._db.execute(
+            "SELECT f.path, f.size, f.mtime_ns, f.content, f.failure, v.row IS NOT NULL FROM files f "
+            "LEFT JOIN vectors v ON v.content = f.content AND v.model = ? WHERE f.path >= ? AND f.path < ?",
+            (model, *below(folder)),
+        )
+        return {path: Known(*rest) for path, *rest in rows}
+
+    def content(self, digest: bytes, model: int) -> tuple[int, bool] | None:
+        """(row, whether the model's vector is there) of a content."""
+        row = self._db.execute(
+            "SELECT c.row, v.row IS NOT NULL FROM contents c LEFT JOIN vectors v ON v.content = c.row AND "
+            "v.model = ? WHERE c.hash = ?",
+            (model, digest),
+        ).fetchone()
+        return (row[0], bool(row[1])) if row else None
+
+    def paths(self, content: int) -> list[bytes]:
+        """Where a content is; damaged rows are left out."""
+        sql = "SELECT crc, path, size, mtime_ns, content, failure FROM files WHERE content = ? ORDER BY path"
+        return [row[1] for row in self._db.execute(sql, (content,)) if sound(row)]
+
+    def failures(self, folder: bytes | None = None) -> list[tuple[bytes, str]]:
+        low, high = below(folder) if folder else (b"", b"\xff")
+        sql = (
+            "SELECT crc, path, size, mtime_ns, content, failure FROM files WHERE failure IS NOT NULL AND path >= ? AND "
+            "path < ? ORDER BY path"
+        )
+        return [(row[1], row[5]) for row in self._db.execute(sql, (low, high)) if sound(row)]
+
+    def vector_rows(self, model: int) -> NDArray[np.int64]:
+        """Rows of all vectors of a model, from an index that is small beside the vectors."""
+        rows = self._db.execute("SELECT row FROM vectors WHERE model = ? ORDER BY row", (model,)).fetchall()
+        return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+
+    def vectors_after(self, model: ModelSet, row: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
+        """Chunks of (rows (n,), vectors (n, size)) after ``row``, ascending; damaged vectors are left out."""
+        cursor = self._db.execute(
+            "SELECT row, crc, model, content, vector FROM vectors WHERE row > ? AND model = ? ORDER BY row",
+            (row, model.row),
+        )
+        while fetched := cursor.fetchmany(CHUNK):
+            yield _unpack(fetched, model.size)
+
+    def vectors_of(self, model: ModelSet, rows: Iterable[int]) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+        """(rows, vectors) of those of the asked rows that are there and whole, ascending."""
+        wanted = sorted(int(row) for row in rows)
+        fetched: list[tuple[Any, ...]] = []
+        for start in range(0, len(wanted), 500):  # SQLite binds at most 999 values in old builds
+            part = wanted[start : start + 500]
+            marks = ",".join("?" * len(part))
+            sql = f"SELECT row, crc, model, content, vector FROM vectors WHERE row IN ({marks}) ORDER BY row"  # noqa: S608
+            fetched += self._db.execute(sql, part).fetchall()
+        return _unpack(fetched, model.size)
+
+    def orphans(self, model: int) -> list[int]:
+        """Vectors whose content has no file at the moment: a run in progress may still find where it went."""
+        # CROSS JOIN makes SQLite begin with the orphans, of which there are hardly ever any.
+        sql = (
+            "SELECT v.row, c.copies FROM contents c CROSS JOIN vectors v ON v.content = c.row AND v.model = ? "
+            "WHERE c.copies = 0"
+        )
+        found = self._db.execute(sql, (model,)).fetchall()
+        if any(copies for _, copies in found):
+            raise damaged(self.folder, "an index of it does not fit its table")
+        return [row for row, _ in found]
+
+    def vectors_under(self, model: int, folder: bytes | None, first: str | None, last: str | None) -> NDArray[np.int64]:
+        """Rows of the vectors with a file under ``folder``, taken from ``first`` up to before ``last`` (ISO dates)."""
+        sql = (
+            "SELECT DISTINCT v.row FROM files f JOIN contents c ON c.row = f.content JOIN vectors v ON v.content "
+            "= c.row AND v.model = ?"
+        )
+        values: list[object] = [model]
+        tests = []
+        for test, value in (("c.taken >= ?", first), ("c.taken < ?", last)):
+            if value is not None:
+                tests.append(test)
+                values.append(value)
+        if folder is not None:
+            tests.append("f.path >= ? AND f.path < ?")
+            values += below(folder)
+        rows = self._db.execute(sql + (" WHERE " + " AND ".join(tests) if tests else ""), values).fetchall()
+        return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+
+    def vector_row(self, model: int, id: str) -> int | None:
+        """The vector row of a content's public id."""
+        try:
+            low = bytes.fromhex(id)
+        except ValueError:
+            return None
+        if len(low) != 8:
+            return None
+        sql = (
+            "SELECT v.row FROM contents c JOIN vectors v ON v.content = c.row AND v.model = ? WHERE c.hash >= ? "
+            "AND c.hash < ?"
+        )
+        row = self._db.execute(sql, (model, low + bytes(24), low + b"\xff" * 24)).fetchone()
+        return row[0] if row else None
+
+    def photo(self, vector: int) -> Photo | None:
+        """The content of a vector row with its files; None if it has no file, or one of its rows is damaged."""
+        found = self._db.execute(
+            "SELECT c.crc, c.row, c.hash, c.width, c.height, c.taken, c.copies FROM vectors v JOIN contents c "
+            "ON c.row = v.content WHERE v.row = ?",
+            (vector,),
+        ).fetchone()
+        if found is None or not sound(found[:-1]):
+            return None
+        _, row, digest, width, height, taken, copies = found
+        paths = self.paths(row)
+        whole = paths and len(paths) == copies
+        return Photo(vector, content_id(digest), width, height, taken, tuple(paths)) if whole else None
+
+    def entries_after(self, model: ModelSet, path: bytes, count: int) -> list[Entry]:
+        """The next ``count`` files by path, with what a copy needs; those with a damaged row are left out."""
+        found = self._db.execute(
+            "SELECT f.crc, f.path, f.size, f.mtime_ns, f.content, f.failure, c.crc, c.row, c.hash, c.width, c.height, "
+            "c.taken, v.crc, v.model, v.content, v.vector FROM files f LEFT JOIN contents c ON c.row = f.content "
+            "LEFT JOIN vectors v ON v.content = c.row AND v.model = ? WHERE f.path > ? ORDER BY f.path LIMIT ?",
+            (model.row, path, count),
+        ).fetchall()
+        return [entry for row in found if (entry := _entry(row))]
+
+    def count_under(self, folder: bytes) -> int:
+        return self._one("SELECT count(*) FROM files WHERE path >= ? AND path < ?", below(folder))[0]
+
+    def damaged(self, table: str) -> list[int]:
+        """Rowids of the rows that have changed since they were written."""
+        return list(damaged_rows(self._db, table))
+
+    def counts(self) -> dict[str, int]:
+        """How many files, photos (distinct contents that have a file), duplicates and failures there are."""
+        files, failed = self._one("SELECT count(*), count(failure) FROM files")
+        (photos,) = self._one("SELECT count(*) FROM contents WHERE copies > 0")
+        return {"files": files, "photos": photos, "duplicates": files - failed - photos, "failed": failed}
+
+    def integrity(self) -> list[str]:
+        """What SQLite finds wrong with its own file and its references; nothing if all is well."""
+        try:
+            found = [row[0] for row in self._db.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
+            broken = self._db.execute("PRAGMA foreign_key_check").fetchall()
+            miscounted = self._one(
+                "SELECT count(*) FROM contents c WHERE copies IS NOT (SELECT count(*) FROM files WHERE content = c.row)"
+            )[0]
+            misnumbered = self._one(
+                "SELECT count(*) FROM sqlite_sequence WHERE typeof(seq) <> 'integer' OR seq NOT BETWEEN 0 AND 1 << 50"
+            )[0]
+        except sqlite3.DatabaseError as error:  # so damaged that even looking fails
+            return [str(error)]
+        found += [f"a row of {row[0]} refers to a missing row of {row[2]}" for row in broken]
+        found += [f"the files of {miscounted} photos are miscounted"] if miscounted else []
+        return found + (["rows are numbered wrongly"] if misnumbered else [])
+
+    def missing(self, model: int) -> int:
+        """How many photos have no vector of this model."""
+        sql = (
+            "SELECT count(*) FROM contents c WHERE copies > 0 AND NOT EXISTS (SELECT 1 FROM vectors WHERE "
+            "content = c.row AND model = ?)"
+        )
+        return self._one(sql, (model,))[0]
+
+    def vectors_count(self, model: int) -> int:
+        return self._one("SELECT count(*) FROM vectors WHERE model = ?", (model,))[0]
+
+
+def _entry(row: tuple[Any, ...]) -> Entry | None:
+    file, content, vector = row[:6], row[6:12], row[12:]
+    path, size, mtime_ns, _, failure = file[1:]
+    if not sound(file):
+        return None
+    if failure is not None:
+        return Entry(path, size, mtime_ns, None, failure)
+    if not (sound(content) and sound(vector)):
+        return None
+    digest, width, height, taken = content[2:]
+    return Entry(path, size, mtime_ns, Facts(digest, width, height, taken, np.frombuffer(vector[3], "<f2")), None)
+
+
+def _unpack(fetched: Sequence[tuple[Any, ...]], size: int) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+    whole = [row for row in fetched if sound(row[1:]) and len(row[4]) == 2 * size]
+    rows = np.fromiter((row[0] for row in whole), np.int64, len(whole))
+    return rows, np.frombuffer(b"".join(row[4] for row in whole), "<f2").reshape(len(whole), size)

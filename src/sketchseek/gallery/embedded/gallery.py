@@ -1,0 +1,286 @@
+"""The gallery in a folder of this machine: SQLite is the truth, FAISS finds the nearest.
+
+Any number of processes may read it at once; one at a time may write. A reader sees whole batches, never half of one.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketchseek.gallery.embedded.candidates import EmbeddedCandidates
+from sketchseek.gallery.embedded.catalogue import Catalogue
+from sketchseek.gallery.embedded.sentences import plain_words
+from sketchseek.gallery.embedded.writer import Writer, register, write_lock
+from sketchseek.gallery.errors import GalleryDamagedError, GalleryError, NoGalleryError
+from sketchseek.gallery.gallery import BATCH, Gallery
+from sketchseek.gallery.hits import Hit, Hits
+from sketchseek.gallery.models import load_own, set_of
+from sketchseek.gallery.paths import AnyPath, absolute, as_list
+from sketchseek.gallery.query import Query, encode, of_length_one
+from sketchseek.gallery.ranking import SearchOptions, hit_of, rank
+from sketchseek.gallery.records import Entry, ModelSet
+from sketchseek.gallery.stats import SetStats, Stats
+from sketchseek.gallery.store import Store
+from sketchseek.model import Model
+from sketchseek.parallel import usable_cores
+from sketchseek.wording import shown
+
+if TYPE_CHECKING:
+    from sketchseek.gallery.embedded.index import VectorIndex
+    from sketchseek.gallery.ingest import Progress, Report
+    from sketchseek.gallery.records import Problem
+PAGE = 1000  # files read at once by a copy
+
+
+class EmbeddedGallery(Gallery):
+    """Open one with ``Gallery.open``. Safe to use from several threads."""
+
+    def __init__(self, path: Path, model: Model | str | None, readonly: bool) -> None:
+        super().__init__(model, readonly)
+        self.path: Path = path
+        self._index: VectorIndex | None = None
+        self._catalogue: Catalogue | None = None
+
+    @classmethod
+    def open_folder(cls, path: Path, model: Model | str | None, readonly: bool, create: bool) -> "EmbeddedGallery":
+        """See :func:`open_store`."""
+        gallery = cls(path, model, readonly)
+        try:
+            _ = gallery._reader
+        except NoGalleryError:
+            if readonly or not create:
+                raise
+            with gallery._writing():
+                pass
+        except GalleryDamagedError:
+            pass  # whatever is asked of it will say so, and `rebuild` can be
+        return gallery
+
+    def close(self) -> None:
+        with self._lock:
+            if self._catalogue is not None:
+                self._catalogue.close()
+            self._catalogue = self._index = None
+
+    # Writing.
+
+    def add(
+        self,
+        folders: AnyPath | Sequence[AnyPath] | None = None,
+        *,
+        progress: "Callable[[Progress], None] | None" = None,
+        retry: bool = False,
+        batch: int = BATCH,
+        threads: int | None = None,
+    ) -> "Report":
+        from sketchseek.gallery.embedded.index_files import keep
+        from sketchseek.gallery.ingest import Ingestion, checked_folders
+
+        if folders is None:
+            folders = self.stats().folders
+            if not folders:
+                raise GalleryError(f"the gallery {shown(self.path)} knows no folders yet; name one to index.")
+        checked = checked_folders(as_list(folders), self._reader)
+        model = self.model
+        source = self._asked if isinstance(self._asked, str) else model.name
+        with self._writing() as catalogue:
+            before = catalogue.head()
+            model_set = register(catalogue, model, source)
+            run = Ingestion(
+                catalogue, model, model_set, batch=batch, threads=threads or usable_cores(), progress=progress
+            )
+            report = run.run(checked, retry=retry)
+            if catalogue.head() != before:
+                keep(catalogue, model_set)
+        return report
+
+    def remove(self, paths: AnyPath | Sequence[AnyPath]) -> int:
+        from sketchseek.gallery.embedded.index_files import keep
+
+        with self._writing() as catalogue:
+            with catalogue.batch():
+                removed = 0
+                for path in as_list(paths):
+                    place = absolute(path)
+                    removed += catalogue.remove_under(place)
+                    catalogue.forget_folder(place)
+                catalogue.drop_orphans()
+            for model_set in catalogue.models():
+                keep(catalogue, model_set)
+        return removed
+
+    def rebuild(self) -> "list[Problem]":
+        from sketchseek.gallery.embedded.index_files import keep
+        from sketchseek.gallery.embedded.verify import repair
+
+        self._may_write()
+        with self._lock, write_lock(self.path):
+            self.close()
+            problems = repair(self.path)
+            with closing(Writer(self.path)) as catalogue:
+                for model_set in catalogue.models():
+                    keep(catalogue, model_set, anew=True)
+        return problems
+
+    # Asking.
+
+    def _answer(self, query: Query, options: SearchOptions) -> Hits:
+        with self._reading():
+            model_set = self._set()
+            if model_set is None:
+                return Hits()
+        parts = encode(query, lambda: self.model, self._vector)
+        with self._reading():
+            candidates = EmbeddedCandidates(self._reader, self._current_index(model_set), options)
+            return rank(candidates, parts, getattr(self._loaded, "calibration", None), options)
+
+    def photo(self, id: str) -> Hit:
+        with self._reading():
+            model_set = self._set()
+            row = self._reader.vector_row(model_set.row, id) if model_set else None
+            photo = self._reader.photo(row) if row is not None else None
+        if photo is None or photo.id != id:
+            raise self._no_photo(id)
+        return hit_of(photo, 1.0)
+
+    def stats(self) -> Stats:
+        with self._reading():
+            return gather(self._reader)
+
+    def failures(self) -> list[tuple[Path, str]]:
+        with self._reading():
+            return [(Path(os.fsdecode(path)), reason) for path, reason in self._reader.failures()]
+
+    def verify(self) -> "list[Problem]":
+        from sketchseek.gallery.embedded.verify import problems
+
+        with self._reading():
+            return list(problems(self._reader))
+
+    # Moving house.
+
+    def kept_model(self) -> ModelSet | None:
+        with self._reading():
+            return self._reader.current_model()
+
+    def kept_folders(self) -> dict[bytes, int]:
+        with self._reading():
+            return self._reader.folders()
+
+    def entries(self, model: ModelSet) -> Iterator[list[Entry]]:
+        with closing(Catalogue(self.path)) as catalogue, catalogue.snapshot():
+            path = b""
+            while page := catalogue.entries_after(model, path, PAGE):
+                yield page
+                path = page[-1].path
+
+    @contextmanager
+    def receiving(self, model: ModelSet) -> Iterator[tuple[Store, int]]:
+        from sketchseek.gallery.embedded.index_files import keep
+
+        with self._writing() as catalogue:
+            known = {one.identity: one for one in catalogue.models()}
+            if model.identity not in known:
+                with catalogue.batch():
+                    own = catalogue.add_model(model.identity, model.name, model.source, model.size)
+            else:
+                own = known[model.identity]
+            yield catalogue, own.row
+            if not catalogue.missing(own.row):
+                with catalogue.batch():
+                    catalogue.use_model(own.row)
+            keep(catalogue, own)
+
+    def count_under(self, folder: bytes) -> int:
+        with self._reading():
+            return self._reader.count_under(folder)
+
+    def vectors_of(self, ids: Sequence[str]) -> dict[str, NDArray[np.float16]]:
+        found: dict[str, NDArray[np.float16]] = {}
+        with self._reading():
+            model = self._reader.current_model()
+            if model is None:
+                return found
+            for id in ids:
+                row = self._reader.vector_row(model.row, id)
+                if row is not None and len(vectors := self._reader.vectors_of(model, [row])[1]):
+                    found[id] = vectors[0]
+        return found
+
+    # Inside.
+
+    def _own_model(self) -> Model:
+        return load_own(self._reader)
+
+    @property
+    def _reader(self) -> Catalogue:
+        with self._lock:
+            if self._catalogue is None:
+                self._catalogue = Catalogue(self.path)
+            return self._catalogue
+
+    @contextmanager
+    def _writing(self) -> Iterator[Writer]:
+        self._may_write()
+        with write_lock(self.path), closing(Writer(self.path)) as catalogue, plain_words(self.path, system=False):
+            yield catalogue
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        with self._lock, self._reader.snapshot():
+            yield
+
+    def _set(self) -> ModelSet | None:
+        """The vectors to search in: of the model asked for, else the current ones; None if the gallery is empty."""
+        return self._reader.current_model() if self._asked is None else set_of(self._reader, self.model)
+
+    def _vector(self, id: str) -> NDArray[np.float32]:
+        with self._reading():
+            model_set = self._set()
+            row = self._reader.vector_row(model_set.row, id) if model_set else None
+            if model_set is None or row is None or not len(found := self._reader.vectors_of(model_set, [row])[1]):
+                raise self._no_photo(id)
+        return of_length_one(found[0])
+
+    def _current_index(self, model_set: ModelSet) -> "VectorIndex":
+        from sketchseek.gallery.embedded.index_files import load_or_build
+
+        index = self._index
+        if index is None or index.model.row != model_set.row or not index.belongs_to(self._reader):
+            index = self._index = load_or_build(self._reader, model_set)
+        index.refresh(self._reader)
+        return index
+
+
+def gather(catalogue: Catalogue) -> Stats:
+    """Call it inside a snapshot."""
+    current = catalogue.current_model()
+    models = [
+        SetStats(one.name, one.identity, one.size, catalogue.vectors_count(one.row), one == current)
+        for one in catalogue.models()
+    ]
+    return Stats(
+        catalogue.folder,
+        **catalogue.counts(),
+        folders=[Path(os.fsdecode(path)) for path in catalogue.folders()],
+        models=models,
+        generation=catalogue.head().generation,
+        bytes=sum(entry.stat().st_size for entry in catalogue.folder.iterdir() if entry.is_file()),
+    )
+
+
+def open_store(
+    address: AnyPath,
+    *,
+    model: Model | str | None,
+    readonly: bool,
+    create: bool,
+    roots: Mapping[str, AnyPath] | None,  # noqa: ARG001 - for stores that machines share
+) -> EmbeddedGallery:
+    """The gallery in a folder, made if it is not there and ``create`` says so."""
+    return EmbeddedGallery.open_folder(Path(os.fsdecode(absolute(address))), model, readonly, create)

@@ -1,0 +1,195 @@
+"""The writing side of the catalogue."""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import astuple, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketchseek.gallery.embedded.catalogue import Catalogue, connect
+from sketchseek.gallery.embedded.rows import row_crc
+from sketchseek.gallery.embedded.schema import SCHEMA
+from sketchseek.gallery.embedded.sentences import plain_words
+from sketchseek.gallery.errors import GalleryBusyError, GalleryError
+from sketchseek.gallery.paths import absolute, below
+from sketchseek.gallery.records import ModelSet
+from sketchseek.model import Model
+from sketchseek.wording import shown
+
+
+@contextmanager
+def write_lock(folder: Path) -> Iterator[None]:
+    """Held by one process at a time, and let go by the system if that process dies."""
+    from filelock import FileLock, Timeout
+
+    with plain_words(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "write.lock", thread_local=False)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise GalleryBusyError(
+                f"another process is writing to the gallery {shown(folder)}; wait until it has ended, or name "
+                "another one."
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+class Writer(Catalogue):
+    """A connection that writes too; the caller holds the gallery's write lock. Makes the database if there is none."""
+
+    def _connect(self) -> sqlite3.Connection:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        db = connect(self.path.absolute().as_uri())
+        db.execute("PRAGMA journal_mode = WAL")
+        # FULL: every commit is flushed to the disk, so that what a finished `add` reports survives a power cut.
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+        return db
+
+    def _check(self) -> None:
+        if not self._one("SELECT count(*) FROM sqlite_master")[0]:
+            self._db.executescript("BEGIN IMMEDIATE;" + SCHEMA + "COMMIT;")
+        super()._check()
+
+    def close(self) -> None:
+        """Leave everything in the one database file where no reader still needs the log beside it."""
+        try:
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error:
+            pass  # a full disk: the log stays, which is as good
+        finally:
+            super().close()
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """What is written inside becomes visible and durable together, or not at all."""
+        with plain_words(self.folder):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                head = self.head()
+                self._taken_away = 0
+                yield
+                commit = (head.generation + 1, os.urandom(8), head.epoch + bool(self._taken_away))
+                self._db.execute("INSERT INTO commits VALUES (?, ?, ?, ?)", (*commit, row_crc(*commit)))
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # SQLite may have rolled back by itself when the disk was full
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def add_model(self, identity: str, name: str, source: str, size: int) -> ModelSet:
+        row = 1 + max((model.row for model in self.models()), default=0)
+        model_set = ModelSet(row, identity, name, source, size, used=0)
+        self._db.execute("INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?)", (*astuple(model_set), _crc(model_set)))
+        return model_set
+
+    def use_model(self, model: int) -> None:
+        """From now on this set answers where no model is named."""
+        sets = {model_set.row: model_set for model_set in self.models()}
+        newest = replace(sets[model], used=1 + max(model_set.used for model_set in sets.values()))
+        self._db.execute("UPDATE models SET used = ?, crc = ? WHERE row = ?", (newest.used, _crc(newest), model))
+
+    def add_folder(self, path: bytes, device: int) -> None:
+        self._db.execute("INSERT OR REPLACE INTO folders VALUES (?, ?, ?)", (path, device, row_crc(path, device)))
+
+    def forget_folder(self, path: bytes) -> None:
+        self._db.execute("DELETE FROM folders WHERE path = ? OR (path >= ? AND path < ?)", (path, *below(path)))
+
+    def add_content(self, digest: bytes, width: int, height: int, taken: str | None) -> int:
+        known = self._db.execute("SELECT row FROM contents WHERE hash = ?", (digest,)).fetchone()
+        if known:
+            return int(known[0])
+        values = (digest, width, height, taken)
+        row = self._db.execute(
+            "INSERT INTO contents (hash, width, height, taken, crc) VALUES (?, ?, ?, ?, 0)", values
+        ).lastrowid
+        assert row is not None
+        self._db.execute("UPDATE contents SET crc = ? WHERE row = ?", (row_crc(row, *values), row))
+        return row
+
+    def add_vector(self, model: int, content: int, vector: NDArray[np.float32]) -> None:
+        values = (model, content, vector.astype("<f2").tobytes())
+        sql = (
+            "INSERT INTO vectors (model, content, vector, crc) VALUES (?, ?, ?, ?) ON CONFLICT (content, model) "
+            "DO NOTHING"
+        )
+        self._db.execute(sql, (*values, row_crc(*values)))
+
+    def set_file(self, path: bytes, size: int, mtime_ns: int, content: int | None, failure: str | None) -> None:
+        values = (path, size, mtime_ns, content, failure)
+        self._db.execute(
+            "INSERT INTO files (path, size, mtime_ns, content, failure, crc) VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, "
+            "content = excluded.content, failure = excluded.failure, crc = excluded.crc",
+            (*values, row_crc(*values)),
+        )
+
+    def remove_files(self, paths: Iterable[bytes]) -> None:
+        self._db.executemany("DELETE FROM files WHERE path = ?", ((path,) for path in paths))
+
+    def remove_under(self, folder: bytes) -> int:
+        return self._db.execute(
+            "DELETE FROM files WHERE path = ? OR (path >= ? AND path < ?)", (folder, *below(folder))
+        ).rowcount
+
+    def drop(self, damaged: Mapping[str, Iterable[int]]) -> None:
+        """Damaged rows, by table and rowid, with all that refers to them."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.execute("PRAGMA defer_foreign_keys = ON")
+            for table, rows in damaged.items():
+                self._db.executemany(f"DELETE FROM {table} WHERE rowid = ?", ((row,) for row in rows))  # noqa: S608
+            mend(self._db)
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def drop_orphans(self) -> None:
+        """Forget contents that no file has any more, and their vectors."""
+        sql = "DELETE FROM vectors WHERE content IN (SELECT row FROM contents WHERE copies = 0)"
+        self._taken_away += self._db.execute(sql).rowcount
+        self._db.execute("DELETE FROM contents WHERE copies = 0")
+
+
+def mend(db: sqlite3.Connection) -> None:
+    """After rows were lost, inside a transaction: drop what refers to them, count anew, and end the old history."""
+    db.execute("DELETE FROM vectors WHERE content NOT IN (SELECT row FROM contents)")
+    db.execute("DELETE FROM vectors WHERE model NOT IN (SELECT row FROM models)")
+    db.execute("DELETE FROM files WHERE content IS NOT NULL AND content NOT IN (SELECT row FROM contents)")
+    db.execute("UPDATE contents SET copies = (SELECT count(*) FROM files WHERE content = contents.row)")
+    generation, epoch = db.execute(
+        "SELECT coalesce(max(generation), 0), coalesce(max(epoch), 0) FROM commits"
+    ).fetchone()
+    commit = (generation + 1, os.urandom(8), epoch + 1)
+    db.execute("DELETE FROM commits")  # an index of another history is made anew
+    db.execute("INSERT INTO commits VALUES (?, ?, ?, ?)", (*commit, row_crc(*commit)))
+
+
+def _crc(model_set: ModelSet) -> int:
+    return row_crc(*astuple(model_set))
+
+
+def register(catalogue: Writer, model: Model, source: str) -> ModelSet:
+    """The set that ``model`` adds to, a new one if need be; ``source``: what loads it again."""
+    for model_set in catalogue.models():
+        if model_set.identity == model.identity:
+            if model_set.size != model.size:
+                raise GalleryError(
+                    f"the model {model.name} makes vectors of {model.size} numbers, but those it made for the gallery "
+                    f"{shown(catalogue.folder)} have {model_set.size}; name another model or another gallery."
+                )
+            return model_set
+    if Path(source).exists():
+        source = os.fsdecode(absolute(source))  # the next command may be called from another folder
+    with catalogue.batch():
+        return catalogue.add_model(model.identity, model.name, source, model.size)

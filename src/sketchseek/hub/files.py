@@ -1,0 +1,147 @@
+"""The files a backbone is made of, found and told apart without opening the weights (and without torch)."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from sketchseek.errors import SketchseekError
+
+__all__ = ["BackboneFiles", "arrange", "files_in", "read_json", "sha256_of"]
+
+_SAFE = ("model.safetensors", "model.safetensors.index.json", "open_clip_model.safetensors")
+_PICKLES = ("pytorch_model.bin", "open_clip_pytorch_model.bin")
+_PICKLE_ENDINGS = (".pt", ".pth", ".bin", ".ckpt")
+
+
+def read_json(path: Path) -> dict[str, object]:
+    """A JSON file that holds an object; a sentence if it does not."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SketchseekError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise SketchseekError(f"{path} is not valid JSON: fetch the folder anew") from None
+    if not isinstance(value, dict):
+        raise SketchseekError(f"{path} does not hold a JSON object: fetch the folder anew")
+    return value
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class BackboneFiles:
+    """Where each part of one backbone lies. ``config`` and ``preprocessor`` are None where the format has none."""
+
+    name: str
+    weights: tuple[Path, ...]
+    config: Path | None
+    tokenizer: Path
+    preprocessor: Path | None
+
+    @cached_property
+    def settings(self) -> dict[str, object]:
+        """What ``config`` says, read once; empty where there is none."""
+        return {} if self.config is None else read_json(self.config)
+
+    @property
+    def pickled(self) -> bool:
+        """Whether reading the weights means opening a pickle."""
+        return self.weights[0].suffix in _PICKLE_ENDINGS
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """Every file, the weights first."""
+        others = (self.config, self.tokenizer, self.preprocessor)
+        return (*self.weights, *(path for path in others if path is not None))
+
+    @property
+    def folder(self) -> Path:
+        """Where they lie."""
+        return self.weights[0].parent
+
+    @property
+    def bytes(self) -> int:
+        """Their size on disk."""
+        return sum(path.stat().st_size for path in self.all)
+
+    @cached_property
+    def hashes(self) -> dict[str, str]:
+        """File name -> SHA-256; reads every byte, once."""
+        return {path.name: sha256_of(path) for path in self.all}
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 over weights, config, tokenizer and preprocessing."""
+        return hashlib.sha256(" ".join(self.hashes.values()).encode()).hexdigest()
+
+
+def arrange(name: str, paths: Mapping[str, Path]) -> BackboneFiles:
+    """Files by their names in a repository -> the part each of them plays."""
+    return BackboneFiles(
+        name=name,
+        weights=tuple(path for file, path in paths.items() if file.endswith(".safetensors")),
+        config=paths.get("config.json") or paths.get("open_clip_config.json"),
+        tokenizer=paths["tokenizer.json"],
+        preprocessor=paths.get("preprocessor_config.json"),
+    )
+
+
+def files_in(path: Path, *, name: str | None = None, trust_pickle: bool = False) -> BackboneFiles:
+    """The backbone in a folder, or that of a weights file; what lies beside the weights belongs to them."""
+    if not path.exists():
+        raise SketchseekError(f"{path} does not exist: name a folder with config.json and model.safetensors")
+    folder = path if path.is_dir() else path.parent
+    weights = _weights_in(folder) if path.is_dir() else (path,)
+    if weights[0].suffix in _PICKLE_ENDINGS and not trust_pickle:
+        raise SketchseekError(
+            f"{weights[0]} is a pickle, which can run code when it is opened:"
+            " use safetensors, or pass --trust-pickle if you trust who made it"
+        )
+    if weights[0].suffix not in (*_PICKLE_ENDINGS, ".safetensors"):
+        raise SketchseekError(f"{weights[0]} is no weights file: its name should end with .safetensors")
+    tokenizer = folder / "tokenizer.json"
+    if not tokenizer.is_file():
+        raise SketchseekError(f"{tokenizer} is missing: put the tokenizer of these weights there")
+    return BackboneFiles(
+        name=name or path.resolve().name,
+        weights=weights,
+        config=_first(folder, "config.json", "open_clip_config.json"),
+        tokenizer=tokenizer,
+        preprocessor=_first(folder, "preprocessor_config.json"),
+    )
+
+
+def _first(folder: Path, *names: str) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _weights_in(folder: Path) -> tuple[Path, ...]:
+    found = _first(folder, *_SAFE)
+    if found is None:
+        found = _first(folder, *_PICKLES)
+        if found is None:
+            raise SketchseekError(f"{folder} holds no weights: model.safetensors is missing")
+        return (found,)
+    return _shards(found) if found.suffix == ".json" else (found,)
+
+
+def _shards(index: Path) -> tuple[Path, ...]:
+    """The files a sharded checkpoint's index names, all in its own folder."""
+    table = read_json(index).get("weight_map")
+    names = sorted(set(map(str, table.values()))) if isinstance(table, dict) else []
+    if not names:
+        raise SketchseekError(f"{index} names no files: fetch the folder anew")
+    for name in names:
+        # A name with a path in it would read a file from elsewhere.
+        if Path(name).name != name or not name.endswith(".safetensors"):
+            raise SketchseekError(f"{index} names {name!r}, which is no safetensors file of this folder")
+        if not (index.parent / name).is_file():
+            raise SketchseekError(f"{index.parent / name} is missing: {index.name} names it")
+    return tuple(index.parent / name for name in names)

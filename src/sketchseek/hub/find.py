@@ -1,0 +1,45 @@
+"""A folder, a file, a folder of ours or a name on the hub -> the files of a backbone. Needs no torch."""
+
+import os
+from pathlib import Path
+
+from sketchseek.caches import models_folder
+from sketchseek.errors import SketchseekError
+from sketchseek.hub.catalog import shipped
+from sketchseek.hub.fetch import fetch, is_hub_name
+from sketchseek.hub.files import BackboneFiles, files_in
+
+__all__ = ["existing", "find_backbone"]
+
+
+def existing(name_or_path: str | Path) -> Path | None:
+    """The file or folder that is meant, None where there is none; a sentence about one that may not be read."""
+    path = Path(name_or_path)
+    try:
+        path = path.expanduser()
+        if not path.exists():
+            return None
+    except RuntimeError:  # "~somebody" who has no home
+        return None
+    except OSError as error:
+        raise SketchseekError(f"{path} cannot be opened as a model: {error.strerror}") from None
+    if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+        raise SketchseekError(f"{path} cannot be opened as a model: permission to read it is denied")
+    return path
+
+
+def find_backbone(name_or_path: str | Path, *, trust_pickle: bool = False) -> BackboneFiles:
+    """What is meant: what ships, else a path that exists, a folder in ``models_folder``, ``owner/model`` on the hub."""
+    name = str(name_or_path)
+    if name in shipped():
+        return files_in(shipped()[name], name=name)
+    if path := existing(name_or_path):
+        return files_in(path, trust_pickle=trust_pickle)
+    if name and Path(name).name == name and (models_folder() / name).is_dir():
+        return files_in(models_folder() / name, name=name, trust_pickle=trust_pickle)
+    if is_hub_name(name):
+        return fetch(name)
+    raise SketchseekError(
+        f"no model {name!r}: name a folder with config.json and model.safetensors, a weights file with tokenizer.json"
+        f" beside it, a folder in {models_folder()}, or a model of the hub such as openai/clip-vit-base-patch32"
+    )

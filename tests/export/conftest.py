@@ -1,0 +1,1 @@
+from tests.engine.conftest import exported, photos, sketches  # noqa: F401 - fixtures

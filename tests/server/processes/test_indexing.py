@@ -1,0 +1,98 @@
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sketchseek.gallery import Gallery
+from sketchseek.server.api.answers import Indexing as Answer
+from sketchseek.server.processes.indexing import Indexing
+from tests.gallery.grid_model import GridModel
+from tests.gallery.photos import fill, put
+
+SERVE_GRID = Path(__file__).parent.parent / "serve_grid.py"
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def indexing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Indexing]:
+    """With the small test model, a grid-slow one that takes its time."""
+    monkeypatch.setattr(
+        "sketchseek.server.processes.indexing.COMMAND", (sys.executable, str(SERVE_GRID), "index-child")
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), str(ROOT)]))
+    indexing = Indexing()
+    yield indexing
+    indexing.stop()
+
+
+def until(indexing: Indexing, arrived: Callable[[Answer], bool]) -> Answer:
+    for _ in range(1200):
+        if arrived(indexing.now):
+            return indexing.now
+        time.sleep(0.05)
+    raise AssertionError(f"stayed at {indexing.now}")
+
+
+def test_a_run_tells_how_far_it_is_and_its_photos_are_found(indexing: Indexing, tmp_path: Path) -> None:
+    fill(tmp_path / "photos", 40)
+    put(tmp_path / "photos" / "broken.jpg", b"x")
+    assert indexing.now.state == "idle"
+    indexing.start(tmp_path / "gallery", [tmp_path / "photos"], "grid-plain")
+    assert indexing.now.state == "looking"
+    assert indexing.now.total is None
+    now = until(indexing, lambda now: now.state not in ("looking", "indexing"))
+    assert (now.state, now.done, now.total, now.failed, now.error) == ("done", 41, 41, 1, None)
+    assert now.photos_per_s
+    assert now.seconds > 0
+    with Gallery.open(tmp_path / "gallery", GridModel()) as gallery:
+        assert gallery.stats().photos == 40
+
+
+def test_a_mistake_is_a_sentence(indexing: Indexing, tmp_path: Path) -> None:
+    indexing.start(tmp_path / "gallery", [tmp_path / "nowhere"], "grid-plain")
+    now = until(indexing, lambda now: now.state == "failed")
+    assert now.error
+    assert "nowhere cannot be listed" in now.error
+
+
+def test_a_run_may_be_stopped_and_the_next_goes_on(indexing: Indexing, tmp_path: Path) -> None:
+    fill(tmp_path / "photos", 200)
+    indexing.start(tmp_path / "gallery", [tmp_path / "photos"], "grid-slow")
+    process = indexing._process
+    assert process
+    until(indexing, lambda now: now.done >= 32)
+    indexing.stop()
+    assert process.poll() is not None
+    assert indexing.now.state == "stopped"
+    time.sleep(0.2)
+    assert indexing.now.state == "stopped"  # what the reader thread heard last changes nothing
+    with Gallery.open(tmp_path / "gallery", GridModel("slow")) as gallery:
+        kept = gallery.stats().photos
+        assert 32 <= kept < 200
+        assert not gallery.verify()
+        assert gallery.add(tmp_path / "photos").added == 200 - kept
+
+
+def test_one_that_dies_is_told(indexing: Indexing, tmp_path: Path) -> None:
+    fill(tmp_path / "photos", 200)
+    indexing.start(tmp_path / "gallery", [tmp_path / "photos"], "grid-slow")
+    until(indexing, lambda now: now.done >= 32)
+    assert indexing._process
+    indexing._process.kill()
+    now = until(indexing, lambda now: now.state == "failed")
+    assert now.error
+    assert "ended unexpectedly" in now.error
+
+
+def test_it_ends_with_the_process_that_started_it(indexing: Indexing, tmp_path: Path) -> None:
+    fill(tmp_path / "photos", 200)
+    indexing.start(tmp_path / "gallery", [tmp_path / "photos"], "grid-slow")
+    until(indexing, lambda now: now.done >= 32)
+    process = indexing._process
+    assert process
+    assert process.stdin
+    process.stdin.close()  # as when its parent is killed
+    assert process.wait(10) == 1

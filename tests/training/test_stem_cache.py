@@ -1,0 +1,82 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sketchseek.clip.backbone import Backbone
+from sketchseek.clip.weights import load_backbone
+from sketchseek.training.stem_cache import RememberingStem, StemMemory, remember
+
+
+class Counting(nn.Module):
+    """A stem that counts the pictures it has seen."""
+
+    def __init__(self, factor: float = 2.0) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(factor), requires_grad=False)
+        self.seen = 0
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        self.seen += len(pixels)
+        return self.factor * pixels.flatten(2)[:, :2]
+
+
+@pytest.fixture
+def pictures() -> Tensor:
+    return torch.rand(6, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+
+
+def test_each_picture_passes_the_stem_once(pictures: Tensor) -> None:
+    stem = Counting()
+    remembering = RememberingStem(stem, StemMemory(1))
+    for rows in ([0, 1], [1, 2, 2], [5, 0]):
+        assert torch.equal(remembering(pictures[rows]), stem.factor * pictures[rows].flatten(2)[:, :2])
+    assert stem.seen == 4
+
+
+def test_the_tokens_of_a_picture_do_not_depend_on_what_is_known(tiny_backbone: Backbone) -> None:
+    stem = tiny_backbone.image.stem
+    pixels = torch.rand(5, 3, tiny_backbone.image.side, tiny_backbone.image.side)
+    at_once = RememberingStem(stem, StemMemory(1))(pixels)
+    piecemeal = RememberingStem(stem, StemMemory(1))
+    piecemeal(pixels[[3, 1]])
+    assert torch.equal(piecemeal(pixels), at_once)
+    torch.testing.assert_close(at_once, stem(pixels))
+
+
+def test_what_was_not_asked_for_longest_goes_first(pictures: Tensor) -> None:
+    memory = StemMemory(1)
+    tokens = torch.zeros(50_000)  # a fifth of the room each
+    for name in b"abcde":
+        memory.put(bytes([name]), tokens.clone())
+    assert memory.get(b"a") is not None
+    memory.put(b"f", tokens.clone())
+    assert [memory.get(bytes([name])) is not None for name in b"abcdef"] == [True, False, True, True, True, True]
+    assert len(memory) == 5
+
+
+def test_stems_with_other_weights_share_a_memory_without_mixing(pictures: Tensor) -> None:
+    memory = StemMemory(1)
+    two, three = (RememberingStem(Counting(factor), memory)(pictures) for factor in (2.0, 3.0))
+    torch.testing.assert_close(1.5 * two, three)
+
+
+def test_what_inference_asked_for_first_serves_training(pictures: Tensor) -> None:
+    remembering = RememberingStem(Counting(), StemMemory(1))
+    with torch.inference_mode():
+        remembering(pictures)
+    weight = torch.ones((), requires_grad=True)
+    (weight * remembering(pictures)).sum().backward()
+    assert weight.grad is not None
+
+
+def test_a_stem_that_is_trained_is_left_alone(tiny_backbone: Backbone) -> None:
+    stem = tiny_backbone.image.stem
+    remember(tiny_backbone.requires_grad_(True), StemMemory(1))
+    assert tiny_backbone.image.stem is stem
+    remember(tiny_backbone.requires_grad_(False), StemMemory(1))
+    assert isinstance(tiny_backbone.image.stem, RememberingStem)
+
+
+@pytest.fixture
+def tiny_backbone(tiny_clip_folder: str) -> Backbone:
+    return load_backbone(tiny_clip_folder).requires_grad_(False)
