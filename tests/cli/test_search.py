@@ -204,7 +204,7 @@ def test_an_empty_gallery_says_what_to_do(capsys: pytest.CaptureFixture[str], ph
         main(["gallery", "forget", str(photos)])
     capsys.readouterr()
     assert run("--text", "red") == 0
-    assert "holds no photos yet: run sketchseek index FOLDER" in capsys.readouterr().err
+    assert "holds no photos yet; run sketchseek index FOLDER" in capsys.readouterr().err
 
 
 def test_names_that_break_lines_stay_on_theirs(capsys: pytest.CaptureFixture[str], photos: Path) -> None:
