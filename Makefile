@@ -86,8 +86,8 @@ format: dev  ## put the code into the house style
 bench: dev  ## run every benchmark and print its table
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
-docs: dev  ## write the commands' --help into docs/cli.md and the API's schema into docs/openapi.json
-	@$(BIN)/python -m tests.cli.help_page > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
+docs: dev  ## write the commands' --help into docs/guide/cli.md and the API's schema into docs/openapi.json
+	@$(BIN)/python -m tests.cli.help_page > docs/guide/cli.md.new && mv docs/guide/cli.md.new docs/guide/cli.md
 	@$(BIN)/python -m tests.server.schema > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 
 wheel: $(BIN)/python  ## build the wheel into dist/

@@ -1,4 +1,4 @@
-"""Print docs/cli.md: the ``--help`` of every command, as the docs show it (``make docs``)."""
+"""Print docs/guide/cli.md: the ``--help`` of every command, as the docs show it (``make docs``)."""
 
 from collections.abc import Iterator
 

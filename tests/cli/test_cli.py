@@ -72,7 +72,7 @@ def test_every_option_and_argument_of_every_command_has_help() -> None:
 
 
 def test_docs_show_the_help_as_it_is() -> None:
-    assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == page(), "run: make docs"
+    assert (ROOT / "docs" / "guide" / "cli.md").read_text(encoding="utf-8") == page(), "run: make docs"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""docs/engine.md is true: its Python runs, its numbers and names are those of the code."""
+"""docs/guide/engine.md is true: its Python runs, its numbers and names are those of the code."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ from sketchseek.export.relevance import PRIOR
 from sketchseek.export.rounding import TOLERATED
 from sketchseek.export.sample_inputs import made_pictures
 
-PAGE = (Path(__file__).parent.parent.parent / "docs" / "engine.md").read_text()
+PAGE = (Path(__file__).parent.parent.parent / "docs" / "guide" / "engine.md").read_text()
 TEXT = " ".join(PAGE.split())
 
 

@@ -1,4 +1,4 @@
-"""docs/gallery.md is true: its Python runs, its numbers are those of the code."""
+"""docs/guide/gallery.md is true: its Python runs, its numbers are those of the code."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ from sketchseek.gallery.watch import EVERY_S
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, jpeg, put
 
-PAGE = (Path(__file__).parent.parent.parent / "docs" / "gallery.md").read_text()
+PAGE = (Path(__file__).parent.parent.parent / "docs" / "guide" / "gallery.md").read_text()
 
 
 def test_the_python_on_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

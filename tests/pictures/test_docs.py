@@ -8,7 +8,7 @@ from PIL import Image
 from sketchseek.pictures import limits, sources, strokes, structure, svg
 from tests.pictures.corpus import scene
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "pictures.md").read_text()
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "guide" / "pictures.md").read_text()
 
 
 def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

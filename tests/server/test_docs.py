@@ -1,4 +1,4 @@
-"""docs/server.md is true: its numbers are those of the code, its routes those of the schema."""
+"""docs/guide/server.md is true: its numbers are those of the code, its routes those of the schema."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from sketchseek.server.protection.limits import Limits, MiB
 from sketchseek.server.routes import photos
 from tests.server.live import ROOT
 
-PAGE = (ROOT / "docs" / "server.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "guide" / "server.md").read_text(encoding="utf-8")
 TEXT = " ".join(PAGE.split())
 
 

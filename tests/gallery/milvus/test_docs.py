@@ -1,4 +1,4 @@
-"""docs/scale.md is true: its numbers are those of the code."""
+"""docs/guide/scale.md is true: its numbers are those of the code."""
 
 import re
 
@@ -10,7 +10,7 @@ from sketchseek.gallery.milvus.ray_ingest import CORES, TASK
 from sketchseek.gallery.milvus.server import OLDEST, TLS, TOKEN
 from tests.gallery.milvus_server import ROOT
 
-PAGE = " ".join((ROOT / "docs" / "scale.md").read_text().split())
+PAGE = " ".join((ROOT / "docs" / "guide" / "scale.md").read_text().split())
 
 
 def test_the_index_table_names_every_kind_and_default() -> None:

@@ -114,7 +114,7 @@ def test_a_name_is_switched_while_searches_go_on(
 def test_a_name_that_was_switched_can_be_switched_back(
     url: str, photos: Path, monkeypatch: pytest.MonkeyPatch, run_sketchseek: Any
 ) -> None:
-    """As docs/scale.md says: a name for the old vectors is made first."""
+    """As docs/guide/scale.md says: a name for the old vectors is made first."""
     monkeypatch.setattr(
         sketchseek.engine.models, "load_search_model", lambda name: GridModel(name.removeprefix("grid-"))
     )
