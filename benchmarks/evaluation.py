@@ -26,6 +26,7 @@ from numpy.typing import NDArray  # noqa: E402
 
 # test set: (sketches, photos, classes)
 SIZES = {
+    "tiny": (60, 90, 5),
     "sketchy-1": (15_229, 17_101, 25),
     "sketchy-2": (12_694, 12_553, 21),
     "tu-berlin": (2_400, 27_989, 30),
@@ -107,7 +108,7 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=40, help="queries the loop is timed on")
     parser.add_argument("--child", choices=["ours", "loop"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    names = arguments.names or [name for name in SIZES if arguments.full or name != "quickdraw"]
+    names = arguments.names or [name for name in SIZES if name != "tiny" and (arguments.full or name != "quickdraw")]
     if unknown := set(names) - set(SIZES):
         parser.error(f"no such size: {', '.join(sorted(unknown))}")
     if arguments.child:

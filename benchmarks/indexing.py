@@ -89,18 +89,24 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--megapixels", type=float, default=12)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--skip-plain", action="store_true")
+    parser.add_argument("--models", nargs="+", default=["default", "lite", "vit-b-32"])
+    parser.add_argument("--skip-plain", action="store_true", help="leave out transformers and Pillow")
     options = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as scratch:
         here = Path(scratch)
         paths = write_photos(here / "photos", options.count, options.megapixels)
-        backbone = write_vit_b_32(here / "weights")
-        export(backbone, here / "vit-b-32")
-        export("lite", here / "lite")
-        shipped = find_model("default")
-        assert shipped is not None
-        models = {"default (int8)": shipped, "lite (fp32)": here / "lite", "ViT-B/32 (fp32)": here / "vit-b-32"}
+        models: dict[str, Path] = {}
+        if "default" in options.models:
+            shipped = find_model("default")
+            assert shipped is not None
+            models["default (int8)"] = shipped
+        if "lite" in options.models:
+            models["lite (fp32)"] = export("lite", here / "lite").folder
+        compares = "vit-b-32" in options.models and not options.skip_plain
+        if "vit-b-32" in options.models:
+            backbone = write_vit_b_32(here / "weights")
+            models["ViT-B/32 (fp32)"] = export(backbone, here / "vit-b-32").folder
 
         def index(model: Path) -> None:
             encoder = load(model, threads=options.threads)
@@ -112,7 +118,7 @@ def main() -> None:
         rows = {"reading and decoding alone": timed(lambda: floor(paths, 224, options.threads))}
         for name, model in models.items():
             rows[f"sketchseek index, {name}"] = timed(partial(index, model))
-        if not options.skip_plain:
+        if compares:
             rows["transformers and Pillow, ViT-B/32"] = timed(
                 lambda: plain(paths, backbone, options.threads, here / "plain.npy")
             )
@@ -124,7 +130,7 @@ def main() -> None:
         for name, (clock, processor) in rows.items():
             rate, busy = options.count / clock, 1000 * processor / options.count
             print(f"| {name} | {clock:.1f} | {rate:.1f} | {busy:.1f} | {clock / base:.2f} |")
-        if not options.skip_plain:
+        if compares:
             slow, fast = rows["transformers and Pillow, ViT-B/32"], rows["sketchseek index, ViT-B/32 (fp32)"]
             print(f"\nViT-B/32: {slow[0] / fast[0]:.1f}x as fast as plain (CPU {slow[1] / fast[1]:.1f}x).")
 

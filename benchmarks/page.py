@@ -2,7 +2,8 @@
 
     python benchmarks/page.py [--photos 10000] [--strokes 40] [--model default]
 
-The gallery holds made pictures of 480 x 320 px under made vectors; queries go through the model as ever. `sketchseek
+The gallery holds made pictures of 480 x 320 px under made vectors near those of such strokes, so that all are relevant
+enough to be shown; queries go through the model as usual. `sketchseek
 serve` runs in a process of its own, Chromium draws with the mouse. Painted: pointer up to the frame that shows the
 answer to the question asked then. Thumbnails: until those in sight are decoded too; each is made from its photo the
 first time. Both processes share the machine's cores.
@@ -25,6 +26,7 @@ from stand_ins import photo_like
 from sketchseek.engine.models import load_search_model
 from sketchseek.gallery import Gallery
 from sketchseek.model import Model
+from sketchseek.pictures import sketch_from_strokes
 
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync"
 BASES = 64
@@ -60,14 +62,17 @@ COLUMNS = ("painted", "thumbnails decoded", "of it the request", "in the server"
 
 
 class MadeVectors:
-    """A model's place in a gallery, with vectors from numbers instead of pictures."""
+    """A model's place in a gallery, with vectors around those of drawings instead of pictures' own."""
 
     def __init__(self, model: Model) -> None:
         self.name, self.identity, self.size, self.photo_side = model.name, model.identity, model.size, model.photo_side
         self._draw = np.random.default_rng(0)
+        drawings = [sketch_from_strokes([(100 * wobble(seed)).T.tolist()]) for seed in range(8)]
+        self._centre = model.encode_sketches(drawings).mean(axis=0)
 
     def encode_photos(self, photos: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        vectors = self._draw.normal(size=(len(photos), self.size)).astype(np.float32)
+        noise = self._draw.normal(0, 0.3 / self.size**0.5, (len(photos), self.size))
+        vectors = (self._centre + noise).astype(np.float32)
         return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
     encode_sketches = encode_texts = None  # never asked
@@ -86,12 +91,17 @@ def make_gallery(folder: Path, photos: int, model: str) -> Path:
     return folder / "gallery"
 
 
+def wobble(seed: int) -> NDArray[np.float64]:
+    """24 points of a random walk across a sheet of side 1."""
+    walk = np.random.default_rng(seed).normal(0, 0.06, (24, 2)).cumsum(axis=0)
+    return np.asarray((0.5 + walk - walk.mean(axis=0)).clip(0.03, 0.97))
+
+
 def draw(page: Page, seed: int) -> None:
     """One wobbly stroke across the sheet, half a second long."""
     box = page.locator("#sheet").bounding_box()
     assert box is not None
-    walk = np.random.default_rng(seed).normal(0, 0.06, (24, 2)).cumsum(axis=0)
-    places = (0.5 + walk - walk.mean(axis=0)).clip(0.03, 0.97)
+    places = wobble(seed)
     page.mouse.move(box["x"] + places[0][0] * box["width"], box["y"] + places[0][1] * box["height"])
     page.mouse.down()
     for x, y in places[1:]:

@@ -14,10 +14,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from stand_ins import photo_like
 
 from sketchseek.pictures import Preprocessing, fit, load_photo
 
-SIZE = (4000, 3000)
 RECORD = Preprocessing(size=224, fit="squash")
 
 
@@ -30,20 +30,6 @@ def naive(data: bytes) -> NDArray[np.uint8]:
 def ours(data: bytes) -> NDArray[np.uint8]:
     """What indexing and training do."""
     return fit(load_photo(data, target=RECORD.size), RECORD)
-
-
-def photo_like(seed: int) -> Image.Image:
-    """Noise whose detail falls off as in photos, in colour."""
-    draw = np.random.default_rng(seed)
-    total = np.zeros((SIZE[1], SIZE[0], 3), np.float32)
-    for octave in range(9):
-        shape = (max(2, SIZE[1] >> octave), max(2, SIZE[0] >> octave), 3)
-        small = draw.normal(0, 4.5 * 1.45**octave, shape).astype(np.float32)
-        scaled = [
-            Image.fromarray(channel).resize(SIZE, Image.Resampling.BICUBIC) for channel in np.moveaxis(small, 2, 0)
-        ]
-        total += np.stack([np.asarray(channel) for channel in scaled], axis=2)
-    return Image.fromarray((total + 128).clip(0, 255).astype(np.uint8))
 
 
 def milliseconds(call: Callable[[bytes], object], data: bytes, repeats: int) -> float:
@@ -59,19 +45,23 @@ def milliseconds(call: Callable[[bytes], object], data: bytes, repeats: int) -> 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Full decode and resize against ours.")
     parser.add_argument("--repeats", type=int, default=7)
-    repeats = parser.parse_args().repeats
-    image = photo_like(0)
+    parser.add_argument("--megapixels", type=float, default=12)
+    options = parser.parse_args()
+    width = round((options.megapixels * 1e6 * 4 / 3) ** 0.5)
+    image, repeats = Image.fromarray(photo_like(0, width, width * 3 // 4)), options.repeats
     kinds = {
         "JPEG, quality 90": ("JPEG", {"quality": 90}),
         "JPEG, progressive": ("JPEG", {"quality": 90, "progressive": True}),
         "PNG": ("PNG", {"compress_level": 4}),
         "WebP, quality 85": ("WEBP", {"quality": 85, "method": 2}),
     }
-    print("| 12 megapixels to 224 px | file | full decode + resize | ours | ratio | mean difference of 255 |")
+    print(
+        f"| {options.megapixels:g} megapixels to 224 px | file | full decode + resize | ours | ratio | mean difference of 255 |"
+    )
     print("|---|---|---|---|---|---|")
-    for name, (kind, options) in kinds.items():
+    for name, (kind, settings) in kinds.items():
         stream = io.BytesIO()
-        image.save(stream, kind, **options)
+        image.save(stream, kind, **settings)
         data = stream.getvalue()
         slow, fast = milliseconds(naive, data, repeats), milliseconds(ours, data, repeats)
         difference = np.abs(naive(data).astype(int) - ours(data)).mean()

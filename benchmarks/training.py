@@ -1,6 +1,6 @@
 """A training step of CLIP-AT at ViT-B/32 size, written the straightforward way and ours, side by side in one run.
 
-    python benchmarks/training.py [--batch 8] [--rounds 3] [--threads 1]
+    python benchmarks/training.py [--batch 8] [--rounds 3] [--threads 1] [--layers 12]
 
 All steps compute the same loss (category level: triplets, and classification of sketch and photo over 104 class names),
 train the same prompts and LayerNorms with Adam, and start from the same random weights. The straightforward ones run
@@ -148,11 +148,13 @@ def straightforward_step(kind: str, model: CLIPModel, prompts: dict[str, Tensor]
     return step
 
 
-def work(kind: str, size: int, threads: int) -> None:
+def work(kind: str, size: int, threads: int, layers: int) -> None:
     """One process: for every line that comes in a step, and a line of seconds, processor seconds, loss and GiB."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    model = CLIPModel(CLIPConfig())  # the configuration of ViT-B/32, in which nothing is dropped out
+    depth = {"num_hidden_layers": layers}
+    # The configuration of ViT-B/32, in which nothing is dropped out.
+    model = CLIPModel(CLIPConfig(vision_config=depth, text_config=depth))
     prompts = {owner: torch.randn(3, 768) for owner in ("sketch", "photo")}
     batch = make_batch(size)
     if kind == "ours":
@@ -172,13 +174,15 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8, help="triplets in a step")
     parser.add_argument("--rounds", type=int, default=3, help="steps of each kind, after one to warm up")
     parser.add_argument("--threads", type=int, default=1, help="of torch")
+    parser.add_argument("--layers", type=int, default=12, help="of both towers; fewer for a quick look")
     parser.add_argument("--worker", choices=KINDS, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:
-        work(given.worker, given.batch, given.threads)
+        work(given.worker, given.batch, given.threads, given.layers)
         return
 
-    command = [sys.executable, __file__, "--batch", str(given.batch), "--threads", str(given.threads), "--worker"]
+    shape = ["--batch", str(given.batch), "--threads", str(given.threads), "--layers", str(given.layers)]
+    command = [sys.executable, __file__, *shape, "--worker"]
     workers = {
         kind: subprocess.Popen([*command, kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         for kind in KINDS
