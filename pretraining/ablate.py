@@ -2,9 +2,9 @@
 
     python pretraining/ablate.py DATA RUN --steps 40
 
-Uses the maps that ``rebuild.py`` filled; runs that are done are left alone, so delete ``RUN/ablations`` to train them
-anew. Prints the tables of ``docs/lite.md``, validation classes of ``sketchy`` with 95% intervals: the runs; how they
-differ from the whole one, query by query; the final weights at other sides, with more and less paper around drawings,
+Uses the maps that ``rebuild.py`` wrote. Finished runs are skipped; delete ``RUN/ablations`` to train them again. Prints
+the tables of ``docs/notes/lite.md`` for the validation classes of ``sketchy``, with 95% intervals: the runs; how they
+differ from the whole one, query by query; the final weights at other sizes, with more and less paper around drawings,
 held back less and more, and with a layout that counts less and more.
 """
 

@@ -1,4 +1,4 @@
-"""docs/backbones.md says what is so."""
+"""docs/research/backbones.md matches the code."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ import torch
 from sketchseek.clip import weights
 from sketchseek.hub.catalog import published
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "backbones.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "research" / "backbones.md").read_text(encoding="utf-8")
 
 
 def test_the_table_is_the_catalogue() -> None:

@@ -1,11 +1,11 @@
-"""docs/datasets.md tells the truth."""
+"""docs/research/datasets.md matches the code."""
 
 from pathlib import Path
 
 from sketchseek.datasets import known_splits, published_split
 from sketchseek.datasets.layouts import LAYOUTS
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "datasets.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "research" / "datasets.md").read_text(encoding="utf-8")
 
 
 def test_every_layout_is_there_with_its_folders() -> None:

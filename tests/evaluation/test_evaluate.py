@@ -150,7 +150,7 @@ def test_everything_that_matters_is_in_the_json(dataset) -> None:
 
 
 def test_the_docs_name_every_key_of_the_json(dataset) -> None:
-    text = (Path(__file__).resolve().parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    text = (Path(__file__).resolve().parents[2] / "docs" / "research" / "evaluation.md").read_text(encoding="utf-8")
     table = text.partition("## Evaluating a model")[2].partition("\n## ")[0]
     named = {
         name

@@ -1,4 +1,4 @@
-"""``docs/training.md`` names everything there is, with its default."""
+"""``docs/research/training.md`` names every key with its default, every file and every method."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -7,7 +7,7 @@ from sketchseek.methods.registry import METHODS
 from sketchseek.training import files
 from sketchseek.training.recipe import Recipe
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "research" / "training.md").read_text(encoding="utf-8")
 
 
 def test_every_key_stands_in_the_table_with_its_default() -> None:

@@ -1,7 +1,7 @@
 """Every number of the field from the ranks of the relevant photos, each under a name that says its definition.
 
 R is how many photos are relevant, r1 < r2 < ... < rR are their ranks, P(j) = j / rj is the precision at the j-th of
-them. ``docs/evaluation.md`` defines every name.
+them. ``docs/research/evaluation.md`` defines every name.
 """
 
 from collections.abc import Sequence

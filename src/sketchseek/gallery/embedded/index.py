@@ -23,7 +23,7 @@ faiss: Any = untyped_faiss
 
 log = logging.getLogger(__name__)
 
-EXACT_LIMIT = 100_000  # vectors; above, an exact scan takes longer than all else in a search (docs/performance.md)
+EXACT_LIMIT = 100_000  # vectors; above, an exact scan dominates a search (docs/notes/performance.md)
 RECALL = 0.985  # of the 10 best, that lists must find on their own sample when they are made
 REBUILD_AT = 2.0  # lists are made anew when there are this many times the vectors they were made for
 SEED = 7
