@@ -1,15 +1,15 @@
-"""Which store keeps a gallery: told by the scheme of its address, ``milvus://...``; a plain path is a folder.
+"""Which store keeps a gallery: the scheme of its address says so, ``milvus://...``; a plain path is a folder.
 
-A store of one's own is an entry point of the group ``sketchseek.stores``, whose name is the scheme. It leads to a
+A store of another package is an entry point of the group ``sketchseek.stores``: its name is the scheme, its value a
 function like :class:`OpenStore`.
 """
 
 import re
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol, cast
 
+from sketchseek.extensions import load, registered
 from sketchseek.gallery.errors import GalleryError
 from sketchseek.wording import nearest
 
@@ -51,17 +51,20 @@ def is_address(place: object) -> bool:
 
 
 def opener(place: object) -> OpenStore:
-    """What opens the gallery of this address or path."""
+    """The function that opens the gallery at this address or path."""
     match = _ADDRESS.match(place) if isinstance(place, str) else None
     scheme = match[1].lower() if match else FOLDER
     if scheme in STORES:
         module, _, function = STORES[scheme].partition(":")
         return cast(OpenStore, getattr(import_module(module), function))
-    found = {point.name: point for point in entry_points(group=GROUP)}
-    if scheme not in found:
-        known = sorted({*STORES, *found} - {FOLDER})
+    others = registered(GROUP)
+    if scheme not in others:
+        known = sorted({*STORES, *others} - {FOLDER})
         close = nearest(scheme, known) or known
         raise GalleryError(
             f"no store is registered for {scheme}://; name a folder, or an address with {' or '.join(close)}://."
         )
-    return cast(OpenStore, found[scheme].load())
+    found = load(others[scheme], "store")
+    if not callable(found):
+        raise GalleryError(f"the store {others[scheme]} of {scheme}:// is not a function that opens a gallery.")
+    return cast(OpenStore, found)

@@ -1,7 +1,7 @@
 """What a method is: a frozen backbone, what a paper adds to it, and the losses that train the addition."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -80,6 +80,7 @@ class Method(nn.Module, ABC):
     name: ClassVar[str]
     settings: ClassVar[tuple[Setting, ...]]
     options_type: ClassVar[type]  # a frozen dataclass: every free choice of the paper is a field of it
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}  # of a method in another package, as in training/presets
 
     def __init__(self, backbone: "Backbone", classes: Sequence[str], setting: Setting, options: Any) -> None:
         super().__init__()

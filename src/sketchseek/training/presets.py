@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from sketchseek.methods.method import Setting
+from sketchseek.methods.registry import METHODS, method_class
 from sketchseek.training.errors import TrainingError
 from sketchseek.training.recipe import Recipe, make_recipe
 from sketchseek.wording import nearest
@@ -21,10 +22,14 @@ ONLY = "only"
 def presets_of(method: str) -> dict[str, Any]:
     """The tables of ``presets/METHOD.toml``: preset -> keys of a recipe, and inner tables by setting, then by dataset.
 
-    A method without a file has one preset, ``default``, which changes nothing.
+    A method of another package has them in its class, as ``presets``. ``default`` is always there; unless a method
+    defines it, it changes nothing: every value is the default of the recipe or of the method's options.
     """
-    file = files("sketchseek.training") / "presets" / f"{method}.toml"
-    return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"default": {}}
+    if method in METHODS:
+        file = files("sketchseek.training") / "presets" / f"{method}.toml"
+        if file.is_file():
+            return tomllib.loads(file.read_text(encoding="utf-8"))
+    return {"default": {}, **method_class(method).presets}
 
 
 def preset_values(method: str, preset: str, setting: Setting, dataset: str) -> dict[str, Any]:

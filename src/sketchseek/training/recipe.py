@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from sketchseek.errors import SketchseekError
 from sketchseek.methods.method import Setting
 from sketchseek.methods.registry import method_class
 from sketchseek.training.errors import TrainingError
@@ -26,7 +27,7 @@ class Recipe:
     A *step* is one update of the weights; ``batch`` counts the triplets behind it in one process.
     """
 
-    method: str
+    method: str  # as the command line names it: clip-at, or my_package.mine:Mine
     data: str  # root of the dataset
     options: Any
     dataset: str | None = None  # which one it is (sketchy, tuberlin, ...), where its folders do not tell
@@ -157,4 +158,8 @@ def read_recipe(file: Path) -> Recipe:
     method, options = data.pop("method", None), data.pop("options", {})
     if not isinstance(method, str) or not isinstance(data.get("data"), str) or not isinstance(options, dict):
         raise TrainingError(f"{file} must name a method and the data it is trained on, as text")
+    try:
+        method_class(method)
+    except SketchseekError as error:
+        raise TrainingError(f"{file}: {error}") from error
     return make_recipe(method, data | options, str(file))
