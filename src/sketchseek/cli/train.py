@@ -57,6 +57,8 @@ def command(
 ) -> None:
     """Train METHOD on a dataset and write a run folder that `evaluate --model` reads.
 
+    METHOD is a name such as clip-at, or module:Class for one of your own.
+
     The best state is chosen on held-out seen classes, never on test classes. Ctrl-C saves and says how to go on. To go
     on or to repeat a recipe, METHOD and --data need not be named again.
     """
@@ -128,7 +130,7 @@ def _with_changes(saved: "Recipe", method: str | None, given: dict[str, Any]) ->
 
 def _free_folder(recipe: "Recipe") -> Path:
     """A folder below runs/ that no run has yet."""
-    name = f"{recipe.method}-{recipe.setting}-{Path(recipe.data).name}-seed{recipe.seed}"
+    name = f"{recipe.method.replace(':', '.')}-{recipe.setting}-{Path(recipe.data).name}-seed{recipe.seed}"
     folders = (Path("runs") / (name if number == 1 else f"{name}-{number}") for number in range(1, sys.maxsize))
     return next(folder for folder in folders if not folder.exists())
 
