@@ -6,7 +6,7 @@ All steps compute the same loss (category level: triplets, and classification of
 train the same prompts and LayerNorms with Adam, and start from the same random weights. The straightforward ones run
 transformers' own CLIP: a forward pass for sketches, one for positives, one for negatives.
 
-* everything: no weight is marked as frozen, only the optimiser knows what is trained; texts are read once, or anew in
+* everything: no weight is marked as frozen, only the optimiser knows what is trained; texts are read once, or in
   each step
 * as released: the freezing that CLIP-AT's released code does, which forgets queries, keys, values, embeddings and the
   projection
@@ -42,7 +42,7 @@ CLASSES = 104
 TEXT_LENGTH = 8  # tokens of "a photo of a cat", SOS and EOS included
 CONTEXT = 77
 EOS = 49_407
-KINDS = ("everything, texts anew", "everything", "as released", "frozen", "ours")
+KINDS = ("everything, texts every step", "everything", "as released", "frozen", "ours")
 Step = Callable[[], float]
 
 
@@ -125,7 +125,7 @@ def straightforward_step(kind: str, model: CLIPModel, prompts: dict[str, Tensor]
         output = model.text_model(input_ids=padded).pooler_output
         return functional.normalize(model.text_projection(output), dim=-1)
 
-    kept = None if kind.endswith("texts anew") else read_texts()
+    kept = None if kind.endswith("texts every step") else read_texts()
 
     def step() -> float:
         optimiser.zero_grad(set_to_none=True)
