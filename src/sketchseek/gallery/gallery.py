@@ -136,12 +136,12 @@ class Gallery(ABC):
         The photos stay where they are.
         """
 
-    @abstractmethod
     def rebuild(self) -> "list[Problem]":
-        """Save what can be read of a damaged gallery, drop damaged vectors, make the index anew.
+        """Save what can be read of a damaged gallery, drop damaged vectors, make the index again.
 
         Returns what was lost.
         """
+        raise self._cannot("rebuild a gallery")
 
     # Asking.
 
@@ -204,35 +204,35 @@ class Gallery(ABC):
     def failures(self) -> list[tuple[Path, str]]:
         """Files that could not be taken in, and why."""
 
-    @abstractmethod
     def verify(self) -> "list[Problem]":
         """Check everything against everything else; an empty list means that all is well."""
+        raise self._cannot("check a gallery")
 
-    # Moving house: see ``copying``.
+    # Moving house: see ``copying``. A store that is copied from or into defines all of these.
 
-    @abstractmethod
     def kept_model(self) -> ModelSet | None:
         """The model whose vectors answer where none is named; None if there are none."""
+        raise self._cannot("copy a gallery")
 
-    @abstractmethod
     def kept_folders(self) -> dict[bytes, int]:
         """The folders that were added, with the device each was on."""
+        raise self._cannot("copy a gallery")
 
-    @abstractmethod
     def entries(self, model: ModelSet) -> Iterator[list[Entry]]:
         """All files with their vectors, page by page."""
+        raise self._cannot("copy a gallery")
 
-    @abstractmethod
     def receiving(self, model: ModelSet) -> AbstractContextManager[tuple[Store, int]]:
         """The store, and the row in it of the vectors of this model; at the end, what was written is searched."""
+        raise self._cannot("copy a gallery")
 
-    @abstractmethod
     def count_under(self, folder: bytes) -> int:
         """How many files are known in a folder, failed ones included."""
+        raise self._cannot("copy a gallery")
 
-    @abstractmethod
     def vectors_of(self, ids: Sequence[str]) -> dict[str, NDArray[np.float16]]:
         """The vectors of photos as they are stored, of those that are there."""
+        raise self._cannot("copy a gallery")
 
     # Inside.
 
@@ -247,6 +247,9 @@ class Gallery(ABC):
     def _may_write(self) -> None:
         if self.readonly:
             raise GalleryError(f"the gallery {shown(self.path)} was opened for reading only; open it without readonly.")
+
+    def _cannot(self, what: str) -> GalleryError:
+        return GalleryError(f"the store of {shown(self.path)} cannot {what}; use a gallery in a folder for that.")
 
     def _no_photo(self, id: str) -> GalleryError:
         where = shown(self.path)
