@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from sketchseek.pictures import Sketch
+    from sketchseek.pictures import Preprocessing, Sketch
 
 
 class Model(Protocol):
@@ -56,3 +56,29 @@ class CategoryModel(Model, Protocol):
 def is_category_model(model: Model) -> TypeGuard[CategoryModel]:
     """Whether the model offers ``for_category``."""
     return callable(getattr(model, "for_category", None))
+
+
+class PatchRecord(Protocol):
+    """How a model prepares pictures, and which graphs it has by name."""
+
+    photos: "Preprocessing"
+    sketches: "Preprocessing"
+    graphs: dict[str, str]
+
+
+class PatchModel(Model, Protocol):
+    """A model that also has a vector for each patch of a picture; ``grid`` is the number of patches a side."""
+
+    grid: int
+    record: PatchRecord
+
+    def patches_photos(self, photos: "Sequence[NDArray[np.uint8]]") -> "NDArray[np.float32]":
+        """(n, grid * grid, size), row by row from the top left."""
+
+    def patches_sketches(self, sketches: "Sequence[Sketch]") -> "NDArray[np.float32]":
+        """The same for sketches."""
+
+
+def has_patches(model: Model) -> TypeGuard[PatchModel]:
+    """Whether the model offers ``patches_photos`` and ``patches_sketches``."""
+    return {"photo_patches", "sketch_patches"} <= set(getattr(getattr(model, "record", None), "graphs", ()))

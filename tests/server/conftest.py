@@ -10,20 +10,20 @@ from sketchseek.model import Model
 from sketchseek.server.app import create_app
 from sketchseek.server.processes.indexing import Indexing
 from sketchseek.server.protection.limits import Limits
-from sketchseek.server.query_encoder import Encoder
+from sketchseek.server.query_encoder import QueryEncoder
 from sketchseek.server.service import Service
 from sketchseek.server.thumbnails import Thumbnails
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, jpeg, put
 
-# Small, so that tests reach every bound quickly.
+# Low, so tests reach every limit quickly.
 LIMITS = Limits(body_bytes=2**20, body_seconds=5, held_bytes=2**22, pixels=4_000_000, searches=8, pictures=8)
 ADDRESS = "http://127.0.0.1:8000"
 
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve PNGs, four dated JPEGs in a folder below, and one file that is no photo. Nobody changes them."""
+    """Twelve PNGs, four dated JPEGs in a folder below, and one file that is not a photo; read-only."""
     folder = tmp_path_factory.mktemp("home") / "Pictures"
     fill(folder, 12)
     for month in range(1, 5):
@@ -39,7 +39,7 @@ def model() -> Model:
 
 @pytest.fixture(scope="session")
 def gallery_path(photos: Path) -> Path:
-    """A gallery of them; nobody changes it."""
+    """A gallery of these photos; read-only."""
     path = photos.parent / "gallery"
     with Gallery.open(path, GridModel()) as gallery:
         gallery.add(photos)
@@ -54,7 +54,7 @@ def service(gallery_path: Path, model: Model, tmp_path: Path) -> Iterator[Servic
 
 
 def make_service(path: Path, model: Model, tmp_path: Path, **limits: float) -> Service:
-    encoder = Encoder(model)
+    encoder = QueryEncoder(model)
     return Service(
         gallery=Gallery.open(path, encoder),
         encoder=encoder,
@@ -72,6 +72,6 @@ def client(service: Service) -> Iterator[TestClient]:
 
 @pytest.fixture
 def some_id(service: Service) -> str:
-    """Of the photo 2024/1.jpg."""
+    """The id of 2024/1.jpg."""
     hits = service.gallery.search(text="red", k=100)
     return next(hit.id for hit in hits if hit.path.name == "1.jpg")

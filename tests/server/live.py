@@ -1,4 +1,4 @@
-"""A real server in a process of its own, and raw connections to it, for what cannot be seen from inside."""
+"""A real server in its own process and raw connections to it, for what cannot be tested from inside."""
 
 import os
 import signal
@@ -14,32 +14,32 @@ from pathlib import Path
 import httpx2
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 120  # on a busy machine
-END_S = 30  # of which 3 are granted to open answers, and the rest to a busy machine
+TIMEOUT_S = 120  # on a busy machine
+STOP_TIMEOUT_S = 30  # 3 for open responses, the rest for a busy machine
 
 
 class Live:
     """``url`` ends with a slash; ``client`` goes to it."""
 
     def __init__(self, *arguments: str, browser: bool = False, **environment: str) -> None:
-        self.said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - not a pipe, which would fill up
+        self.stderr = tempfile.TemporaryFile("w+")  # noqa: SIM115 - not a pipe, which would fill up
         script = str(Path(__file__).parent / "serve_grid.py")
         self.process = subprocess.Popen(
             [sys.executable, script, "serve", "--port", "0", *([] if browser else ["--no-browser"]), *arguments],
             stdout=subprocess.PIPE,
-            stderr=self.said,
+            stderr=self.stderr,
             text=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]), **environment},
         )
         assert self.process.stdout
         self.url = self.process.stdout.readline().strip()
-        assert self.url, self._all_said()
-        self.client = httpx2.Client(base_url=self.url, timeout=PATIENCE_S)
+        assert self.url, self._stderr_text()
+        self.client = httpx2.Client(base_url=self.url, timeout=TIMEOUT_S)
         self.port = int(self.url.rsplit(":", 1)[1].strip("/"))
 
     def connect(self, sent: bytes = b"") -> socket.socket:
         """A connection on which ``sent`` was sent."""
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_S)
         connection.sendall(sent)
         return connection
 
@@ -49,19 +49,19 @@ class Live:
         return int(status.split("VmRSS:")[1].split()[0]) * 1024
 
     def end(self, sign: int = signal.SIGINT) -> tuple[int, str]:
-        """Told to end, which must not take long: (exit code, what it said on stderr)."""
+        """Stop the server, which must not take long: (exit code, stderr)."""
         self.process.send_signal(sign)
-        self.process.wait(END_S)
-        return self.process.returncode, self._all_said()
+        self.process.wait(STOP_TIMEOUT_S)
+        return self.process.returncode, self._stderr_text()
 
-    def _all_said(self) -> str:
-        self.said.seek(0)
-        return self.said.read()
+    def _stderr_text(self) -> str:
+        self.stderr.seek(0)
+        return self.stderr.read()
 
 
 @contextmanager
 def live(*arguments: str, browser: bool = False, **environment: str) -> Iterator[Live]:
-    """``sketchseek serve`` with the small test model; killed if it is still there at the end."""
+    """``sketchseek serve`` with the small test model; killed if it still runs at the end."""
     server = Live(*arguments, browser=browser, **environment)
     try:
         yield server
@@ -70,12 +70,12 @@ def live(*arguments: str, browser: bool = False, **environment: str) -> Iterator
         if server.process.poll() is None:
             server.process.kill()
         server.process.communicate()
-        server.said.close()
+        server.stderr.close()
 
 
 def wait_until(check: Callable[[], bool]) -> None:
     """Until ``check`` holds; an assertion if it never does."""
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + TIMEOUT_S
     while time.monotonic() < end:
         if check():
             return

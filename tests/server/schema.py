@@ -7,7 +7,7 @@ from pathlib import Path
 from sketchseek.gallery import Gallery
 from sketchseek.server.app import create_app
 from sketchseek.server.processes.indexing import Indexing
-from sketchseek.server.query_encoder import Encoder
+from sketchseek.server.query_encoder import QueryEncoder
 from sketchseek.server.service import Service
 from sketchseek.server.thumbnails import Thumbnails
 from tests.gallery.grid_model import GridModel
@@ -16,7 +16,7 @@ from tests.gallery.grid_model import GridModel
 def schema() -> str:
     """As text, the same on every run."""
     with tempfile.TemporaryDirectory() as folder:
-        encoder = Encoder(GridModel())
+        encoder = QueryEncoder(GridModel())
         gallery = Gallery.open(Path(folder) / "gallery", encoder)
         service = Service(gallery, encoder, Indexing(), Thumbnails(Path(folder) / "cache", 0))
         found = create_app(service).openapi()

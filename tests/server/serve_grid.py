@@ -12,7 +12,7 @@ from typing import Any
 import sketchseek.engine.models
 from sketchseek.cli import main
 from sketchseek.errors import SketchseekError
-from sketchseek.server import serving
+from sketchseek.server import http_server
 from sketchseek.server.processes import index_child, indexing
 from tests.gallery.grid_model import GridModel
 
@@ -36,7 +36,7 @@ def load(name: str) -> GridModel:
 
 
 sketchseek.engine.models.load_search_model = load  # type: ignore[assignment]
-serving.HEAD_S = float(os.environ.get("SERVE_GRID_HEAD_S", serving.HEAD_S))
+http_server.HEAD_TIMEOUT_S = float(os.environ.get("SERVE_GRID_HEAD_S", http_server.HEAD_TIMEOUT_S))
 indexing.COMMAND = (sys.executable, __file__, "index-child")
 
 if __name__ == "__main__":

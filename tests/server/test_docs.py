@@ -5,10 +5,10 @@ import re
 from typing import get_args
 
 from sketchseek.gallery.ranking import LEAST_RELEVANCE
-from sketchseek.server import serving, thumbnails
-from sketchseek.server.api.forms import MANY, ONCE
+from sketchseek.server import http_server, thumbnails
+from sketchseek.server.api.forms import REPEATED_FIELDS, SINGLE_FIELDS
 from sketchseek.server.protection import limits
-from sketchseek.server.protection.guard import HEADERS, SHORTEST_TOKEN
+from sketchseek.server.protection.guard import HEADERS, MIN_TOKEN_LENGTH
 from sketchseek.server.protection.limits import Limits, MiB
 from sketchseek.server.routes import photos
 from tests.server.live import ROOT
@@ -20,14 +20,14 @@ TEXT = " ".join(PAGE.split())
 def test_every_route_is_on_the_page_and_no_other() -> None:
     paths = json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))["paths"]
     routes = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
-    told = set(re.findall(r"`((?:GET|POST) /[^`?]*)(?:\?[^`]*)?`", PAGE)) - {"GET /", "GET /openapi.json"}
-    assert told == routes
+    documented = set(re.findall(r"`((?:GET|POST) /[^`?]*)(?:\?[^`]*)?`", PAGE)) - {"GET /", "GET /openapi.json"}
+    assert documented == routes
 
 
 def test_every_field_of_the_form_is_on_the_page() -> None:
-    told = set(re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE))
-    names = {name for cell in told for name in re.findall(r"`(\w+)`", cell)}
-    assert names >= {*MANY, *ONCE}
+    documented = set(re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE))
+    names = {name for cell in documented for name in re.findall(r"`(\w+)`", cell)}
+    assert names >= {*REPEATED_FIELDS, *SINGLE_FIELDS}
 
 
 def test_the_limits_on_the_page_are_those_of_the_code() -> None:
@@ -35,18 +35,18 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
     for sentence in (
         f"a body | {bounds.body_bytes // MiB} MB, arriving within {bounds.body_seconds:g} s",
         f"all bodies under way | {bounds.held_bytes // MiB} MB",
-        f"a request's head | {serving.HEAD_S} s",
+        f"a request's head | {http_server.HEAD_TIMEOUT_S} s",
         f"an uploaded picture | {bounds.pixels // 10**6} million pixels, opened within {bounds.decode_seconds:g} s",
-        f"drawings, photos | {limits.FILES} of each",
-        f"texts | {limits.TEXTS} of each kind, {limits.TEXT_LETTERS} letters each",
-        f"marked hits | {limits.MARKS} of each kind",
-        f"hits | {limits.MOST_HITS} at a time, {limits.DEEPEST:,} by paging",
+        f"drawings, photos | {limits.MAX_FILES} of each",
+        f"texts | {limits.MAX_TEXTS} of each kind, {limits.MAX_TEXT_LENGTH} letters each",
+        f"marked hits | {limits.MAX_MARKS} of each kind",
+        f"hits | {limits.MAX_HITS} at a time, {limits.MAX_OFFSET:,} by paging",
         f"searches under way or waiting | {bounds.searches}",
         f"pictures under way or waiting | {bounds.pictures}",
         f"thumbnails on disk | {bounds.thumbnail_bytes // MiB} MB",
-        f"at least {SHORTEST_TOKEN} letters",
-        f"{serving.GRACE_S} seconds",
-        f"at most {thumbnails.WHOLE} px",
+        f"at least {MIN_TOKEN_LENGTH} letters",
+        f"{http_server.SHUTDOWN_GRACE_S} seconds",
+        f"at most {thumbnails.FULL_SIDE} px",
         f"below a relevance of {LEAST_RELEVANCE:g}",
     ):
         assert sentence in TEXT, sentence

@@ -77,20 +77,20 @@ def test_hostile_uploads_are_refused_while_others_are_served(server: Live, field
     done = threading.Event()
     served: list[int] = []
 
-    def somebody_else() -> None:
+    def other_client() -> None:
         with httpx2.Client(base_url=server.url, timeout=120) as client:
             while not done.is_set():
                 served.append(client.post("api/search", files=form(strokes=CORNER)).status_code)
 
-    other = threading.Thread(target=somebody_else)
+    other = threading.Thread(target=other_client)
     other.start()
     try:
         before = server.rss()
         for name, data in UPLOADS.items():
             answer = server.client.post("api/search", files=form((field, name, data)))
-            told = refusal(answer, 422)
-            assert name in told
-            assert "/etc" not in told
+            message = refusal(answer, 422)
+            assert name in message
+            assert "/etc" not in message
         assert server.rss() - before < 150 * MB
     finally:
         done.set()

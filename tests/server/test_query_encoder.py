@@ -3,7 +3,7 @@ import threading
 import numpy as np
 
 from sketchseek.pictures import load_sketch, sketch_from_strokes
-from sketchseek.server.query_encoder import REMEMBERED, Encoder, bytes_of_sketch
+from sketchseek.server.query_encoder import CACHE_SIZE, QueryEncoder, bytes_of_sketch
 from tests.gallery.grid_model import GridModel
 from tests.server.uploads import picture
 
@@ -12,20 +12,20 @@ TWO = sketch_from_strokes([[[0, 9], [9, 0]]])
 
 
 class Counting(GridModel):
-    """Notes what it is asked."""
+    """Records the size of every batch."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[int] = []
+        self.batches: list[int] = []
 
     def encode_texts(self, texts):  # type: ignore[no-untyped-def]
-        self.asked.append(len(texts))
+        self.batches.append(len(texts))
         return super().encode_texts(texts)
 
 
 def test_vectors_are_the_model_s() -> None:
     model = GridModel()
-    encoder = Encoder(model)
+    encoder = QueryEncoder(model)
     photos = [np.full((20, 30, 3), shade, np.uint8) for shade in (0, 90, 200)]
     for _ in range(2):
         assert np.array_equal(encoder.encode_photos(photos), model.encode_photos(photos))
@@ -34,20 +34,20 @@ def test_vectors_are_the_model_s() -> None:
         assert np.array_equal(encoder.encode_texts(["red", "red"]), model.encode_texts(["red", "red"]))
 
 
-def test_only_what_is_new_is_asked_and_the_oldest_is_forgotten() -> None:
+def test_only_new_items_are_encoded_and_the_oldest_are_dropped() -> None:
     model = Counting()
-    encoder = Encoder(model)
+    encoder = QueryEncoder(model)
     encoder.encode_texts(["red", "green", "red"])
     encoder.encode_texts(["green", "blue"])
     encoder.encode_texts(["red"])
-    assert model.asked == [2, 1]
-    encoder.encode_texts([f"word {number}" for number in range(REMEMBERED)])
+    assert model.batches == [2, 1]
+    encoder.encode_texts([f"word {number}" for number in range(CACHE_SIZE)])
     encoder.encode_texts(["red"])
-    assert model.asked[-1] == 1
+    assert model.batches[-1] == 1
 
 
 def test_the_same_bytes_as_photo_and_as_words_are_two_things() -> None:
-    encoder = Encoder(GridModel())
+    encoder = QueryEncoder(GridModel())
     photo = np.frombuffer(b"red" * 4, np.uint8).reshape(2, 2, 3)
     assert not np.array_equal(encoder.encode_photos([photo]), encoder.encode_texts(["red" * 4]))
 
@@ -65,7 +65,7 @@ def test_drawings_are_the_same_only_if_all_of_them_is() -> None:
 
 
 def test_each_thread_has_its_own_clock() -> None:
-    encoder = Encoder(GridModel())
+    encoder = QueryEncoder(GridModel())
     with encoder.timed() as mine:
         thread = threading.Thread(target=lambda: encoder.encode_texts(["red"]))
         thread.start()

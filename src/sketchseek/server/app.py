@@ -1,4 +1,4 @@
-"""The FastAPI application: the routes, the page, and what stands in front of both."""
+"""The FastAPI application: the routes, the page and the middleware in front of both."""
 
 import mimetypes
 from collections.abc import AsyncIterator
@@ -10,41 +10,37 @@ from starlette.staticfiles import StaticFiles
 
 from sketchseek import __version__
 from sketchseek.server import errors
-from sketchseek.server.metrics import Counted
+from sketchseek.server.metrics import RequestCounter
 from sketchseek.server.protection.bodies import BoundedBodies
 from sketchseek.server.protection.guard import Guard
-from sketchseek.server.routes import explain as explaining
-from sketchseek.server.routes import photos, status
-from sketchseek.server.routes import search as searching
+from sketchseek.server.routes import explain, photos, search, status
 from sketchseek.server.service import Service
 
 PAGE = Path(__file__).parent / "page"
 
-# Some systems' own tables say text/plain, and a script of that type does not run.
+# The tables of some systems say text/plain, and browsers do not run a script of that type.
 mimetypes.add_type("text/javascript", ".js")
 mimetypes.add_type("application/manifest+json", ".webmanifest")
 
 
 def create_app(service: Service, *, host: str = "127.0.0.1", token: str | None = None) -> FastAPI:
-    """The page and the API of one gallery; closes ``service`` when it ends.
+    """The page and the API of one gallery; closes ``service`` at shutdown.
 
-    ``host``: the address the server is bound to, which decides by what names it may be called.
+    ``host``: the address the server is bound to; it decides which host names a request may use.
     """
 
     @asynccontextmanager
-    async def life(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
         service.close()
 
-    # The pages that FastAPI shows the schema with load scripts from elsewhere.
-    app = FastAPI(title="sketchseek", version=__version__, docs_url=None, redoc_url=None, lifespan=life)
-    errors.install(app)
-    app.include_router(searching.routes(service))
-    app.include_router(explaining.routes(service))
-    app.include_router(photos.routes(service))
-    app.include_router(status.routes(service))
+    # No docs pages: those of FastAPI load scripts from other sites.
+    app = FastAPI(title="sketchseek", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
+    errors.install_handlers(app)
+    for module in (search, explain, photos, status):
+        app.include_router(module.create_router(service))
     app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
     app.add_middleware(BoundedBodies, limits=service.limits)
-    app.add_middleware(Counted, metrics=service.metrics)
-    app.add_middleware(Guard, host=host, token=token)  # the last one added is the first to see a request
+    app.add_middleware(RequestCounter, metrics=service.metrics)
+    app.add_middleware(Guard, host=host, token=token)  # added last, so it sees every request first
     return app

@@ -1,4 +1,4 @@
-"""What a client is told when something cannot be done: a status and one sentence."""
+"""Error responses: a status code and one sentence as JSON."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -14,51 +14,54 @@ from sketchseek.gallery.errors import GalleryBusyError, GalleryDamagedError
 
 log = logging.getLogger(__name__)
 
-WORDS = {404: "there is nothing here.", 405: "this address does not take such a request."}
+MESSAGES = {404: "there is nothing at this address.", 405: "this address does not support the method of the request."}
+RETRY = {"Retry-After": "1"}
+CLIENT_CLOSED_REQUEST = 499  # seen only in the metrics: the client has disconnected
 
 
-GONE = 499  # for the figures alone: nobody is there to read such an answer
+class RequestError(Exception):
+    """A request that gets an error response of status 4xx or 503."""
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.headers = status, message, dict(headers or {})
 
 
-class Refused(Exception):
-    """An answer of 4xx or 503."""
-
-    def __init__(self, status: int, sentence: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(sentence)
-        self.status, self.sentence, self.headers = status, sentence, dict(headers or {})
+def server_busy() -> RequestError:
+    return RequestError(503, "the server is at its limit; try again in a moment.", RETRY)
 
 
-def busy() -> Refused:
-    return Refused(503, "the server has as much to do as it takes on; try again in a moment.", {"Retry-After": "1"})
+def client_gone() -> RequestError:
+    return RequestError(CLIENT_CLOSED_REQUEST, "the client has disconnected.")
 
 
-def told(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    return JSONResponse({"error": sentence}, status, headers)
+def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": message}, status, headers)
 
 
-def first_sentence(found: Sequence[Any]) -> str:
-    """What pydantic found first, in one line."""
-    name, message = str(found[0]["loc"][-1]), str(found[0]["msg"])
+def first_message(errors: Sequence[Any]) -> str:
+    """The first of pydantic's errors in one line."""
+    name, message = str(errors[0]["loc"][-1]), str(errors[0]["msg"])
     return f"{name[:40]}: {message[:1].lower()}{message[1:]}."
 
 
-def install(app: FastAPI) -> None:
-    """Make every error of the app a sentence."""
+def install_handlers(app: FastAPI) -> None:
+    """Turn every error of the app into a response of one sentence."""
 
-    @app.exception_handler(Refused)
-    async def refused(_request: Request, error: Refused) -> JSONResponse:
-        return told(error.status, error.sentence, error.headers)
+    @app.exception_handler(RequestError)
+    async def request_error(_request: Request, error: RequestError) -> JSONResponse:
+        return error_response(error.status, error.message, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        return told(422, first_sentence(error.errors()))
+        return error_response(422, first_message(error.errors()))
 
     @app.exception_handler(HTTPException)
-    async def http(_request: Request, error: HTTPException) -> JSONResponse:
-        return told(error.status_code, WORDS.get(error.status_code, f"{error.detail}."), error.headers)
+    async def http_error(_request: Request, error: HTTPException) -> JSONResponse:
+        return error_response(error.status_code, MESSAGES.get(error.status_code, f"{error.detail}."), error.headers)
 
     @app.exception_handler(SketchseekError)
-    async def mistake(_request: Request, error: SketchseekError) -> JSONResponse:
+    async def user_error(_request: Request, error: SketchseekError) -> JSONResponse:
         if isinstance(error, GalleryBusyError):
-            return told(503, str(error), {"Retry-After": "1"})
-        return told(500 if isinstance(error, GalleryDamagedError) else 422, str(error))
+            return error_response(503, str(error), RETRY)
+        return error_response(500 if isinstance(error, GalleryDamagedError) else 422, str(error))

@@ -1,4 +1,4 @@
-"""Figures for Prometheus, and the middleware that counts requests for them."""
+"""Metrics for Prometheus, and the middleware that counts requests."""
 
 import time
 from collections.abc import Iterable
@@ -23,37 +23,37 @@ class Metrics:
         self.registry = CollectorRegistry()
         labels = ("method", "route", "status")
         self.requests = Counter("sketchseek_requests", "Requests answered.", labels, registry=self.registry)
-        seconds = ("sketchseek_request_seconds", "Time to the whole answer.", ("route",))
+        seconds = ("sketchseek_request_seconds", "Time until the response was complete.", ("route",))
         self.seconds = Histogram(*seconds, buckets=BUCKETS, registry=self.registry)
-        self.registry.register(_Gallery(service))
+        self.registry.register(_GalleryCollector(service))
 
 
-class _Gallery(Collector):
-    """Read when asked for."""
+class _GalleryCollector(Collector):
+    """Gauges that are read when the metrics are requested."""
 
     def __init__(self, service: "Service") -> None:
         self.service = service
 
     def describe(self) -> Iterable[Metric]:
-        return []  # so that registering counts nothing yet
+        return []  # so registering does not count the gallery
 
     def collect(self) -> Iterable[Metric]:
-        stats, indexing = self.service.stats(), self.service.indexing.now
+        stats, indexing = self.service.stats(), self.service.indexing.status
         yield GaugeMetricFamily("sketchseek_photos", "Distinct photos in the gallery.", stats.photos)
-        yield GaugeMetricFamily("sketchseek_files_failed", "Files that could not be taken in.", stats.failed)
-        running = self.service.searches.under_way
-        yield GaugeMetricFamily("sketchseek_searches_in_flight", "Searches under way or waiting.", running)
-        pictures = self.service.pictures.under_way
-        yield GaugeMetricFamily("sketchseek_pictures_in_flight", "Pictures being made or waiting.", pictures)
-        state = GaugeMetricFamily("sketchseek_indexing", "1 for the state that indexing is in.", labels=("state",))
+        yield GaugeMetricFamily("sketchseek_files_failed", "Files that could not be indexed.", stats.failed)
+        running = self.service.searches.in_flight
+        yield GaugeMetricFamily("sketchseek_searches_in_flight", "Searches running or waiting.", running)
+        pictures = self.service.pictures.in_flight
+        yield GaugeMetricFamily("sketchseek_pictures_in_flight", "Pictures being decoded or waiting.", pictures)
+        state = GaugeMetricFamily("sketchseek_indexing", "1 for the current state of indexing.", labels=("state",))
         state.add_metric((indexing.state,), 1)
         yield state
-        yield GaugeMetricFamily("sketchseek_indexing_done", "Files looked at by this run.", indexing.done)
-        yield GaugeMetricFamily("sketchseek_indexing_total", "Files this run has to look at.", indexing.total or 0)
+        yield GaugeMetricFamily("sketchseek_indexing_done", "Files checked in this run.", indexing.done)
+        yield GaugeMetricFamily("sketchseek_indexing_total", "Files to check in this run.", indexing.total or 0)
 
 
-class Counted:
-    """ASGI middleware: a request is counted under its route, never its address, so that the figures stay few."""
+class RequestCounter:
+    """ASGI middleware that counts requests by route; counting by address would make one series for every photo."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app, self.metrics = app, metrics
@@ -64,14 +64,14 @@ class Counted:
             return
         started, status = time.perf_counter(), 500
 
-        async def seen(message: Message) -> None:
+        async def send_and_note_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self.app(scope, receive, seen)
+            await self.app(scope, receive, send_and_note_status)
         finally:
             route = getattr(scope.get("route"), "path", "page")
             method = scope["method"] if scope["method"] in METHODS else "other"

@@ -1,4 +1,4 @@
-"""All that the routes share."""
+"""What the routes share: the gallery, the model, thread pools, child processes and caches."""
 
 import threading
 import time
@@ -9,70 +9,73 @@ from sketchseek.errors import SketchseekError
 from sketchseek.gallery import Gallery
 from sketchseek.gallery.stats import Stats
 from sketchseek.parallel import usable_cores
+from sketchseek.server.folder_names import FolderNames
 from sketchseek.server.metrics import Metrics
-from sketchseek.server.places import Places
 from sketchseek.server.processes.decoders import Decoders
 from sketchseek.server.processes.indexing import Indexing
 from sketchseek.server.protection.limits import Limits
-from sketchseek.server.query_encoder import Encoder
+from sketchseek.server.query_encoder import QueryEncoder
+from sketchseek.server.thread_pool import BoundedThreadPool
 from sketchseek.server.thumbnails import Thumbnails
-from sketchseek.server.work import Work
 
-FRESH_S = 1.0  # counting everything takes a while in a large gallery
+STATS_MAX_AGE_S = 1.0  # counting takes a while in a large gallery
 
 
 @dataclass
 class Service:
-    """``gallery`` searches with ``encoder``; ``opened_by`` says how many uploads and thumbnails open at once."""
+    """``gallery`` searches with ``encoder``; ``cores`` limits how many searches and how many pictures run at once."""
 
     gallery: Gallery
-    encoder: Encoder
+    encoder: QueryEncoder
     indexing: Indexing
     thumbnails: Thumbnails
     limits: Limits = field(default_factory=Limits)
     cores: int = field(default_factory=lambda: max(2, usable_cores()))
 
     def __post_init__(self) -> None:
-        self.searches = Work("search", self.cores, self.limits.searches)
-        self.pictures = Work("picture", self.cores, self.limits.pictures)
-        self.uploads = Decoders(self.cores, self.limits)
-        self.photos = Decoders(self.cores, self.limits)  # apart from uploads: a search never waits for thumbnails
+        self.searches = BoundedThreadPool("search", self.cores, self.limits.searches)
+        self.pictures = BoundedThreadPool("picture", self.cores, self.limits.pictures)
+        self.upload_decoders = Decoders(self.cores, self.limits)
+        self.photo_decoders = Decoders(self.cores, self.limits)  # separate: a search never waits for thumbnails
         self.metrics = Metrics(self)
         self._lock = threading.Lock()
-        self._stats: tuple[float, Stats, Places] | None = None
-        self._seen: tuple[str, int] | None = None
+        self._cache: tuple[Stats, FolderNames] | None = None
+        self._cached_at = 0.0
+        self._cached_progress: tuple[str, int] | None = None
 
     def warm(self) -> None:
-        """Do once, unasked, what the first search would wait for."""
+        """Load in the background what the first search would otherwise wait for."""
         threading.Thread(target=self._warm, name="warm", daemon=True).start()
 
     def _warm(self) -> None:
         from sketchseek.pictures import sketch_from_strokes
 
-        with suppress(SketchseekError):  # whoever asks first will be told
+        with suppress(SketchseekError):  # the first real search reports it
             self.gallery.search(sketch=sketch_from_strokes([[[0, 1], [0, 1]]]), text="photo", k=1)
-        self.uploads.warm()
-        self.photos.warm()
+        self.upload_decoders.warm()
+        self.photo_decoders.warm()
 
     def close(self) -> None:
         self.indexing.stop()
         self.searches.close()
         self.pictures.close()
-        self.uploads.close()
-        self.photos.close()
+        self.upload_decoders.close()
+        self.photo_decoders.close()
         self.gallery.close()
 
     def stats(self) -> Stats:
-        return self._fresh()[1]
+        return self._stats_and_names()[0]
 
-    def places(self) -> Places:
-        return self._fresh()[2]
+    def folder_names(self) -> FolderNames:
+        return self._stats_and_names()[1]
 
-    def _fresh(self) -> tuple[float, Stats, Places]:
+    def _stats_and_names(self) -> tuple[Stats, FolderNames]:
+        """Read again after a second, and whenever indexing has made progress."""
         with self._lock:
-            now, indexing = time.monotonic(), self.indexing.now
-            if self._stats is None or now - self._stats[0] > FRESH_S or self._seen != (indexing.state, indexing.done):
-                self._seen = (indexing.state, indexing.done)
+            now, indexing = time.monotonic(), self.indexing.status
+            progress = (indexing.state, indexing.done)
+            if self._cache is None or now - self._cached_at > STATS_MAX_AGE_S or self._cached_progress != progress:
+                self._cached_progress = progress
                 stats = self.gallery.stats()
-                self._stats = (now, stats, Places(stats.folders))
-            return self._stats
+                self._cache, self._cached_at = (stats, FolderNames(stats.folders)), now
+            return self._cache

@@ -1,4 +1,4 @@
-"""From the command line's options to a running server."""
+"""Start the server with the options of ``sketchseek serve``."""
 
 import secrets
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from platformdirs import user_cache_path
 from sketchseek.errors import SketchseekError
 from sketchseek.gallery import Gallery
 from sketchseek.server.app import create_app
+from sketchseek.server.http_server import bind, run, url_of
 from sketchseek.server.processes.indexing import Indexing
-from sketchseek.server.protection.guard import SHORTEST_TOKEN, allowed_hosts
+from sketchseek.server.protection.guard import MIN_TOKEN_LENGTH, allowed_hosts
 from sketchseek.server.protection.limits import Limits
-from sketchseek.server.query_encoder import Encoder
+from sketchseek.server.query_encoder import QueryEncoder
 from sketchseek.server.service import Service
-from sketchseek.server.serving import bind, run, url_of
 from sketchseek.server.thumbnails import Thumbnails
 from sketchseek.wording import shown
 
@@ -31,13 +31,13 @@ def serve(
     token: str | None,
     browser: bool,
 ) -> None:
-    """Check everything that can be wrong, then serve until told to end."""
+    """Check the options, then serve until Ctrl-C or SIGTERM."""
     _check_token(host, token)
     with Gallery.open(gallery, model, create=bool(folders) or gallery is None) as opened:
         path = opened.path
         _check_folders(folders)
         listener = bind(host, port)
-        encoder = Encoder(opened.model)
+        encoder = QueryEncoder(opened.model)
     limits = Limits()
     service = Service(
         gallery=Gallery.open(path, encoder),
@@ -48,7 +48,7 @@ def serve(
     )
     url = url_of(listener, host)
     click.echo(url)
-    click.echo(f"sketchseek: serving the gallery {shown(path)}; end with Ctrl-C", err=True)
+    click.echo(f"sketchseek: serving the gallery {shown(path)}; press Ctrl-C to stop", err=True)
     service.warm()
     if folders:
         service.indexing.start(path, folders, model)
@@ -59,16 +59,16 @@ def serve(
 def _check_token(host: str, token: str | None) -> None:
     if token is None and allowed_hosts(host) is None:
         raise SketchseekError(
-            f"--host {host} lets other machines in: give a secret for those who may, with --token or SKETCHSEEK_TOKEN."
+            f"--host {host} accepts requests from other machines; set a secret with --token or SKETCHSEEK_TOKEN."
         )
-    if token is not None and len(token) < SHORTEST_TOKEN:
+    if token is not None and len(token) < MIN_TOKEN_LENGTH:
         raise SketchseekError(
-            f"--token is too easy to guess; take at least {SHORTEST_TOKEN} letters, such as {secrets.token_urlsafe()}"
+            f"--token is too short; use at least {MIN_TOKEN_LENGTH} characters, such as {secrets.token_urlsafe()}"
         )
 
 
 def _check_folders(folders: Sequence[Path]) -> None:
-    """Said now rather than on the page: a mistyped name."""
+    """Report a mistyped name now, not later on the page."""
     for folder in folders:
         if not folder.is_dir():
-            raise SketchseekError(f"there is no folder {shown(folder)}; name folders of photos.")
+            raise SketchseekError(f"there is no folder {shown(folder)}; give folders of photos.")

@@ -1,4 +1,4 @@
-"""Every wrong field is told by name, in one sentence, before anything is looked for."""
+"""Every wrong field is reported by name, in one sentence, before the search starts."""
 
 import json
 from typing import Any
@@ -12,13 +12,13 @@ from tests.server.uploads import CORNER, picture, post, refusal
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"k": "0"}, "k:"),
-    ({"k": limits.MOST_HITS + 1}, "k:"),
+    ({"k": limits.MAX_HITS + 1}, "k:"),
     ({"k": "ten"}, "k:"),
     ({"k": "1.5"}, "k:"),
     ({"k": "9" * 5000}, "k:"),
     ({"k": ["1", "2"]}, "k: give it once"),
     ({"offset": "-1"}, "offset:"),
-    ({"offset": limits.DEEPEST, "k": 1}, "offset: paging ends"),
+    ({"offset": limits.MAX_OFFSET, "k": 1}, "offset: paging ends"),
     ({"min_score": "nan"}, "min_score:"),
     ({"min_score": "2"}, "min_score:"),
     ({"min_relevance": "-0.1"}, "min_relevance:"),
@@ -33,11 +33,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"weights": '{"text": 1e999}'}, "weights:"),
     ({"weights": "[" * 100_000}, "weights:"),
     ({"weights": '{"text": ' + "9" * 5000 + "}"}, "weights:"),
-    ({"text": ["x"] * (limits.TEXTS + 1)}, "text:"),
-    ({"minus": ["x"] * (limits.TEXTS + 1)}, "minus:"),
-    ({"text": "x" * (limits.TEXT_LETTERS + 1)}, "text:"),
-    ({"like": ["0" * 16] * (limits.MARKS + 1)}, "like:"),
-    ({"unlike": ["0" * 16] * (limits.MARKS + 1)}, "unlike:"),
+    ({"text": ["x"] * (limits.MAX_TEXTS + 1)}, "text:"),
+    ({"minus": ["x"] * (limits.MAX_TEXTS + 1)}, "minus:"),
+    ({"text": "x" * (limits.MAX_TEXT_LENGTH + 1)}, "text:"),
+    ({"like": ["0" * 16] * (limits.MAX_MARKS + 1)}, "like:"),
+    ({"unlike": ["0" * 16] * (limits.MAX_MARKS + 1)}, "unlike:"),
     ({"under": "/etc"}, "under:"),
     ({"under": "Pictures/../.."}, "under:"),
     ({"under": "Pictures//2024"}, "under:"),
@@ -48,7 +48,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"taken_from": "2024-13"}, "is no date"),
     ({"taken_from": "2025", "taken_to": "2024"}, "run backwards"),
     ({"taken_to": "2" * 30}, "taken_to:"),
-    ({"smell": "x"}, "no field 'smell'"),
+    ({"smell": "x"}, "unknown field 'smell'"),
     ({"sketch": "text"}, "sketch: send it as a file"),
     ({"weights": '{"text": 0, "minus": 1}'}, "cancel"),
 ]
@@ -70,28 +70,28 @@ STROKES: list[tuple[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "told"), WRONG)
-def test_a_wrong_field_is_named(client: TestClient, fields: dict[str, Any], told: str) -> None:
-    assert told in refusal(post(client, **{"text": "red", **fields}), 422)
+@pytest.mark.parametrize(("fields", "message"), WRONG)
+def test_a_wrong_field_is_named(client: TestClient, fields: dict[str, Any], message: str) -> None:
+    assert message in refusal(post(client, **{"text": "red", **fields}), 422)
 
 
-@pytest.mark.parametrize(("strokes", "told"), STROKES)
-def test_wrong_strokes_are_told(client: TestClient, strokes: str, told: str) -> None:
-    assert told in refusal(post(client, strokes=strokes), 422)
+@pytest.mark.parametrize(("strokes", "message"), STROKES)
+def test_wrong_strokes_are_reported(client: TestClient, strokes: str, message: str) -> None:
+    assert message in refusal(post(client, strokes=strokes), 422)
 
 
-def test_a_query_that_says_nothing_is_told(client: TestClient) -> None:
+def test_an_empty_query_is_reported(client: TestClient) -> None:
     for fields in ({"k": 3}, {"minus": "red"}, {"text": "  "}, {"strokes": "", "text": ""}):
         assert "nothing to look for" in refusal(post(client, **fields), 422)
 
 
-def test_empty_fields_are_as_good_as_none(client: TestClient) -> None:
+def test_empty_fields_count_as_missing(client: TestClient) -> None:
     empty = {"k": "", "weights": "", "under": "", "taken_from": "", "fold": "", "strokes": ""}
     assert post(client, text="red", **empty).json()["hits"] == post(client, text="red").json()["hits"]
 
 
 def test_too_many_files_are_refused(client: TestClient) -> None:
-    files = [("sketch", f"{number}.png", picture()) for number in range(limits.FILES + 1)]
+    files = [("sketch", f"{number}.png", picture()) for number in range(limits.MAX_FILES + 1)]
     assert "sketch" in refusal(post(client, *files), 422)
     assert "Too many files" in refusal(post(client, *files, *files), 400)
 
@@ -124,20 +124,20 @@ def test_unknown_marks_are_not_found(client: TestClient) -> None:
         ("", b"", 415),
     ],
 )
-def test_bodies_that_are_no_form(client: TestClient, kind: str, body: bytes, status: int) -> None:
+def test_bodies_that_are_not_a_form(client: TestClient, kind: str, body: bytes, status: int) -> None:
     refusal(client.post("/api/search", content=body, headers={"content-type": kind}), status)
 
 
 def test_a_thousand_fields_are_too_many(client: TestClient) -> None:
-    assert "Too many fields" in refusal(post(client, text=["x"] * (limits.FIELDS + 1)), 400)
+    assert "Too many fields" in refusal(post(client, text=["x"] * (limits.MAX_FIELDS + 1)), 400)
 
 
 def test_words_in_any_script_are_words(client: TestClient) -> None:
-    for text in ("köttbullar", "魚", "\0", "\u202e", "a\nb", "👩‍🚀", "x" * limits.TEXT_LETTERS):
+    for text in ("köttbullar", "魚", "\0", "\u202e", "a\nb", "👩‍🚀", "x" * limits.MAX_TEXT_LENGTH):
         assert post(client, text=text).status_code == 200
 
 
-def test_bytes_that_are_no_text_are_no_crash(client: TestClient) -> None:
+def test_bytes_that_are_not_text_do_not_crash(client: TestClient) -> None:
     part = b'--x\r\nContent-Disposition: form-data; name="text"\r\n\r\n\xff\xfe\xed\xa0\x80\r\n--x--\r\n'
     headers = {"content-type": "multipart/form-data; boundary=x"}
     assert client.post("/api/search", content=part, headers=headers).status_code == 200
@@ -146,5 +146,5 @@ def test_bytes_that_are_no_text_are_no_crash(client: TestClient) -> None:
 def test_the_largest_drawing_is_taken(client: TestClient) -> None:
     points = list(range(50_000))
     assert post(client, strokes=json.dumps([[points, points]])).status_code == 200
-    assert LIMITS.body_bytes < limits.STROKES_BYTES  # else the next line tests nothing
+    assert LIMITS.body_bytes < limits.MAX_STROKES_BYTES  # else the next line tests nothing
     refusal(post(client, strokes=CORNER + " " * LIMITS.body_bytes), 413)

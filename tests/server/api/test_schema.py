@@ -1,4 +1,4 @@
-"""The schema is the contract: the committed one is the served one, and requests made from it find no 5xx.
+"""The schema is a contract: the committed one is the served one, and requests generated from it cause no 5xx.
 
 SKETCHSEEK_FUZZ=5000 makes more of them: make fuzz.
 """
@@ -28,14 +28,14 @@ FILES = [picture(), picture("JPEG"), picture("GIF"), picture("WEBP")[:60], SVG, 
 
 schemathesis.openapi.format("binary", st.one_of(st.sampled_from(FILES), st.binary(max_size=500)))
 contract = schemathesis.openapi.from_path(COMMITTED)
-# These three take nothing that could be wrong.
+# These three have no parameters.
 asking = contract.exclude(path=["/healthz", "/metrics", "/api/status"])
 sent = 0
 
 
 @pytest.fixture(scope="module")
 def ids(photos: Path) -> list[str]:
-    """Of photos that are there."""
+    """Ids of photos of the gallery."""
     return [content_id(read_photo(os.fsencode(path), 16, lambda _: False).digest) for path in photos.glob("*.png")]
 
 
@@ -65,7 +65,7 @@ def test_requests_made_from_the_schema_find_no_bug(case: schemathesis.Case, serv
     global sent
     sent += 1
     known = ids[sent % len(ids)]
-    if sent % 2:  # of photos that are not there, little can be asked
+    if sent % 2:  # ids of missing photos test little
         _name(case.path_parameters, "id", known)
         _name(case.body, "id", known)
         _name(case.body, "like", [known])

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.server.page.made import make_gallery
+from tests.server.page.sample_gallery import make_gallery
 
-expect.set_options(timeout=30_000)  # a busy machine is no failure
+expect.set_options(timeout=30_000)  # a busy machine is not a failure
 
 ROOT = Path(__file__).resolve().parents[3]
 FLAGS = [
@@ -71,7 +71,7 @@ class Served:
             return dict(json.load(answer))
 
     def ready(self) -> "Served":
-        """All photos taken in."""
+        """Wait until all photos are indexed."""
         while self.status()["indexing"]["state"] in ("looking", "indexing"):
             time.sleep(0.1)
         return self
@@ -90,7 +90,7 @@ class Served:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The gallery of ``made``, all taken in."""
+    """The gallery of ``sample_gallery``, completely indexed."""
     home = tmp_path_factory.mktemp("page")
     photos = make_gallery(home / "Pictures")
     server = Served([str(photos), "--gallery", str(home / "gallery")], home).start()
@@ -98,11 +98,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     server.stop()
 
 
-@pytest.fixture(scope="module")  # its event loop would stand in the way of other files' own
+@pytest.fixture(scope="module")  # its event loop would block those of other test files
 def browser() -> Iterator[Browser]:
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
-        pytest.skip("no Chromium to look at the page with: apt install chromium")
+        pytest.skip("this test needs Chromium: apt install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
@@ -111,7 +111,7 @@ def browser() -> Iterator[Browser]:
 
 @dataclass
 class Watch:
-    """What a page must not do: complain in the console, or ask another machine."""
+    """Checks that a page writes no errors to the console and sends no request to another machine."""
 
     complaints: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)

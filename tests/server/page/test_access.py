@@ -1,18 +1,18 @@
-"""Usable by everybody: keyboard alone, screen readers, contrast, small screens."""
+"""Accessibility: keyboard only, screen readers, contrast, small screens."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.server.page.actions import SIDES, draw, expect_first, expect_strokes
 from tests.server.page.conftest import PHONE, OpenPage, Served
-from tests.server.page.hand import SIDES, draw, expect_first, expect_strokes
 
 
 def check(page: Page) -> None:
     """No violation of any rule of axe-core: WCAG 2 A and AA, and good practice."""
     page.evaluate(
         """() => Promise.all(document.getAnimations()
-          .filter((one) => one.effect.getComputedTiming().endTime < Infinity) // what waits goes on for ever
+          .filter((one) => one.effect.getComputedTiming().endTime < Infinity) // loading animations are endless
           .map((one) => one.finished.catch(() => {})))"""
     )
     found = Axe().run(page).response["violations"]
@@ -69,12 +69,12 @@ def test_axe_finds_nothing_wrong_in_wrong_states(open_page: OpenPage, served: Se
         "seconds": 2,
         "error": None,
     }
-    told = {**served.status(), "photos": 0, "indexing": indexing}
-    page.route("**/api/status", lambda route: route.fulfill(json=told))
+    status = {**served.status(), "photos": 0, "indexing": indexing}
+    page.route("**/api/status", lambda route: route.fulfill(json=status))
     page.reload()
     expect(page.locator("#first-words")).to_contain_text("5 of 90")
     check(page)
-    told["indexing"] = {**indexing, "state": "idle"}
+    status["indexing"] = {**indexing, "state": "idle"}
     expect(page.get_by_text("No photos yet")).to_be_visible()
     check(page)
 
@@ -135,7 +135,7 @@ def test_everything_by_keyboard(page: Page) -> None:
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
     with page.expect_file_chooser():
-        page.evaluate("0")  # keys overtake the wish to hear of choosers on a busy page, but not this
+        page.evaluate("0")  # a round trip: otherwise the key can arrive before the listener
         page.keyboard.press("o")
 
 

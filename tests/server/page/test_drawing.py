@@ -5,8 +5,8 @@ import json
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.server.page.actions import SIDES, draw, expect_first, expect_strokes, names
 from tests.server.page.conftest import PHONE, OpenPage, Served
-from tests.server.page.hand import SIDES, draw, expect_first, expect_strokes, names
 
 
 def ink(page: Page) -> int:

@@ -1,4 +1,4 @@
-"""From a question to photos: words, marks, files, filters, paging, the large view."""
+"""From a query to photos: words, marks, files, filters, paging, the large view."""
 
 import json
 import re
@@ -9,8 +9,8 @@ from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
 from tests.gallery.photos import flat
+from tests.server.page.actions import SIDES, draw, expect_first, names
 from tests.server.page.conftest import Served, Watch
-from tests.server.page.hand import SIDES, draw, expect_first, names
 
 
 def test_words_beside_a_drawing_and_the_balance_between(page: Page) -> None:
@@ -31,9 +31,9 @@ def test_words_beside_a_drawing_and_the_balance_between(page: Page) -> None:
 def test_minus_words(page: Page) -> None:
     page.get_by_label("Words", exact=True).fill("blue")
     expect_first(page, "blue.png")
-    with page.expect_request("**/api/search") as asked:
+    with page.expect_request("**/api/search") as request:
         page.get_by_label("Words for what it should not be").fill("red, green,")
-    assert re.findall(r'name="minus"\s+(\w+)', asked.value.post_data or "") == ["red", "green"]
+    assert re.findall(r'name="minus"\s+(\w+)', request.value.post_data or "") == ["red", "green"]
     expect_first(page, "blue.png")
 
 
@@ -62,7 +62,7 @@ def test_more_like_this_searches_without_a_drawing_too(page: Page) -> None:
     expect_first(page, "right.png")
 
 
-def test_given_files_are_told_apart_and_can_be_used_the_other_way(page: Page, watch: Watch, tmp_path: Path) -> None:
+def test_files_are_recognised_and_can_be_used_the_other_way(page: Page, watch: Watch, tmp_path: Path) -> None:
     watch.allow("422")
     drawing = tmp_path / "my sketch.svg"
     drawing.write_text(
@@ -99,7 +99,7 @@ def give(page: Page, how: str, name: str, data: bytes, kind: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["drop", "paste"])
-def test_an_unclear_picture_is_asked_about(page: Page, tmp_path: Path, how: str) -> None:
+def test_the_user_chooses_what_an_unclear_picture_is(page: Page, tmp_path: Path, how: str) -> None:
     image = Image.new("RGB", (40, 40), "white")
     image.paste((90, 160, 60), (0, 0, 40, 22))  # half paper, half meadow
     image.save(tmp_path / "half.png")
@@ -171,7 +171,7 @@ def test_scrolling_brings_more_and_never_twice(page: Page, served: Served) -> No
     assert len(set(ids)) == all_photos
 
 
-def test_what_stays_is_not_made_anew(page: Page) -> None:
+def test_hits_that_stay_are_not_created_again(page: Page) -> None:
     """The same photo keeps its element and its picture from answer to answer: no flicker."""
     draw(page, *SIDES["left"])
     expect_first(page, "left.png")
@@ -293,9 +293,9 @@ def test_explaining_shows_what_matches(page: Page) -> None:
 
 def test_strokes_and_weights_go_as_the_server_documents_them(page: Page) -> None:
     draw(page, *SIDES["top"])
-    with page.expect_request(lambda request: 'name="text"' in (request.post_data or "")) as asked:
+    with page.expect_request(lambda request: 'name="text"' in (request.post_data or "")) as request:
         page.get_by_label("Words", exact=True).fill("red")
-    fields = dict(re.findall(r'name="(\w+)"\r\n\r\n(.*?)\r\n', asked.value.post_data or "", re.DOTALL))
+    fields = dict(re.findall(r'name="(\w+)"\r\n\r\n(.*?)\r\n', request.value.post_data or "", re.DOTALL))
     strokes = json.loads(fields["strokes"])
     assert strokes["sheet"] == [1000, 800] and strokes["widths"] == [1]
     [(xs, ys)] = strokes["drawing"]
@@ -318,7 +318,7 @@ def test_a_broader_line_is_another_drawing(page: Page) -> None:
     assert scores[0] != scores[1]
 
 
-def test_a_photo_that_went_away_says_so(page: Page, watch: Watch) -> None:
+def test_a_missing_photo_shows_the_reason(page: Page, watch: Watch) -> None:
     """Its tile gives the server's reason, the others are shown."""
     watch.allow("410")
     reason = "red.png has gone since it was indexed."

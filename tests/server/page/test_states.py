@@ -1,4 +1,4 @@
-"""What the page says when there is nothing to show, when work goes on, and when something is wrong."""
+"""What the page shows without photos, during indexing, and after an error."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.gallery.photos import fill, put
+from tests.server.page.actions import SIDES, draw, expect_first, expect_strokes
 from tests.server.page.conftest import OpenPage, Served, Watch
-from tests.server.page.hand import SIDES, draw, expect_first, expect_strokes
 
 
 @pytest.fixture
@@ -32,30 +32,30 @@ def test_first_run_says_what_to_do(open_page: OpenPage, tmp_path: Path) -> None:
         expect(page.get_by_text("hold no photos")).to_be_visible()
         expect(page.locator("#notice code")).to_have_text("sketchseek serve ~/Pictures")
         expect(page.locator("#summary")).to_have_text("0 photos")
-        draw(page, *SIDES["left"])  # drawing already is no mistake
+        draw(page, *SIDES["left"])  # drawing before there are photos is allowed
         expect_strokes(page, 1)
         expect(page.get_by_role("heading", name="No photos yet")).to_be_visible()
     finally:
         server.stop()
 
 
-def test_indexing_is_told_with_its_pace(open_page: OpenPage, served: Served) -> None:
+def test_indexing_is_shown_with_its_speed(open_page: OpenPage, served: Served) -> None:
     indexing = {"state": "looking", "done": None, "total": None, "failed": 0, "photos_per_s": None, "seconds": 0.1}
-    told: dict[str, Any] = {**served.status(), "photos": 0, "failed": 0, "failures": []}
-    told["indexing"] = {**indexing, "error": None}
+    status: dict[str, Any] = {**served.status(), "photos": 0, "failed": 0, "failures": []}
+    status["indexing"] = {**indexing, "error": None}
     page = open_page(served)
-    page.route("**/api/status", lambda route: route.fulfill(json=told))
+    page.route("**/api/status", lambda route: route.fulfill(json=status))
     page.reload()
     expect(page.get_by_role("heading", name="Getting to know your photos")).to_be_visible()
     expect(page.locator("#summary")).to_have_text("0 photos · looking through your folders")
-    told["indexing"] |= {"state": "indexing", "done": 120, "total": 5000, "photos_per_s": 14.2}
+    status["indexing"] |= {"state": "indexing", "done": 120, "total": 5000, "photos_per_s": 14.2}
     expect(page.get_by_text("120 of 5,000 · 14.2 photos a second")).to_be_visible()
     expect(page.locator("#first-progress")).to_have_attribute("value", "120")
-    told["photos"] = 320
-    told["indexing"] |= {"done": 320}
+    status["photos"] = 320
+    status["indexing"] |= {"done": 320}
     expect(page.locator("#summary")).to_have_text("320 photos · indexing 320 of 5,000, 14 photos/s")
     expect(page.get_by_role("heading", name="320 photos, one drawing away")).to_be_visible()
-    told["indexing"] |= {"state": "failed", "error": "the disk is full."}
+    status["indexing"] |= {"state": "failed", "error": "the disk is full."}
     page.locator("#gallery-open").click()
     expect(page.locator("#gallery-body")).to_contain_text("failed: the disk is full.")
 
@@ -73,7 +73,7 @@ def test_failures_are_named_with_their_reasons(page: Page, served: Served) -> No
     expect(dialog).to_be_hidden()
 
 
-def test_a_lost_server_is_told_and_found_again(open_page: OpenPage, own: Served, watch: Watch) -> None:
+def test_a_lost_connection_is_reported_and_restored(open_page: OpenPage, own: Served, watch: Watch) -> None:
     watch.allow("ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE")
     page = open_page(own)
     draw(page, *SIDES["left"])
@@ -84,14 +84,14 @@ def test_a_lost_server_is_told_and_found_again(open_page: OpenPage, own: Served,
     expect(page.get_by_role("alert")).to_contain_text("The server does not answer")
     expect(page.locator("#summary")).to_have_text("server lost")
     expect_strokes(page, 2)
-    expect(page.locator(".tile").first).to_be_visible()  # what was found stays
+    expect(page.locator(".tile").first).to_be_visible()  # the hits stay
     own.start(port)
     expect(page.get_by_role("alert")).to_be_hidden()
     expect(page.locator("#summary")).to_contain_text("12 photos")
     expect(page.locator(".tile").first).to_be_visible()
 
 
-def test_a_busy_server_is_asked_again(page: Page, watch: Watch) -> None:
+def test_a_search_is_repeated_when_the_server_was_busy(page: Page, watch: Watch) -> None:
     watch.allow("503")
     answers = iter([True, True])
 
@@ -108,7 +108,7 @@ def test_a_busy_server_is_asked_again(page: Page, watch: Watch) -> None:
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
-def test_a_refused_question_can_be_asked_again(page: Page, watch: Watch) -> None:
+def test_a_failed_search_can_be_repeated(page: Page, watch: Watch) -> None:
     watch.allow("500")
     page.route("**/api/search", lambda route: route.fulfill(status=500, json={"error": "The index is damaged."}))
     page.get_by_label("Words", exact=True).fill("red")

@@ -1,4 +1,4 @@
-"""The processes that open pictures: what comes out is what pictures gives, and one that hangs or dies costs nothing."""
+"""The processes that open pictures: same results as the pictures package, and one that hangs or dies is replaced."""
 
 import io
 import os
@@ -21,7 +21,7 @@ from tests.server.uploads import SVG, picture
 
 @pytest.fixture(scope="module")
 def kept() -> Iterator[Decoders]:
-    """Two processes for all tests that do them no harm."""
+    """Two processes for all tests that do not break them."""
     decoders = Decoders(2, Limits(pixels=4_000_000))
     yield decoders
     decoders.close()
@@ -55,10 +55,10 @@ def test_a_mistake_names_the_file_as_the_client_did_and_the_process_lives_on(kep
     assert pids(kept) == before
 
 
-def test_a_file_that_has_gone_is_told_without_its_folder(kept: Decoders, tmp_path: Path) -> None:
-    with pytest.raises(PictureError) as told:
+def test_a_missing_file_is_reported_without_its_folder(kept: Decoders, tmp_path: Path) -> None:
+    with pytest.raises(PictureError) as message:
         kept.jpeg(str(tmp_path / "gone.jpg"), "gone.jpg", 64)
-    assert str(told.value) == "gone.jpg: there is no such file"
+    assert str(message.value) == "gone.jpg: there is no such file"
 
 
 def test_one_that_hangs_is_killed_and_replaced() -> None:
@@ -86,7 +86,7 @@ def test_one_that_hangs_before_a_large_upload_is_read_is_killed_as_well() -> Non
     decoders.close()
 
 
-def test_one_that_died_is_told_and_replaced() -> None:
+def test_a_process_that_died_is_reported_and_replaced() -> None:
     decoders = Decoders(1, Limits())
     decoders.warm()
     os.kill(pids(decoders)[0], signal.SIGKILL)
@@ -96,7 +96,7 @@ def test_one_that_died_is_told_and_replaced() -> None:
     decoders.close()
 
 
-def test_one_that_swells_gets_no_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_cannot_exceed_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sketchseek.server.processes.decoders.MEMORY", 500 * 2**20)
     decoders = Decoders(1, Limits(pixels=500_000_000))
     stream = io.BytesIO()

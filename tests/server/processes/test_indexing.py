@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sketchseek.gallery import Gallery
-from sketchseek.server.api.answers import Indexing as Answer
+from sketchseek.server.api.responses import IndexingStatus
 from sketchseek.server.processes.indexing import Indexing
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, put
@@ -28,21 +28,21 @@ def indexing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Indexing]:
     indexing.stop()
 
 
-def until(indexing: Indexing, arrived: Callable[[Answer], bool]) -> Answer:
+def until(indexing: Indexing, arrived: Callable[[IndexingStatus], bool]) -> IndexingStatus:
     for _ in range(1200):
-        if arrived(indexing.now):
-            return indexing.now
+        if arrived(indexing.status):
+            return indexing.status
         time.sleep(0.05)
-    raise AssertionError(f"stayed at {indexing.now}")
+    raise AssertionError(f"stayed at {indexing.status}")
 
 
-def test_a_run_tells_how_far_it_is_and_its_photos_are_found(indexing: Indexing, tmp_path: Path) -> None:
+def test_a_run_reports_its_progress_and_its_photos_are_found(indexing: Indexing, tmp_path: Path) -> None:
     fill(tmp_path / "photos", 40)
     put(tmp_path / "photos" / "broken.jpg", b"x")
-    assert indexing.now.state == "idle"
+    assert indexing.status.state == "idle"
     indexing.start(tmp_path / "gallery", [tmp_path / "photos"], "grid-plain")
-    assert indexing.now.state == "looking"
-    assert indexing.now.total is None
+    assert indexing.status.state == "looking"
+    assert indexing.status.total is None
     now = until(indexing, lambda now: now.state not in ("looking", "indexing"))
     assert (now.state, now.done, now.total, now.failed, now.error) == ("done", 41, 41, 1, None)
     assert now.photos_per_s
@@ -51,7 +51,7 @@ def test_a_run_tells_how_far_it_is_and_its_photos_are_found(indexing: Indexing, 
         assert gallery.stats().photos == 40
 
 
-def test_a_mistake_is_a_sentence(indexing: Indexing, tmp_path: Path) -> None:
+def test_an_error_is_a_sentence(indexing: Indexing, tmp_path: Path) -> None:
     indexing.start(tmp_path / "gallery", [tmp_path / "nowhere"], "grid-plain")
     now = until(indexing, lambda now: now.state == "failed")
     assert now.error
@@ -66,9 +66,9 @@ def test_a_run_may_be_stopped_and_the_next_goes_on(indexing: Indexing, tmp_path:
     until(indexing, lambda now: now.done >= 32)
     indexing.stop()
     assert process.poll() is not None
-    assert indexing.now.state == "stopped"
+    assert indexing.status.state == "stopped"
     time.sleep(0.2)
-    assert indexing.now.state == "stopped"  # what the reader thread heard last changes nothing
+    assert indexing.status.state == "stopped"  # the last message changes nothing
     with Gallery.open(tmp_path / "gallery", GridModel("slow")) as gallery:
         kept = gallery.stats().photos
         assert 32 <= kept < 200
@@ -76,7 +76,7 @@ def test_a_run_may_be_stopped_and_the_next_goes_on(indexing: Indexing, tmp_path:
         assert gallery.add(tmp_path / "photos").added == 200 - kept
 
 
-def test_one_that_dies_is_told(indexing: Indexing, tmp_path: Path) -> None:
+def test_a_process_that_dies_is_reported(indexing: Indexing, tmp_path: Path) -> None:
     fill(tmp_path / "photos", 200)
     indexing.start(tmp_path / "gallery", [tmp_path / "photos"], "grid-slow")
     until(indexing, lambda now: now.done >= 32)

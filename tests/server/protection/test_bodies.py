@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from sketchseek.server.errors import Refused
+from sketchseek.server.errors import RequestError
 from sketchseek.server.protection.bodies import BoundedBodies
 from sketchseek.server.protection.limits import Limits
 from tests.server.uploads import picture, post, refusal
@@ -47,7 +47,7 @@ def test_a_body_is_cut_off_where_it_passes_the_limit() -> None:
         seen.append(60)
         return {"type": "http.request", "body": b"x" * 60, "more_body": True}
 
-    with pytest.raises(Refused, match="over the limit") as refused:
+    with pytest.raises(RequestError, match="over the limit") as refused:
         asyncio.run(bodies(CHUNKED, receive, nowhere))
     assert refused.value.status == 413
     assert len(seen) == 2
@@ -59,14 +59,14 @@ def test_a_body_that_says_it_is_too_large_is_not_read_at_all() -> None:
         raise AssertionError("read")
 
     bodies = BoundedBodies(reads_all, Limits(body_bytes=100))
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestError) as refused:
         asyncio.run(bodies(scope(content_length="101"), receive, nowhere))
     assert refused.value.status == 413
 
 
 def test_a_slow_body_has_one_deadline_however_many_pieces_come_in_time() -> None:
     bodies = BoundedBodies(reads_all, Limits(body_seconds=0.2))
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestError) as refused:
         asyncio.run(bodies(CHUNKED, chunks(*[1] * 1000, pause=0.01), nowhere))
     assert refused.value.status == 408
 
@@ -88,7 +88,7 @@ def test_bodies_under_way_share_a_bound_and_give_it_back() -> None:
 
     first, second = asyncio.run(two())
     assert first is None
-    assert isinstance(second, Refused)
+    assert isinstance(second, RequestError)
     assert (second.status, second.headers) == (503, {"Retry-After": "1"})
     assert bodies.held == 0
     asyncio.run(bodies(CHUNKED, chunks(90), nowhere))
@@ -112,22 +112,22 @@ def test_after_the_body_the_clock_has_stopped() -> None:
 
 def test_without_a_body_a_client_that_leaves_is_the_app_s_to_notice() -> None:
     """As in the middle of a large photo."""
-    told = []
+    received = []
 
     async def listens(scope: Any, receive: Any, send: Send) -> None:
-        told.append(await receive())
+        received.append(await receive())
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.disconnect"}
 
     asyncio.run(BoundedBodies(listens, Limits())(scope(), receive, nowhere))
-    assert told == [{"type": "http.disconnect"}]
-    with pytest.raises(Refused) as gone:
+    assert received == [{"type": "http.disconnect"}]
+    with pytest.raises(RequestError) as gone:
         asyncio.run(BoundedBodies(reads_all, Limits())(scope(content_length="5"), receive, nowhere))
     assert gone.value.status == 499
 
 
-def test_the_app_answers_in_words(client: TestClient) -> None:
+def test_the_app_responds_with_a_message(client: TestClient) -> None:
     answer = post(client, ("photo", "large.bmp", picture("BMP", (800, 800))))
     assert "over the limit of 1 MB" in refusal(answer, 413)
     assert answer.headers["connection"] == "close"

@@ -28,18 +28,18 @@ def guarded(service: Service) -> Iterator[TestClient]:
         yield client
 
 
-def asked(client: TestClient, path: str = "/api/status", method: str = "GET", **headers: str) -> int:
+def status_of(client: TestClient, path: str = "/api/status", method: str = "GET", **headers: str) -> int:
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     return client.request(method, path, headers=names).status_code
 
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_this_machine_s_own_names_are_answered(client: TestClient, host: str) -> None:
-    assert asked(client, host=host) == 200
+    assert status_of(client, host=host) == 200
 
 
 @pytest.mark.parametrize("host", STRANGERS)
-def test_a_name_somebody_else_s_dns_answers_for_is_refused(client: TestClient, host: str) -> None:
+def test_the_host_name_of_another_site_is_rejected(client: TestClient, host: str) -> None:
     answer = client.get("/api/status", headers={"host": host})
     assert answer.status_code == 403
     assert "address it printed" in answer.json()["error"]
@@ -52,7 +52,7 @@ def test_two_hosts_are_none(client: TestClient) -> None:
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:9999", "https://127.0.0.1", "x"])
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
 def test_another_origin_is_refused(client: TestClient, origin: str, method: str) -> None:
-    assert asked(client, "/api/search", method, origin=origin) == 403
+    assert status_of(client, "/api/search", method, origin=origin) == 403
 
 
 def test_the_own_origin_is_answered(client: TestClient) -> None:
@@ -63,18 +63,18 @@ def test_the_own_origin_is_answered(client: TestClient) -> None:
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_what_the_browser_calls_foreign_is_refused(client: TestClient, site: str, some_id: str) -> None:
     for path in ("/api/status", f"/api/photos/{some_id}", f"/api/photos/{some_id}/thumbnail", "/metrics"):
-        assert asked(client, path, sec_fetch_site=site, sec_fetch_mode="no-cors", sec_fetch_dest="image") == 403
+        assert status_of(client, path, sec_fetch_site=site, sec_fetch_mode="no-cors", sec_fetch_dest="image") == 403
     for path in ("/", "/index.html"):
-        assert asked(client, path, sec_fetch_site=site, sec_fetch_mode="no-cors", sec_fetch_dest="iframe") == 403
+        assert status_of(client, path, sec_fetch_site=site, sec_fetch_mode="no-cors", sec_fetch_dest="iframe") == 403
 
 
 def test_a_link_from_elsewhere_opens_the_page_and_nothing_else(client: TestClient) -> None:
     link = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
-    assert asked(client, "/", **link) == 200
-    assert asked(client, "/api/status", **link) == 403
+    assert status_of(client, "/", **link) == 200
+    assert status_of(client, "/api/status", **link) == 403
 
 
-def test_no_page_of_another_site_is_told_that_it_may_read(client: TestClient) -> None:
+def test_pages_of_another_site_get_no_cors_headers(client: TestClient) -> None:
     answer = client.options(
         "/api/search", headers={"origin": "http://evil.example", "access-control-request-method": "POST"}
     )
@@ -99,7 +99,7 @@ def test_nothing_inline_and_nothing_foreign_is_allowed_by_the_policy() -> None:
 
 
 def test_the_schema_s_own_pages_are_off_because_they_load_scripts_from_elsewhere(client: TestClient) -> None:
-    assert asked(client, "/docs") == asked(client, "/redoc") == 404
+    assert status_of(client, "/docs") == status_of(client, "/redoc") == 404
 
 
 def test_a_bug_is_a_plain_500_with_the_headers(service: Service, caplog: pytest.LogCaptureFixture) -> None:
@@ -130,7 +130,7 @@ def test_the_page_asks_people_for_it(guarded: TestClient) -> None:
     answer = guarded.get("/")
     assert answer.status_code == 401
     assert "<form" in answer.text
-    assert "not the one" in guarded.get("/?token=wrong").text
+    assert "not the token" in guarded.get("/?token=wrong").text
 
 
 def test_the_address_with_the_token_leads_to_a_cookie_and_away_from_the_token(guarded: TestClient) -> None:

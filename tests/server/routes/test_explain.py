@@ -11,10 +11,11 @@ from starlette.testclient import TestClient
 
 from sketchseek.engine.models import load_search_model
 from sketchseek.gallery import Gallery
+from sketchseek.model import has_patches
 from sketchseek.pictures import load_photo, load_sketch
 from sketchseek.pictures.extent import extent
 from sketchseek.server.app import create_app
-from sketchseek.server.routes.explain import compare, has_patches, ink_by_cell
+from sketchseek.server.patches import cosines, inked_cells
 from tests.server.conftest import ADDRESS, make_service
 from tests.server.patch_model import PatchModel
 from tests.server.uploads import CORNER, picture, post, refusal
@@ -72,7 +73,7 @@ def test_what_all_patches_share_does_not_decide() -> None:
     drawing = np.stack([shared, shared + 0.4 * drawn, shared, shared])
     photo = np.stack([0.2 * shared + np.eye(8, dtype=np.float32)[3], shared, 0.2 * shared + drawn])
     assert (drawing[1] @ photo.T).argmax() == 1
-    assert compare(drawing, np.array([1]), photo)[0].argmax() == 2
+    assert cosines(drawing, np.array([1]), photo)[0].argmax() == 2
 
 
 def test_words_photos_and_marks_are_explained_without_a_drawing(shown: tuple[TestClient, str]) -> None:
@@ -94,7 +95,7 @@ def test_what_cannot_be_explained(shown: tuple[TestClient, str], client: TestCli
     assert "no photo" in refusal(post(own, to="/api/explain", strokes=DOT, id="../x"), 404)
     assert "nothing to look for" in refusal(post(own, to="/api/explain", id=id), 422)
     assert client.get("/api/status").json()["explains"] is False
-    assert "cannot say" in refusal(post(client, to="/api/explain", strokes=DOT, id=some_id), 422)
+    assert "cannot show which parts match" in refusal(post(client, to="/api/explain", strokes=DOT, id=some_id), 422)
 
 
 @pytest.mark.data
@@ -108,8 +109,8 @@ def test_parts_of_real_drawings_are_found_where_they_are_in_the_photo(data_root:
     for pair in random.Random(0).sample(pairs, 40):
         drawing = load_sketch(data_root / "sketchy" / pair["sketch"])
         photo = load_photo(data_root / "sketchy" / pair["photo"], target=model.photo_side)
-        inked = ink_by_cell(drawing, model.record.sketches, model.grid)
-        alike = compare(model.patches_sketches([drawing])[0], inked, model.patches_photos([photo])[0])
+        inked = inked_cells(drawing, model.record.sketches, model.grid)
+        alike = cosines(model.patches_sketches([drawing])[0], inked, model.patches_photos([photo])[0])
         drawn = _middles(extent(drawing, model.record.sketches), model.grid)[inked]
         there = _middles(extent(photo, model.record.photos), model.grid)
         off.append(np.linalg.norm(drawn - there[alike.argmax(axis=1)], axis=1).mean())

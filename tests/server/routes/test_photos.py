@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from sketchseek.gallery import Gallery
 from sketchseek.server.app import create_app
-from sketchseek.server.routes.photos import SHOWN_BY_BROWSERS
+from sketchseek.server.routes.photos import BROWSER_FORMATS
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import flat, jpeg, png, put
 from tests.server.conftest import ADDRESS, make_service
@@ -74,7 +74,7 @@ def test_what_browsers_show_is_sent_as_it_is(served: Serve, kind: str) -> None:
     client, ids = served({f"x.{kind.lower()}": data})
     answer = client.get(f"/api/photos/{ids[f'x.{kind.lower()}']}")
     assert answer.content == data
-    assert answer.headers["content-type"] == SHOWN_BY_BROWSERS[kind]
+    assert answer.headers["content-type"] == BROWSER_FORMATS[kind]
     assert answer.headers["content-length"] == str(len(data))
 
 
@@ -166,7 +166,7 @@ def test_the_page_s_folder_is_not_left(client: TestClient) -> None:
     ):
         answer = client.get(path)
         assert answer.status_code == 404
-        assert answer.json() == {"error": "there is nothing here."}
+        assert answer.json() == {"error": "there is nothing at this address."}
 
 
 def test_unknown_photos(client: TestClient) -> None:
@@ -174,14 +174,14 @@ def test_unknown_photos(client: TestClient) -> None:
         assert "no photo" in refusal(client.get(f"/api/photos/{'0' * 16}{rest}"), 404)
 
 
-def test_a_photo_that_has_gone_or_changed_is_told_and_its_copy_is_shown(served: Serve, tmp_path: Path) -> None:
+def test_a_missing_or_changed_photo_is_reported_and_its_copy_is_shown(served: Serve, tmp_path: Path) -> None:
     client, ids = served({"a.png": png(1), "gone.png": png(2), "changed.png": png(3), "b/twin.png": png(1)})
     (tmp_path / "own" / "gone.png").unlink()
     (tmp_path / "own" / "changed.png").write_bytes(png(4))
     for name in ("gone.png", "changed.png"):
         for rest in ("", "/thumbnail"):
-            told = refusal(client.get(f"/api/photos/{ids[name]}{rest}"), 410)
-            assert told.startswith(f"{name} has gone or changed")
+            message = refusal(client.get(f"/api/photos/{ids[name]}{rest}"), 410)
+            assert message.startswith(f"{name} is missing or has changed")
     one = ids.get("a.png") or ids["twin.png"]
     (tmp_path / "own" / "a.png").write_bytes(b"another file by now")
     assert client.get(f"/api/photos/{one}").content == png(1)
@@ -195,7 +195,7 @@ def test_a_link_put_in_a_photo_s_place_is_not_followed_to_other_content(served: 
     refusal(client.get(f"/api/photos/{ids['x.png']}/thumbnail"), 410)
 
 
-def test_where_a_photo_lies(served: Serve, tmp_path: Path) -> None:
+def test_where_a_photo_is_stored(served: Serve, tmp_path: Path) -> None:
     client, ids = served({"a.png": png(1), "b/twin.png": png(1), "c.jpg": jpeg(1, taken="2024:05:01 10:00:00")})
     one = ids.get("a.png") or ids["twin.png"]
     assert client.get(f"/api/photos/{one}/about").json() == {

@@ -44,7 +44,7 @@ def test_hits_are_those_of_the_gallery(client: TestClient, service: Service, som
         weights='{"text": 0.3}',
         k=7,
     )
-    photo = service.uploads.photo(picture(colour="red"), "red.png", 16)
+    photo = service.upload_decoders.photo(picture(colour="red"), "red.png", 16)
     query = Query(
         sketch=[STROKES, load_sketch(SVG)],
         photo=photo,
@@ -61,7 +61,7 @@ def test_hits_are_those_of_the_gallery(client: TestClient, service: Service, som
     assert found["note"] is None
 
 
-def test_a_hit_says_what_the_page_shows(client: TestClient, some_id: str) -> None:
+def test_a_hit_contains_what_the_page_shows(client: TestClient, some_id: str) -> None:
     found = post(client, text="red", k=16).json()["hits"]
     (hit,) = [hit for hit in found if hit["id"] == some_id]
     del hit["score"]
@@ -101,23 +101,23 @@ def test_filters_are_the_gallery_s(client: TestClient, service: Service) -> None
 def test_no_hits_have_a_reason(client: TestClient, empty: TestClient) -> None:
     assert post(client, text="red", min_score=1).json()["note"] == "nothing similar enough among 16 photos."
     assert post(empty, text="red").json()["note"] == "the gallery holds no photos yet."
-    # A page behind the last hit is no reason to tell anything.
+    # No note for a page after the last hit.
     assert post(client, text="red", offset=16).json()["note"] is None
 
 
-def test_little_relevance_is_left_out_where_the_model_knows_it(service: Service) -> None:
+def test_hits_of_low_relevance_are_dropped_if_the_model_is_calibrated(service: Service) -> None:
     service.gallery.model.calibration = {"text": (2.0, 0.1)}  # type: ignore[attr-defined]
     with TestClient(create_app(service), base_url=ADDRESS) as client:
         assert post(client, text="red").json()["hits"] == []
         assert len(post(client, text="red", min_relevance=0).json()["hits"]) == 16
         assert len(post(client, text="red", min_score=-1).json()["hits"]) == 16
         assert all(0 <= hit["relevance"] < 0.1 for hit in post(client, text="red", min_score=-1).json()["hits"])
-        # Of a mixture it is a guess: nothing is left out by it unless asked for.
+        # For a mixture relevance is a guess: it drops hits only on request.
         assert len(post(client, text="red", minus="blue").json()["hits"]) == 16
         assert post(client, text="red", minus="blue", min_relevance=0.1).json()["hits"] == []
 
 
-def test_where_the_time_went_is_told(client: TestClient) -> None:
+def test_timings_are_reported(client: TestClient) -> None:
     answer = post(client, strokes=CORNER)
     took = answer.json()["took_ms"]
     assert list(took) == ["read", "wait", "decode", "encode", "search", "total"]
@@ -146,7 +146,7 @@ def test_similar_photos(client: TestClient, service: Service, some_id: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("field", "name", "data", "told"),
+    ("field", "name", "data", "message"),
     [
         ("sketch", "x.png", b"", "x.png: the file is empty"),
         ("sketch", "x.png", b"text", "x.png: is not a picture"),
@@ -161,8 +161,8 @@ def test_similar_photos(client: TestClient, service: Service, some_id: str) -> N
         ("photo", "large.png", picture(size=(4000, 1100)), "over the limit of 4 million"),
     ],
 )
-def test_pictures_that_cannot_be_used(client: TestClient, field: str, name: str, data: bytes, told: str) -> None:
-    assert told in refusal(post(client, (field, name, data)), 422)
+def test_pictures_that_cannot_be_used(client: TestClient, field: str, name: str, data: bytes, message: str) -> None:
+    assert message in refusal(post(client, (field, name, data)), 422)
 
 
 def test_strokes_in_a_file_are_a_drawing_too(client: TestClient) -> None:

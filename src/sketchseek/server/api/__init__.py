@@ -1,0 +1,1 @@
+"""What a request may contain and what a response contains, as in the OpenAPI schema."""

@@ -1,4 +1,4 @@
-"""A search as it arrives: a multipart form -> checked values, or one sentence that says which field is wrong."""
+"""Read the multipart form of a search: checked values, or an error that names the wrong field."""
 
 import json
 from collections.abc import Mapping
@@ -12,32 +12,33 @@ from starlette.requests import Request
 
 from sketchseek.gallery.query import WEIGHTS
 from sketchseek.server.api.filters import Filters
-from sketchseek.server.errors import Refused, first_sentence
+from sketchseek.server.errors import RequestError, first_message
 from sketchseek.server.protection import limits
 
-MANY = {
-    "sketch": limits.FILES,
-    "photo": limits.FILES,
-    "text": limits.TEXTS,
-    "minus": limits.TEXTS,
-    "like": limits.MARKS,
-    "unlike": limits.MARKS,
+# The fields that may be repeated, and how often.
+REPEATED_FIELDS = {
+    "sketch": limits.MAX_FILES,
+    "photo": limits.MAX_FILES,
+    "text": limits.MAX_TEXTS,
+    "minus": limits.MAX_TEXTS,
+    "like": limits.MAX_MARKS,
+    "unlike": limits.MAX_MARKS,
 }
-FILES = ("sketch", "photo")
-ONCE = ("strokes", "weights", *Filters.model_fields)
+FILE_FIELDS = ("sketch", "photo")
+SINGLE_FIELDS = ("strokes", "weights", *Filters.model_fields)
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file as the client named it."""
+    """A file and the name that the client gave it."""
 
     name: str
     data: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A whole search."""
+class SearchForm:
+    """The terms of a search, their weights, and filters."""
 
     strokes: str | None
     sketch: list[Upload]
@@ -50,100 +51,112 @@ class Asked:
     filters: Filters
 
 
-async def read(request: Request, *, extra: str | None = None) -> tuple[Asked, str]:
-    """The form of a request; ``extra`` is one more field that must be there, returned beside it."""
-    form = await _form(request)
-    known = {*MANY, *ONCE, extra}
-    for name in form:
-        if name not in known:
-            raise Refused(422, f"there is no field {name[:40]!r}.")
-    once = {name: _once(form, name) for name in ONCE}
-    asked = Asked(
-        strokes=once["strokes"],
-        sketch=await _files(form, "sketch"),
-        photo=await _files(form, "photo"),
-        text=_words(form, "text"),
-        minus=_words(form, "minus"),
-        like=[_plain("like", value) for value in _several(form, "like")],
-        unlike=[_plain("unlike", value) for value in _several(form, "unlike")],
-        weights=_weights(once["weights"]),
-        filters=_filters({name: once[name] for name in Filters.model_fields if once[name] is not None}),
-    )
-    if not (asked.strokes or asked.sketch or asked.photo or asked.text or asked.like):
-        raise Refused(422, "the query says nothing to look for; give a drawing, words, a photo or a liked hit.")
-    more = _once(form, extra) if extra else ""
-    if more is None:
-        raise Refused(422, f"{extra}: give it as well.")
-    return asked, more
+async def read_search_form(request: Request) -> SearchForm:
+    return await _search_form(await _multipart(request))
 
 
-async def _form(request: Request) -> FormData:
+async def read_explain_form(request: Request) -> tuple[SearchForm, str]:
+    """A search and the ``id`` of the photo to explain."""
+    fields = await _multipart(request)
+    form = await _search_form(fields, extra="id")
+    id = _single(fields, "id")
+    if id is None:
+        raise RequestError(422, "id: give it as well.")
+    return form, id
+
+
+async def _multipart(request: Request) -> FormData:
     kind, _, rest = request.headers.get("content-type", "").partition(";")
     if kind.strip().lower() != "multipart/form-data" or "charset" in rest.lower():
-        raise Refused(415, "send the search as multipart/form-data in UTF-8.")
+        raise RequestError(415, "send the search as multipart/form-data in UTF-8.")
     try:
         return await request.form(
-            max_files=2 * limits.FILES, max_fields=limits.FIELDS, max_part_size=limits.STROKES_BYTES
+            max_files=2 * limits.MAX_FILES, max_fields=limits.MAX_FIELDS, max_part_size=limits.MAX_STROKES_BYTES
         )
     except HTTPException as error:
-        raise Refused(400, f"the form cannot be read: {str(error.detail).rstrip('.')}.") from None
+        raise RequestError(400, f"the form cannot be read: {str(error.detail).rstrip('.')}.") from None
 
 
-def _several(form: FormData, name: str) -> list[Any]:
-    values = form.getlist(name)
-    if len(values) > MANY[name]:
-        raise Refused(422, f"{name}: at most {MANY[name]} are taken at once.")
+async def _search_form(fields: FormData, *, extra: str | None = None) -> SearchForm:
+    """``extra`` is the name of a field that is allowed in addition."""
+    for name in fields:
+        if name not in (*REPEATED_FIELDS, *SINGLE_FIELDS, extra):
+            raise RequestError(422, f"unknown field {name[:40]!r}.")
+    single = {name: _single(fields, name) for name in SINGLE_FIELDS}
+    form = SearchForm(
+        strokes=single["strokes"],
+        sketch=await _uploads(fields, "sketch"),
+        photo=await _uploads(fields, "photo"),
+        text=_texts(fields, "text"),
+        minus=_texts(fields, "minus"),
+        like=_strings(fields, "like"),
+        unlike=_strings(fields, "unlike"),
+        weights=_weights(single["weights"]),
+        filters=_filters({name: single[name] for name in Filters.model_fields if single[name] is not None}),
+    )
+    if not (form.strokes or form.sketch or form.photo or form.text or form.like):
+        raise RequestError(422, "nothing to look for; give a drawing, words, a photo or a liked hit.")
+    return form
+
+
+def _values(fields: FormData, name: str) -> list[Any]:
+    values = fields.getlist(name)
+    if len(values) > REPEATED_FIELDS[name]:
+        raise RequestError(422, f"{name}: give at most {REPEATED_FIELDS[name]}.")
     return values
 
 
-def _words(form: FormData, name: str) -> list[str]:
-    texts = [_plain(name, value) for value in _several(form, name)]
-    for text in texts:
-        if len(text) > limits.TEXT_LETTERS:
-            raise Refused(422, f"{name}: at most {limits.TEXT_LETTERS} letters are taken.")
+def _strings(fields: FormData, name: str) -> list[str]:
+    return [_string(name, value) for value in _values(fields, name)]
+
+
+def _texts(fields: FormData, name: str) -> list[str]:
+    texts = _strings(fields, name)
+    if any(len(text) > limits.MAX_TEXT_LENGTH for text in texts):
+        raise RequestError(422, f"{name}: use at most {limits.MAX_TEXT_LENGTH} characters.")
     return [text for text in texts if text.strip()]
 
 
-async def _files(form: FormData, name: str) -> list[Upload]:
-    files = []
-    for value in _several(form, name):
+async def _uploads(fields: FormData, name: str) -> list[Upload]:
+    uploads = []
+    for value in _values(fields, name):
         if not isinstance(value, UploadFile):
-            raise Refused(422, f"{name}: send it as a file.")
-        files.append(Upload(value.filename or name, await value.read()))
-    return files
+            raise RequestError(422, f"{name}: send it as a file.")
+        uploads.append(Upload(value.filename or name, await value.read()))
+    return uploads
 
 
-def _plain(name: str, value: Any) -> str:
+def _string(name: str, value: Any) -> str:
     if isinstance(value, UploadFile):
-        raise Refused(422, f"{name}: send it as text, not as a file.")
+        raise RequestError(422, f"{name}: send it as text, not as a file.")
     return str(value)
 
 
-def _once(form: FormData, name: str) -> str | None:
-    """A field's text; None where it is not there or empty."""
-    values = form.getlist(name)
+def _single(fields: FormData, name: str) -> str | None:
+    """The text of a field; None if it is missing or empty."""
+    values = fields.getlist(name)
     if len(values) > 1:
-        raise Refused(422, f"{name}: give it once.")
-    return (_plain(name, values[0]) or None) if values else None
+        raise RequestError(422, f"{name}: give it once.")
+    return (_string(name, values[0]) or None) if values else None
 
 
-def _filters(given: dict[str, str | None]) -> Filters:
+def _filters(values: dict[str, str | None]) -> Filters:
     try:
-        return Filters.model_validate(given)
+        return Filters.model_validate(values)
     except ValidationError as error:
-        raise Refused(422, first_sentence(error.errors())) from None
+        raise RequestError(422, first_message(error.errors())) from None
 
 
 def _weights(text: str | None) -> dict[str, float]:
     if text is None:
         return {}
     try:
-        found = json.loads(text)
+        weights = json.loads(text)
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or not found.keys() <= WEIGHTS.keys():
-        raise Refused(422, f'weights: give a JSON object such as {{"text": 0.5}}, of {", ".join(WEIGHTS)}.')
-    for kind, weight in found.items():
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= limits.MOST_WEIGHT:
-            raise Refused(422, f"weights: the one of {kind} is not a number from 0 to {limits.MOST_WEIGHT:g}.")
-    return {kind: float(weight) for kind, weight in found.items()}
+        weights = None
+    if not isinstance(weights, dict) or not weights.keys() <= WEIGHTS.keys():
+        raise RequestError(422, f'weights: give a JSON object such as {{"text": 0.5}}, of {", ".join(WEIGHTS)}.')
+    for kind, weight in weights.items():
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= limits.MAX_WEIGHT:
+            raise RequestError(422, f"weights: {kind} must be a number from 0 to {limits.MAX_WEIGHT:g}.")
+    return {kind: float(weight) for kind, weight in weights.items()}

@@ -1,41 +1,41 @@
-"""The parts of the OpenAPI schema that routes say by hand: forms, files, errors."""
+"""The parts of the OpenAPI schema that FastAPI cannot infer: multipart forms, pictures, errors."""
 
 from typing import Any
 
-from sketchseek.server.api.answers import Error
 from sketchseek.server.api.filters import Filters
-from sketchseek.server.api.forms import FILES, MANY
+from sketchseek.server.api.forms import FILE_FIELDS, REPEATED_FIELDS
+from sketchseek.server.api.responses import Error
 from sketchseek.server.protection import limits
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Every status a route may refuse with; 403 and 401 come before any route."""
+    """The error statuses of a route; 401 and 403 can occur on every route."""
     return {status: {"model": Error} for status in (401, 403, *statuses)}
 
 
-def binary(*kinds: str) -> dict[int | str, dict[str, Any]]:
-    """A picture as answer."""
-    content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in kinds}
-    return {200: {"description": "The picture.", "content": content}, 304: {"description": "As it was."}}
+def picture(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """A response that is a picture."""
+    content = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in media_types}
+    return {200: {"description": "The picture.", "content": content}, 304: {"description": "Not modified."}}
 
 
-def _many(name: str, most: int) -> dict[str, Any]:
-    letters = {"maxLength": limits.TEXT_LETTERS} if name in ("text", "minus") else {}
-    item = {"type": "string", "format": "binary"} if name in FILES else {"type": "string", **letters}
-    return {"type": "array", "items": item, "maxItems": most}
+def _repeated(name: str, max_items: int) -> dict[str, Any]:
+    length = {"maxLength": limits.MAX_TEXT_LENGTH} if name in ("text", "minus") else {}
+    item = {"type": "string", "format": "binary"} if name in FILE_FIELDS else {"type": "string", **length}
+    return {"type": "array", "items": item, "maxItems": max_items}
 
 
-def _form(**more: Any) -> dict[str, Any]:
+def _form(**required: Any) -> dict[str, Any]:
     filters = Filters.model_json_schema()["properties"]
     weights = {"type": "string", "examples": ['{"text": 0.5}']}
     strokes = {"type": "string", "examples": ['{"drawing": [[[0, 90, 90], [0, 0, 90]]], "sheet": [100, 100]}']}
-    many = {name: _many(name, most) for name, most in MANY.items()}
-    properties = {"strokes": strokes, **many, "weights": weights, **filters, **more}
+    repeated = {name: _repeated(name, count) for name, count in REPEATED_FIELDS.items()}
+    properties = {"strokes": strokes, **repeated, "weights": weights, **filters, **required}
     schema = {"type": "object", "properties": properties, "additionalProperties": False}
-    if more:
-        schema["required"] = sorted(more)
+    if required:
+        schema["required"] = sorted(required)
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
-FORM = _form()
-FORM_OF_PHOTO = _form(id={"type": "string", "pattern": "^[0-9a-f]{16}$"})
+SEARCH_FORM = _form()
+EXPLAIN_FORM = _form(id={"type": "string", "pattern": "^[0-9a-f]{16}$"})

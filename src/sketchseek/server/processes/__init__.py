@@ -1,0 +1,1 @@
+"""The processes that the server starts: they open pictures and index photos."""

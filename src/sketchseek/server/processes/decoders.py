@@ -1,4 +1,4 @@
-"""Uploads and thumbnails, opened in processes of their own: a few of them, kept, and killed when they take too long."""
+"""Child processes that open uploads and photos; one that takes too long is killed and replaced."""
 
 import json
 import os
@@ -18,12 +18,12 @@ from sketchseek.pictures.formats import HEAD_BYTES, kind_of
 from sketchseek.pictures.sources import printable
 from sketchseek.server.protection.limits import Limits
 
-MEMORY = 2 * 2**30  # address space of one; the interpreter and its libraries take half a gigabyte of it
+MEMORY = 2 * 2**30  # address space of one process; the interpreter and its libraries need half a gigabyte of it
 TEXT_KINDS = ("SVG", "STROKES")
 
 
 class Decoders:
-    """Up to ``count`` processes, started when they are first needed; calls wait for a free one."""
+    """Up to ``count`` processes, each started when first needed and then reused; calls wait for a free one."""
 
     def __init__(self, count: int, limits: Limits) -> None:
         self._limits = limits
@@ -34,23 +34,23 @@ class Decoders:
     def sketch(self, data: bytes, name: str) -> Sketch:
         """An uploaded drawing."""
         if kind_of(data[:HEAD_BYTES], os.path.splitext(name)[1].lower()) in TEXT_KINDS:  # noqa: PTH122 - any text
-            return load_sketch(data, name=name)  # strokes are only numbers; SVG has a process of its own already
-        head, body = self._ask(printable(name), data, what="sketch", pixels=self._limits.pixels)
+            return load_sketch(data, name=name)  # strokes are only numbers; SVG already runs in its own process
+        head, body = self._request("uploaded_sketch", printable(name), data, pixels=self._limits.pixels)
         return RasterSketch(np.frombuffer(body, np.uint8).reshape(head["shape"]))
 
     def photo(self, data: bytes, name: str, side: int) -> NDArray[np.uint8]:
         """An uploaded photo, shortest side about ``side`` px."""
-        head, body = self._ask(printable(name), data, what="photo", side=side, pixels=self._limits.pixels)
+        head, body = self._request("uploaded_photo", printable(name), data, side=side, pixels=self._limits.pixels)
         return np.frombuffer(body, np.uint8).reshape(head["shape"])
 
     def pixels(self, path: str, name: str, side: int) -> NDArray[np.uint8]:
         """A photo of the gallery, shortest side about ``side`` px."""
-        head, body = self._ask(name, b"", what="pixels", path=path, side=side)
+        head, body = self._request("photo", name, path=path, side=side)
         return np.frombuffer(body, np.uint8).reshape(head["shape"])
 
     def jpeg(self, path: str, name: str, side: int) -> bytes:
         """A photo of the gallery as JPEG, no side longer than ``side`` px."""
-        return self._ask(name, b"", what="jpeg", path=path, side=side)[1]
+        return self._request("thumbnail", name, path=path, side=side)[1]
 
     def warm(self) -> None:
         """Start one process."""
@@ -58,22 +58,24 @@ class Decoders:
             pass
 
     def close(self) -> None:
-        """Those at work are left to end by themselves: their stdin closes with this process."""
+        """Stop the idle processes; a busy one exits when this process does, because its stdin closes."""
         while True:
             try:
                 child = self._free.get_nowait()
             except queue.Empty:
                 return
             if child is not None:
-                _end(child)
+                _stop(child)
 
-    def _ask(self, name: str, data: bytes, **asked: Any) -> tuple[dict[str, Any], bytes]:
+    def _request(self, action: str, name: str, data: bytes = b"", **options: Any) -> tuple[dict[str, Any], bytes]:
+        """(head, body) of the response of ``decoder_child``; ``name`` is the file in error messages."""
+        request = {"action": action, "name": name, "bytes": len(data), **options}
         with self._child() as child:
             assert child.stdin and child.stdout
-            late = threading.Timer(self._limits.decode_seconds, child.kill)
-            late.start()
+            timer = threading.Timer(self._limits.decode_seconds, child.kill)
+            timer.start()
             try:
-                child.stdin.write(json.dumps({**asked, "name": name, "bytes": len(data)}).encode() + b"\n")
+                child.stdin.write(json.dumps(request).encode() + b"\n")
                 child.stdin.write(data)
                 child.stdin.flush()
                 head = json.loads(child.stdout.readline() or b"null")
@@ -81,7 +83,7 @@ class Decoders:
             except BrokenPipeError:
                 head, body = None, b""
             finally:
-                late.cancel()
+                timer.cancel()
             if head is None or len(body) < head["bytes"]:
                 child.kill()
                 raise PictureError(name, "takes too long or too much memory to open; save it as a plain JPEG or PNG")
@@ -98,7 +100,7 @@ class Decoders:
             yield child
         except BaseException:
             if child is not None:
-                _end(child)
+                _stop(child)
             child = None
             raise
         finally:
@@ -110,11 +112,11 @@ def _start() -> subprocess.Popen[bytes]:
         [sys.executable, "-m", "sketchseek.server.processes.decoder_child", str(MEMORY)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        start_new_session=True,  # a Ctrl-C in the terminal is for the server, which then ends these
+        start_new_session=True,  # a Ctrl-C in the terminal goes to the server, which then stops these
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
     )
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _stop(child: subprocess.Popen[bytes]) -> None:
     child.kill()
     child.communicate()

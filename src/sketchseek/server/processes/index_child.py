@@ -1,6 +1,6 @@
 """The process that indexes for the server: python -m sketchseek.server.processes.index_child GALLERY MODEL FOLDER...
 
-Each line on stdout is JSON: progress, an error in a sentence, or the end. It dies with the process that started it.
+Each line on stdout is a JSON object: progress, an error message, or the result. It exits with its parent process.
 """
 
 import json
@@ -12,33 +12,28 @@ from dataclasses import asdict
 
 from sketchseek.errors import SketchseekError
 from sketchseek.gallery import Gallery
-from sketchseek.gallery.ingest import Progress
 
 
 def main(gallery: str, model: str, folders: list[str]) -> None:
-    """Index ``folders``; ``model`` is empty for the gallery's own."""
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    """Index ``folders``; an empty ``model`` is the gallery's own."""
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     with suppress(OSError, AttributeError):
-        os.nice(10)  # searching comes first
+        os.nice(10)  # searches have priority
     try:
         with Gallery.open(gallery, model or None) as opened:
-            report = opened.add(folders, progress=_tell)
+            report = opened.add(folders, progress=lambda progress: _write(asdict(progress)))
     except SketchseekError as error:
-        _say({"error": str(error)})
+        _write({"error": str(error)})
     else:
-        _say({"failed": len(report.failed)})
+        _write({"failed": len(report.failed)})
 
 
-def _tell(progress: Progress) -> None:
-    _say(asdict(progress))
+def _write(message: dict[str, object]) -> None:
+    print(json.dumps(message), flush=True)
 
 
-def _say(what: dict[str, object]) -> None:
-    print(json.dumps(what), flush=True)
-
-
-def _die_with_parent() -> None:
-    while os.read(0, 1):  # not through sys.stdin, whose lock would hold up our own end
+def _exit_with_parent() -> None:
+    while os.read(0, 1):  # not sys.stdin: its lock would delay the exit of this process
         pass
     os._exit(1)
 

@@ -1,48 +1,48 @@
-"""Bodies are counted while they arrive: one that is too large, too slow, or one too many is cut off at once."""
+"""Limits on request bodies while they arrive: size, time, and the memory of all bodies together."""
 
 import asyncio
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sketchseek.server.errors import GONE, Refused, busy
+from sketchseek.server.errors import RequestError, client_gone, server_busy
 from sketchseek.server.protection.limits import Limits, MiB
 
 
 class BoundedBodies:
-    """ASGI middleware; what it raises while the app reads is answered by the app's own handler of ``Refused``."""
+    """ASGI middleware; it raises ``RequestError`` while the app reads the body, and the app's handler responds."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self.app, self.limits = app, limits
-        self.held = 0  # bytes of all bodies whose requests are not answered yet
+        self.held = 0  # bytes of the bodies of all requests in progress
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        told = headers.get("content-length", "")
-        expected = int(told) if told.isdecimal() and len(told) < 20 else 0
+        length = headers.get("content-length", "")
+        expected = int(length) if length.isdecimal() and len(length) < 20 else 0
         deadline = asyncio.get_running_loop().time() + self.limits.body_seconds
         arrived, complete = 0, False
         has_body = expected > 0 or "transfer-encoding" in headers
 
-        async def counted() -> Message:
+        async def limited_receive() -> Message:
             nonlocal arrived, complete
-            if complete or not has_body:  # what comes now is only that the client has gone
+            if complete or not has_body:  # only a disconnect can follow
                 return await receive()
             if expected > self.limits.body_bytes:
                 raise self._too_large()
             if self.held + expected - arrived > self.limits.held_bytes:
-                raise busy()
+                raise server_busy()
             try:
                 async with asyncio.timeout_at(deadline):
                     message = await receive()
             except TimeoutError:
                 seconds = f"{self.limits.body_seconds:g}"
-                raise Refused(408, f"the request did not arrive within {seconds} seconds.") from None
+                raise RequestError(408, f"the request did not arrive within {seconds} seconds.") from None
             if message["type"] == "http.disconnect":
-                raise Refused(GONE, "the client has gone.")
+                raise client_gone()
             size = len(message.get("body", b""))
             arrived += size
             self.held += size
@@ -51,16 +51,16 @@ class BoundedBodies:
                 raise self._too_large()
             return message
 
-        async def final(message: Message) -> None:
-            """An answer before the end of the body is the last of its connection: else the rest would be read on."""
+        async def closing_send(message: Message) -> None:
+            """Close the connection after a response before the end of the body: the rest would be read otherwise."""
             if message["type"] == "http.response.start" and has_body and not complete:
                 MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
 
         try:
-            await self.app(scope, counted, final)
+            await self.app(scope, limited_receive, closing_send)
         finally:
             self.held -= arrived
 
-    def _too_large(self) -> Refused:
-        return Refused(413, f"the request is over the limit of {self.limits.body_bytes / MiB:g} MB.")
+    def _too_large(self) -> RequestError:
+        return RequestError(413, f"the request body is over the limit of {self.limits.body_bytes / MiB:g} MB.")

@@ -1,7 +1,7 @@
-"""Who may talk to the server: its own page, and scripts of whoever started it.
+"""Checks where a request comes from: only the server's own page and scripts of its user are allowed.
 
-A page of somebody else in the same browser must not: its requests carry a foreign Host (DNS rebinding), a foreign
-Origin, or the browser's own word in Sec-Fetch-Site.
+Requests of another site in the same browser are recognised by a foreign Host (DNS rebinding), a foreign Origin, or the
+browser's Sec-Fetch-Site header.
 """
 
 import hashlib
@@ -16,12 +16,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sketchseek.server.errors import told
+from sketchseek.server.errors import error_response
 
 log = logging.getLogger(__name__)
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-SHORTEST_TOKEN = 16
+MIN_TOKEN_LENGTH = 16
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -32,15 +32,15 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
-# A form that asks with GET: under no-referrer, browsers send a form's POST without saying where it comes from.
-LOGIN = """<!doctype html>
+# The form uses GET: under no-referrer, browsers send a POST without its origin.
+LOGIN_PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark">
 <title>sketchseek</title>
 <h1>sketchseek</h1>
-<p>{sentence}</p>
+<p>{message}</p>
 <form action="/">
 <label>Token <input name="token" type="password" autofocus required></label>
 <button>Open</button>
@@ -50,9 +50,9 @@ LOGIN = """<!doctype html>
 
 
 def allowed_hosts(host: str) -> frozenset[str] | None:
-    """The names a client may call the server by; None: any address in numbers, and the machine's own names.
+    """The host names a request may use; None: any IP address, and the names of this machine.
 
-    Names in numbers are safe: rebinding needs a name that somebody else's DNS answers for.
+    IP addresses are safe: DNS rebinding needs a name that an attacker's DNS server resolves.
     """
     if host in LOOPBACK or _is_loopback(host):
         return LOOPBACK | {host}
@@ -60,14 +60,14 @@ def allowed_hosts(host: str) -> frozenset[str] | None:
 
 
 class Guard:
-    """ASGI middleware around everything: checks requests, adds the headers, turns a bug into a plain 500."""
+    """ASGI middleware around the app: checks requests, adds security headers, turns an exception into a plain 500."""
 
     def __init__(self, app: ASGIApp, host: str, token: str | None) -> None:
         self.app, self.host, self.token = app, host.lower(), token
         self.hosts = allowed_hosts(self.host)
-        if token:
-            self.cookie = "sketchseek_" + _derived(token, "name")[:8]  # ports of one host share their cookies
-            self.secret = _derived(token, "cookie")
+        if token:  # named by the token, because servers on other ports of a host share its cookies
+            self.cookie = "sketchseek_" + _derive(token, "name")[:8]
+            self.secret = _derive(token, "cookie")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -75,7 +75,7 @@ class Guard:
             return
         started = False
 
-        async def with_headers(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
@@ -87,63 +87,64 @@ class Guard:
 
         refusal = self._refusal(scope)
         if refusal is not None:
-            await refusal(scope, receive, with_headers)
+            await refusal(scope, receive, send_with_headers)
             return
         try:
-            await self.app(scope, receive, with_headers)
+            await self.app(scope, receive, send_with_headers)
         except Exception:
             log.exception("a request failed: %s %r", scope["method"], scope["path"])
             if started:
                 raise
-            sentence = "something went wrong inside the server; its output says what."
-            await told(500, sentence)(scope, receive, with_headers)
+            message = "internal error; see the output of the server."
+            await error_response(500, message)(scope, receive, send_with_headers)
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or not self._is_ours(name := _name(hosts[0])):
-            shown = name if len(hosts) == 1 else "no or several names"
-            return told(403, f"this server is not called {shown[:100]!r}; use the address it printed.")
+        if len(hosts) != 1:
+            return error_response(403, "send exactly one Host header; use the address it printed.")
+        if not self._is_own_name(name := _name(hosts[0])):
+            return error_response(403, f"this server is not called {name[:100]!r}; use the address it printed.")
         if _is_foreign(scope, headers, hosts[0]):
-            return told(403, "requests from other sites are refused.")
+            return error_response(403, "requests from other sites are rejected.")
         return self._login(scope, headers) if self.token else None
 
-    def _is_ours(self, name: str) -> bool:
+    def _is_own_name(self, name: str) -> bool:
         if self.hosts is not None:
             return name in self.hosts
         machine = socket.gethostname().lower()
-        return name in LOOPBACK or name in (self.host, machine, f"{machine}.local") or _is_number(name)
+        return name in LOOPBACK or name in (self.host, machine, f"{machine}.local") or _is_ip_address(name)
 
     def _login(self, scope: Scope, headers: Headers) -> Response | None:
-        """None for whoever has the token; a page to give it for people; 401 for scripts."""
+        """None for a request with the token; the login page for people; 401 for scripts."""
         assert self.token
-        if scope["path"] == "/healthz" or self._knows(headers):
+        if scope["path"] == "/healthz" or self._has_token(headers):
             return None
         if scope["path"] == "/" and scope["method"] == "GET":
             given = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=10).get("token")
-            if given and _same(given[-1], self.token):
+            if given and _equal(given[-1], self.token):
                 response = RedirectResponse("/", 303)
                 response.set_cookie(self.cookie, self.secret, httponly=True, samesite="strict", max_age=30 * 86400)
                 return response
-            sentence = "This token is not the one the server was started with." if given else "Give the server's token."
-            return HTMLResponse(LOGIN.format(sentence=sentence), 401)
-        sentence = "give the server's token as Authorization: Bearer TOKEN, or open the page with it."
-        return told(401, sentence, {"WWW-Authenticate": "Bearer"})
+            message = "This is not the token of this server." if given else "Enter the token of this server."
+            return HTMLResponse(LOGIN_PAGE.format(message=message), 401)
+        message = "send the token of the server as Authorization: Bearer TOKEN, or open the page with it."
+        return error_response(401, message, {"WWW-Authenticate": "Bearer"})
 
-    def _knows(self, headers: Headers) -> bool:
+    def _has_token(self, headers: Headers) -> bool:
         assert self.token
         kind, _, value = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and _same(value.strip(), self.token):
+        if kind.lower() == "bearer" and _equal(value.strip(), self.token):
             return True
         try:
             morsel = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
         except CookieError:
             return False
-        return morsel is not None and _same(morsel.value, self.secret)
+        return morsel is not None and _equal(morsel.value, self.secret)
 
 
 def _is_foreign(scope: Scope, headers: Headers, host: str) -> bool:
-    """Whether the browser says that another site asks; a link to the page itself is fine."""
+    """Whether the request comes from another site; a link to the page itself is allowed."""
     if any(urlsplit(origin).netloc.lower() != host.lower() for origin in headers.getlist("origin")):
         return True
     if headers.get("sec-fetch-site") in (None, "same-origin", "none"):
@@ -153,14 +154,14 @@ def _is_foreign(scope: Scope, headers: Headers, host: str) -> bool:
 
 
 def _name(host: str) -> str:
-    """The name in a Host header, without port and brackets, in small letters."""
+    """The name in a Host header, in lower case, without port and brackets."""
     host = host.strip().lower()
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0].removesuffix(".")
 
 
-def _is_number(name: str) -> bool:
+def _is_ip_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)
     except ValueError:
@@ -169,13 +170,13 @@ def _is_number(name: str) -> bool:
 
 
 def _is_loopback(name: str) -> bool:
-    return _is_number(name) and ipaddress.ip_address(name).is_loopback
+    return _is_ip_address(name) and ipaddress.ip_address(name).is_loopback
 
 
-def _derived(token: str, use: str) -> str:
+def _derive(token: str, use: str) -> str:
     return hmac.new(token.encode(), use.encode(), hashlib.sha256).hexdigest()
 
 
-def _same(given: str, secret: str) -> bool:
-    """Compared in a time that tells nothing."""
+def _equal(given: str, secret: str) -> bool:
+    """Constant-time comparison."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode())

@@ -1,19 +1,19 @@
-"""Routes that say how things are."""
+"""Routes that report the state of the server: status, health, metrics."""
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from sketchseek import __version__
-from sketchseek.server.api.answers import Failure, Folder, Health, Status
+from sketchseek.model import has_patches
+from sketchseek.server.api.responses import Failure, Folder, Health, Status
 from sketchseek.server.api.schema import errors
-from sketchseek.server.routes.explain import has_patches
 from sketchseek.server.service import Service
 from sketchseek.wording import shown
 
-FAILURES = 200
+MAX_FAILURES = 200  # listed
 
 
-def routes(service: Service) -> APIRouter:
+def create_router(service: Service) -> APIRouter:
     router = APIRouter()
 
     @router.get("/api/status", responses=errors(503))
@@ -23,23 +23,23 @@ def routes(service: Service) -> APIRouter:
 
     @router.get("/healthz")
     async def healthz() -> Health:
-        """Answers as long as the server lives."""
+        """Responds as long as the server runs."""
         return Health(status="ok")
 
-    text = {"content": {"text/plain": {"schema": {"type": "string"}}}}
+    plain_text = {"content": {"text/plain": {"schema": {"type": "string"}}}}
 
-    @router.get("/metrics", response_class=Response, responses={200: text, **errors(503)})
+    @router.get("/metrics", response_class=Response, responses={200: plain_text, **errors(503)})
     async def metrics(request: Request) -> Response:
-        """Figures in Prometheus' text format."""
-        figures = await service.pictures.run(request, generate_latest, service.metrics.registry)
-        return Response(figures, headers={"Content-Type": CONTENT_TYPE_LATEST})
+        """Metrics in the text format of Prometheus."""
+        data = await service.pictures.run(request, generate_latest, service.metrics.registry)
+        return Response(data, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return router
 
 
 def _status(service: Service) -> Status:
-    stats, places, encoder = service.stats(), service.places(), service.encoder
-    failures = service.gallery.failures()[:FAILURES] if stats.failed else []
+    stats, names, encoder = service.stats(), service.folder_names(), service.encoder
+    failures = service.gallery.failures()[:MAX_FAILURES] if stats.failed else []
     return Status(
         version=__version__,
         photos=stats.photos,
@@ -49,7 +49,7 @@ def _status(service: Service) -> Status:
         model=encoder.name,
         explains=has_patches(encoder.model),
         relevance=encoder.calibration is not None,
-        folders=[Folder(folder=name, path=shown(path)) for name, path in places.by_name.items()],
-        indexing=service.indexing.now,
-        failures=[Failure(file=places.file(path), reason=reason) for path, reason in failures],
+        folders=[Folder(folder=name, path=shown(path)) for name, path in names.by_name.items()],
+        indexing=service.indexing.status,
+        failures=[Failure(file=names.file(path), reason=reason) for path, reason in failures],
     )

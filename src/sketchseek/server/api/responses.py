@@ -1,10 +1,10 @@
-"""What the API says, as it stands in the schema."""
+"""The JSON bodies of responses, as in the OpenAPI schema."""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-LocalTime = Annotated[str, Field(examples=["2024-05-31T12:00:00"])]  # cameras know no time zone
+LocalTime = Annotated[str, Field(examples=["2024-05-31T12:00:00"])]  # cameras record no time zone
 
 
 class Error(BaseModel):
@@ -12,7 +12,7 @@ class Error(BaseModel):
 
 
 class Hit(BaseModel):
-    """``folder`` is named as /api/status does; ``duplicates`` counts other files that are folded under this one."""
+    """``folder`` is named as in /api/status; ``duplicates`` counts the other files that this hit stands for."""
 
     id: str
     score: float
@@ -25,8 +25,8 @@ class Hit(BaseModel):
     duplicates: int
 
 
-class Took(BaseModel):
-    """Milliseconds: the form, waiting for a turn, opening pictures, the model, the search."""
+class Timings(BaseModel):
+    """Milliseconds: reading the form, waiting for a thread, opening pictures, the model, the search, the sum."""
 
     read: float
     wait: float
@@ -36,17 +36,17 @@ class Took(BaseModel):
     total: float
 
 
-class Found(BaseModel):
-    """``note`` says why there are no hits."""
+class SearchResponse(BaseModel):
+    """``note`` gives the reason if there are no hits."""
 
     hits: list[Hit]
     more: bool
     note: str | None
-    took_ms: Took
+    took_ms: Timings
 
 
-class About(BaseModel):
-    """Where a photo lies: ``path`` is whole, ``duplicates`` are named from the gallery's folders."""
+class PhotoDetails(BaseModel):
+    """Where a photo is stored: ``path`` is absolute, ``duplicates`` are paths that begin with a gallery folder."""
 
     id: str
     name: str
@@ -58,8 +58,12 @@ class About(BaseModel):
     duplicates: list[str]
 
 
-class Explained(BaseModel):
-    """Rows of ``grid`` x ``grid`` cells from the top left, 0 to 1; a box is what the grid covers of its picture."""
+class Explanation(BaseModel):
+    """Values from 0 to 1 for ``grid`` x ``grid`` cells, row by row from the top left.
+
+    A box (left, top, right, bottom) is the part of the picture that the grid covers, as fractions. ``best`` gives the
+    photo's cell for every cell of the drawing that holds ink.
+    """
 
     id: str
     grid: int
@@ -80,7 +84,7 @@ class Failure(BaseModel):
     reason: str
 
 
-class Indexing(BaseModel):
+class IndexingStatus(BaseModel):
     state: Literal["idle", "looking", "indexing", "done", "stopped", "failed"]
     done: int
     total: int | None
@@ -100,7 +104,7 @@ class Status(BaseModel):
     explains: bool
     relevance: bool
     folders: list[Folder]
-    indexing: Indexing
+    indexing: IndexingStatus
     failures: list[Failure]
 
 

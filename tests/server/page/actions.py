@@ -1,4 +1,4 @@
-"""What a person does on the page, and sees there."""
+"""What a user does and sees on the page."""
 
 import re
 

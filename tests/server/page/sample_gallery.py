@@ -1,4 +1,4 @@
-"""A gallery whose photos one knows: bars at the four sides, plain colours, dated ones, copies, a broken one."""
+"""Known photos for the page tests: bars at the four sides, plain colours, dated ones, copies, a broken one."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 from tests.gallery.photos import fill, flat, jpeg, put
 
 BARS = {"left": (0, 0, 39, 119), "right": (120, 0, 159, 119), "top": (0, 0, 159, 29), "bottom": (0, 90, 159, 119)}
-MORE = 110  # than one page, and than two
+EXTRA = 110  # for more than two pages of hits
 
 
 def make_gallery(folder: Path) -> Path:
@@ -21,6 +21,6 @@ def make_gallery(folder: Path) -> Path:
         put(folder / "colours" / f"{name}.png", flat(colour))
     for year in (2022, 2023, 2024):
         put(folder / "holiday" / f"{year}.jpg", jpeg(year, taken=f"{year}:07:14 12:00:00", size=(48, 32)))
-    put(folder / "broken.jpg", b"\xff\xd8\xff no photo")
-    fill(folder / "many", MORE)
+    put(folder / "broken.jpg", b"\xff\xd8\xff not a photo")
+    fill(folder / "many", EXTRA)
     return folder

@@ -1,4 +1,4 @@
-"""Promises about a real server on a real socket: how it begins and ends, and what hostile clients cannot do to it."""
+"""A real server on a real socket: how it starts and stops, and what hostile clients cannot do to it."""
 
 import json
 import signal
@@ -16,7 +16,7 @@ import pytest
 
 from sketchseek.cli import main
 from sketchseek.gallery import Gallery
-from sketchseek.server import serving
+from sketchseek.server import http_server
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, jpeg, put
 from tests.server.live import Live, live, wait_until
@@ -29,7 +29,7 @@ FORM = b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n'
 
 @pytest.fixture(scope="module")
 def server(photos: Path, gallery_path: Path) -> Any:
-    """One for all tests that do not end it."""
+    """One for all tests that do not stop it."""
     with live("--gallery", str(gallery_path), "--model", "grid-plain") as server:
         yield server
         assert server.process.poll() is None
@@ -52,7 +52,7 @@ def status_of(connection: socket.socket) -> int:
     return answer.status
 
 
-# How it begins.
+# How it starts.
 
 
 def test_stdout_is_the_address_and_folders_are_indexed_meanwhile(tmp_path: Path) -> None:
@@ -62,28 +62,28 @@ def test_stdout_is_the_address_and_folders_are_indexed_meanwhile(tmp_path: Path)
         wait_until(lambda: server.client.get("api/status").json()["indexing"]["state"] == "done")
         assert server.client.get("api/status").json()["photos"] == 30
         assert len(search(server).json()["hits"]) == 30
-        code, said = server.end()
+        code, stderr = server.end()
         assert code == 0
-        assert "Traceback" not in said
+        assert "Traceback" not in stderr
         assert server.process.stdout
         assert server.process.stdout.read() == ""
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--gallery", "nowhere"], "there is no gallery in"),
         (["nowhere", "--gallery", "new"], "there is no folder nowhere"),
         (["--gallery", "{gallery}", "--model", "nonsense"], "no model 'nonsense'"),
-        (["--gallery", "{gallery}", "--host", "0.0.0.0"], "--host 0.0.0.0 lets other machines in"),
-        (["--gallery", "{gallery}", "--host", "0.0.0.0", "--token", "short"], "too easy to guess"),
-        (["--gallery", "{gallery}", "--host", "no.such.host.invalid"], "lets other machines in"),
+        (["--gallery", "{gallery}", "--host", "0.0.0.0"], "--host 0.0.0.0 accepts requests from other machines"),
+        (["--gallery", "{gallery}", "--host", "0.0.0.0", "--token", "short"], "--token is too short"),
+        (["--gallery", "{gallery}", "--host", "no.such.host.invalid"], "accepts requests from other machines"),
         (["--gallery", "{gallery}", "--host", "no.such.host.invalid", "--token", "x" * 16], "there is no such address"),
     ],
 )
-def test_what_is_wrong_is_said_before_it_begins(
+def test_wrong_options_are_reported_before_the_server_starts(
     arguments: list[str],
-    told: str,
+    message: str,
     gallery_path: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -96,36 +96,36 @@ def test_what_is_wrong_is_said_before_it_begins(
     out, err = capfd.readouterr()
     assert end.value.code == 1
     assert out == ""
-    assert told in err
+    assert message in err
     assert len(err.strip().splitlines()) == 1
 
 
 def test_a_port_that_is_taken(gallery_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(serving.SketchseekError, match=f"port {port} of 127.0.0.1 cannot be used"):
-            serving.bind("127.0.0.1", port)
+        with pytest.raises(http_server.SketchseekError, match=f"port {port} of 127.0.0.1 cannot be used"):
+            http_server.bind("127.0.0.1", port)
 
 
 def test_the_port_of_a_server_that_just_ended_is_free(tmp_path: Path) -> None:
     """Connections that linger must not keep it."""
-    listener = serving.bind("127.0.0.1", 0)
+    listener = http_server.bind("127.0.0.1", 0)
     port = listener.getsockname()[1]
     client = socket.create_connection(("127.0.0.1", port))
     accepted, _ = listener.accept()
     accepted.close()
     listener.close()
     client.close()
-    serving.bind("127.0.0.1", port).close()
+    http_server.bind("127.0.0.1", port).close()
 
 
 def test_ipv6_has_an_address_too() -> None:
     try:
-        listener = serving.bind("::1", 0)
-    except serving.SketchseekError:
+        listener = http_server.bind("::1", 0)
+    except http_server.SketchseekError:
         pytest.skip("this machine has no IPv6")
     with listener:
-        assert serving.url_of(listener, "::1") == f"http://[::1]:{listener.getsockname()[1]}/"
+        assert http_server.url_of(listener, "::1") == f"http://[::1]:{listener.getsockname()[1]}/"
 
 
 def test_the_browser_opens_once_the_server_answers(gallery_path: Path, tmp_path: Path) -> None:
@@ -141,12 +141,12 @@ def test_the_browser_opens_once_the_server_answers(gallery_path: Path, tmp_path:
         assert httpx2.get(url, follow_redirects=False).status_code == 303
 
 
-# How it ends.
+# How it stops.
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_within_seconds_whatever_is_open(tmp_path: Path, sign: int) -> None:
-    """Indexing, a search under way, an idle connection, half a head, half a body, an answer that nobody reads."""
+    """Indexing, a search under way, an idle connection, half a head, half a body, a response that is not read."""
     fill(tmp_path / "photos", 200)
     put(tmp_path / "large" / "x.jpg", jpeg(1, size=(3000, 2000)))
     with Gallery.open(tmp_path / "gallery", GridModel("slow")) as gallery:
@@ -167,9 +167,9 @@ def test_it_ends_within_seconds_whatever_is_open(tmp_path: Path, sign: int) -> N
         time.sleep(0.3)
         children = _children(server.process.pid)
         assert children
-        code, said = server.end(sign)
+        code, stderr = server.end(sign)
         assert code == 0
-        assert "Traceback" not in said
+        assert "Traceback" not in stderr
         for connection in open_now:
             connection.close()
         for thread in searches:
@@ -238,7 +238,7 @@ def test_a_slow_head_is_hung_up_on(gallery_path: Path) -> None:
             assert status_of(calm) == 200
 
 
-def test_too_many_searches_are_told_to_come_back_and_the_rest_goes_on(gallery_path: Path, tmp_path: Path) -> None:
+def test_too_many_searches_get_a_503_and_the_others_are_served(gallery_path: Path, tmp_path: Path) -> None:
     """A hundred drawings at once for a model that takes half a second each."""
     with Gallery.open(tmp_path / "gallery", GridModel("slow")) as gallery:
         gallery.add(put(tmp_path / "photos" / "x.png", jpeg(1)).parent)
@@ -266,7 +266,7 @@ def test_too_many_searches_are_told_to_come_back_and_the_rest_goes_on(gallery_pa
         assert search(server, text="red").status_code == 200
 
 
-def test_a_search_nobody_waits_for_any_more_is_not_begun(tmp_path: Path) -> None:
+def test_a_search_does_not_start_after_its_client_has_disconnected(tmp_path: Path) -> None:
     with Gallery.open(tmp_path / "gallery", GridModel("slow")) as gallery:
         gallery.add(put(tmp_path / "photos" / "x.png", jpeg(1)).parent)
     with live("--gallery", str(tmp_path / "gallery"), "--model", "grid-slow") as server:
@@ -278,7 +278,7 @@ def test_a_search_nobody_waits_for_any_more_is_not_begun(tmp_path: Path) -> None
         wait_until(lambda: gone + "3" in server.client.get("metrics").text)  # thirty and more
 
 
-def test_what_is_no_http_is_refused(server: Live) -> None:
+def test_what_is_not_http_is_rejected(server: Live) -> None:
     for sent in (b"\x16\x03\x01\x02\x00\n\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\0" * 100 + b"\r\n\r\n"):
         with server.connect(sent) as connection:
             assert status_of(connection) in (400, 403)

@@ -1,4 +1,4 @@
-"""Run the app: a socket of its own, an end within seconds, a browser that opens when there is something to see."""
+"""Run the app on uvicorn: the listening socket, timeouts, shutdown within seconds, and opening the browser."""
 
 import asyncio
 import contextlib
@@ -19,28 +19,28 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from sketchseek.errors import SketchseekError
 
-GRACE_S = 3  # for answers under way when the server is told to end
-HEAD_S = 20  # for a request's line and headers to arrive
-KEEP_S = 75  # of silence before a connection is closed
+SHUTDOWN_GRACE_S = 3  # for responses in progress at shutdown
+HEAD_TIMEOUT_S = 20  # for a request's line and headers to arrive
+KEEP_ALIVE_S = 75  # of silence before a connection is closed
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; one sentence if that cannot be."""
+    """A listening socket."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
         raise SketchseekError(f"--host {host}: there is no such address ({error.strerror}).") from None
     try:
-        if os.name == "posix":  # elsewhere this would let two servers share a port
+        if os.name == "posix":  # on other systems this would let two servers share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(128)
     except OSError as error:
         listener.close()
         raise SketchseekError(
-            f"port {port} of {host} cannot be used ({error.strerror}); is a server running there already? Choose "
-            "another one with --port, or --port 0 for any that is free."
+            f"port {port} of {host} cannot be used ({error.strerror}); is a server already running there? Choose "
+            "another port with --port, or --port 0 for any free one."
         ) from None
     return listener
 
@@ -52,7 +52,7 @@ def url_of(listener: socket.socket, host: str) -> str:
 
 
 def run(app: FastAPI, listener: socket.socket, *, open_at: str | None) -> None:
-    """Serve until Ctrl-C or SIGTERM; ``open_at`` is opened in the browser once the server answers."""
+    """Serve until Ctrl-C or SIGTERM; ``open_at`` is opened in the browser as soon as the server accepts requests."""
     config = uvicorn.Config(
         app,
         http=_Connection,
@@ -62,46 +62,46 @@ def run(app: FastAPI, listener: socket.socket, *, open_at: str | None) -> None:
         log_level="warning",
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=KEEP_S,
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
     )
     server = _Server(config, open_at)
     server.run(sockets=[listener])
 
 
 class _Connection(H11Protocol):
-    """Closed if no whole head of a request arrives in time; uvicorn alone would wait for ever."""
+    """Closed if a request's head does not arrive completely in time; uvicorn itself would wait for ever."""
 
-    _late: asyncio.TimerHandle | None = None
+    _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._expect_head()
+        self._start_head_timer()
 
     def data_received(self, data: bytes) -> None:
         before = self.cycle
         super().data_received(data)
         now = cast(RequestResponseCycle | None, self.cycle)
         if now is not None and (now is not before or not now.response_complete):
-            self._forget_timer()
-        elif self._late is None:
-            self._expect_head()
+            self._cancel_head_timer()
+        elif self._head_timer is None:
+            self._start_head_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._forget_timer()
+        self._cancel_head_timer()
         super().connection_lost(exc)
 
-    def _expect_head(self) -> None:
-        self._late = self.loop.call_later(HEAD_S, self.transport.abort)
+    def _start_head_timer(self) -> None:
+        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.abort)
 
-    def _forget_timer(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+    def _cancel_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
 
 class _Server(uvicorn.Server):
-    """Ends with exit code 0 on Ctrl-C, which is how one ends a server."""
+    """Exits with code 0 on Ctrl-C, the usual way to stop a server."""
 
     def __init__(self, config: uvicorn.Config, open_at: str | None) -> None:
         super().__init__(config)
@@ -113,24 +113,24 @@ class _Server(uvicorn.Server):
             threading.Thread(target=_open_browser, args=(self._open_at,), daemon=True).start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        logging.getLogger("uvicorn.error").disabled = True  # that answers under way are broken off now is no news
+        logging.getLogger("uvicorn.error").disabled = True  # cancelled responses are expected now
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        before = {one: signal.signal(one, self.handle_exit) for one in (signal.SIGINT, signal.SIGTERM)}
+        previous = {sig: signal.signal(sig, self.handle_exit) for sig in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
-            for one, handler in before.items():
-                signal.signal(one, handler)
+            for sig, handler in previous.items():
+                signal.signal(sig, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        print("sketchseek: ending", file=sys.stderr)
+        print("sketchseek: stopping", file=sys.stderr)
         super().handle_exit(sig, frame)
 
 
 def _open_browser(url: str) -> None:
-    """Where there is a desktop: without one, Python would start a text browser in this terminal."""
+    """Only on a desktop: elsewhere Python would start a text browser in this terminal."""
     if sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         webbrowser.open(url)

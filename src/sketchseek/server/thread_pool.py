@@ -1,0 +1,45 @@
+"""A thread pool for blocking work, with a limit on how many requests may wait for it."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from starlette.requests import Request
+
+from sketchseek.server.errors import client_gone, server_busy
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+class BoundedThreadPool:
+    """``threads`` threads for up to ``limit`` requests, running or waiting; further requests get a 503."""
+
+    def __init__(self, name: str, threads: int, limit: int) -> None:
+        self.limit, self.in_flight = limit, 0
+        self._free_threads = asyncio.Semaphore(threads)
+        self._executor = ThreadPoolExecutor(threads, name)
+
+    async def run(
+        self,
+        request: Request,
+        function: Callable[Arguments, Result],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> Result:
+        """The result of ``function``, which does not start if the client disconnects while it waits."""
+        if self.in_flight >= self.limit:
+            raise server_busy()
+        self.in_flight += 1
+        try:
+            async with self._free_threads:
+                if await request.is_disconnected():
+                    raise client_gone()
+                call = asyncio.get_running_loop().run_in_executor(self._executor, lambda: function(*args, **kwargs))
+                return await call
+        finally:
+            self.in_flight -= 1
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=False, cancel_futures=True)
