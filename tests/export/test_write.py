@@ -107,7 +107,7 @@ def test_where_the_last_layer_depends_on_the_picture_patches_are_left_out(
     ("name", "setting", "options", "message"),
     [
         ("dp-clip", "fine-grained", {}, "fine-grained dp-clip, which must see pictures of a category"),
-        ("splip", "category", {"text_cost": "per-image"}, "reads the texts of all classes anew for every picture"),
+        ("splip", "category", {"text_cost": "per-image"}, "reads the texts of all classes again for every picture"),
     ],
 )
 def test_what_no_graph_can_hold_is_refused(

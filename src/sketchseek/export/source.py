@@ -49,16 +49,8 @@ def _run(folder: Path, *, trust_pickle: bool) -> Source:
     model = load_run(folder, device="cpu", trust_pickle=trust_pickle)
     assert isinstance(model, MethodModel)
     method = model.method
-    if method.support() is not None:
-        raise EngineError(
-            f"{folder} is a fine-grained {recipe.method}, which must see pictures of a category before it encodes any: "
-            f"no graph can hold that; train it with the setting category to export it"
-        )
-    if getattr(method.options, "text_cost", None) == "per-image":
-        raise EngineError(
-            f"{folder} reads the texts of all classes anew for every picture, which no graph should: train "
-            f'{recipe.method} with text_cost = "batch-mean" to export it'
-        )
+    if reason := method.why_not_exported():
+        raise EngineError(f"{folder} cannot be exported, because its {recipe.setting} {recipe.method} {reason}")
     return Source(
         name=model.name,
         about=f"{recipe.method}, {recipe.setting}, trained on {json.dumps(Path(recipe.data).name)[1:-1]}",

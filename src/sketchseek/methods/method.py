@@ -115,6 +115,12 @@ class Method(nn.Module, ABC):
         """``encode`` for pictures of one category: its name in words, and support pictures as model input."""
         return self.encode
 
+    def why_not_exported(self) -> str | None:
+        """Why no graph can hold ``encode``, and what to change; None where one can."""
+        if self.support() is not None:
+            return "must see pictures of a category before it encodes any: train with the setting category"
+        return None
+
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         """Phrases, as they are -> embeddings (n, size), not normalised: CLIP's own, unless a method trains words."""
         words = self.backbone.tokens(texts)

@@ -203,6 +203,12 @@ class Splip(Method):
         moved: Self = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch leaves it untyped
         return moved
 
+    def why_not_exported(self) -> str | None:
+        """One graph would run the text tower for every picture."""
+        if self.options.text_cost == "per-image":
+            return 'reads the texts of all classes again for every picture: train with text_cost = "batch-mean"'
+        return super().why_not_exported()
+
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         """F_t of phrases, as they are, prompted with the moving average of the photos' T."""
         words, text = self.backbone.tokens(texts), self.backbone.text
