@@ -50,7 +50,7 @@ def _run(folder: Path, *, trust_pickle: bool) -> Source:
     assert isinstance(model, MethodModel)
     method = model.method
     if reason := method.why_not_exported():
-        raise EngineError(f"{folder} cannot be exported, because its {recipe.setting} {recipe.method} {reason}")
+        raise EngineError(f"{folder} cannot be exported: it is a {recipe.setting} {recipe.method}, which {reason}")
     return Source(
         name=model.name,
         about=f"{recipe.method}, {recipe.setting}, trained on {json.dumps(Path(recipe.data).name)[1:-1]}",
