@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install sample demo dev test fuzz scale lint format bench lock release docs wheel clean
+.PHONY: help install sample demo dev test fuzz scale lint format bench lock release docs site wheel clean
 
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -105,6 +105,15 @@ release: $(BIN)/python  ## build, check and describe what is published: wheel, s
 	@$(BIN)/python tools/check_wheel.py dist/*.whl
 	@$(BIN)/cyclonedx-py requirements requirements.lock --output-file dist/sketchseek.cdx.json
 	@cd dist && sha256sum * > SHA256SUMS
+
+$(VENV)/site.stamp: $(VENV)/core.stamp
+	@echo "installing mkdocs into $(VENV) ..."
+	@$(PIP) --editable '.[docs]'
+	@touch $@
+
+site: $(VENV)/site.stamp  ## build the documentation site, with search and without a network, into build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "the documentation: build/site/index.html"
 
 wheel: $(BIN)/python  ## build the wheel into dist/
 	@$(PIP) build

@@ -35,7 +35,7 @@ BATCH = 32
 
 
 class Gallery(ABC):
-    """Open one with :meth:`open`. Safe to use from several threads."""
+    """Open one with ``open``. Safe to use from several threads."""
 
     path: Path | str  # its folder, or its address
     uses_roots = False  # whether its paths are kept relative to named roots, so that machines can share them
@@ -116,7 +116,7 @@ class Gallery(ABC):
         retry: bool = False,
         batch: int = BATCH,
     ) -> "Report":
-        """As :meth:`add`, encoding with the Ray cluster at the address ``ray``, or with "local" on this machine.
+        """As ``add``, encoding with the Ray cluster at the address ``ray``, or with "local" on this machine.
 
         ``workers``: processes; else one for every GPU, or for every two cores.
         """
@@ -164,7 +164,7 @@ class Gallery(ABC):
         fold: float | None = None,
         skip: Iterable[str] = (),
     ) -> Hits:
-        """The ``k`` photos nearest to a query, best first; equal scores by id. The terms are those of :class:`Query`.
+        """The ``k`` photos nearest to a query, best first; equal scores by id. The terms are those of ``Query``.
 
         ``under``: only photos in this folder or deeper. ``taken``: a date prefix ("2024", "2024-05") or (first, last),
         both included, either open as None. ``fold``: photos with at least this cosine to a better hit become its
@@ -189,7 +189,7 @@ class Gallery(ABC):
         return self._answer(query, options)
 
     def similar(self, id: str, **options: Any) -> Hits:
-        """Photos like the hit ``id``, without itself. ``options`` are those of :meth:`search`."""
+        """Photos like the hit ``id``, without itself. ``options`` are those of ``search``."""
         return self.search(Query(like=id), skip=[id], **options)
 
     @abstractmethod
