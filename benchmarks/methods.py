@@ -31,8 +31,7 @@ from numpy.typing import NDArray
 from sketchseek.datasets import Dataset, open_dataset
 from sketchseek.evaluation.bootstrap import bootstrap_interval
 from sketchseek.evaluation.evaluate import Options, evaluate
-from sketchseek.evaluation.protocols import ProtocolName
-from sketchseek.evaluation.protocols import Setting as Protocol
+from sketchseek.evaluation.protocols import ProtocolName, ProtocolOptions
 from sketchseek.evaluation.vectors.cache import VectorCache
 from sketchseek.loading import load_model
 from sketchseek.methods.method import Setting
@@ -42,7 +41,7 @@ from sketchseek.training import files
 from sketchseek.training.presets import recipe_from_preset
 from sketchseek.training.recipe import parse_settings
 from sketchseek.training.session import train
-from sketchseek.training.stem_cache import StemMemory, remember
+from sketchseek.training.stem_cache import StemCache, cache_stem
 
 ZERO_SHOT = "zero-shot"
 SETTINGS: tuple[Setting, ...] = ("category", "fine-grained")
@@ -83,9 +82,9 @@ class Job:
 
 
 @cache
-def _memory() -> StemMemory:
-    """One for all runs of a process: they meet the same pictures."""
-    return StemMemory(MEGABYTES)
+def _stem_cache() -> StemCache:
+    """One for all runs of a process: they use the same pictures."""
+    return StemCache(MEGABYTES)
 
 
 def work(job: Job, threads: int) -> float:
@@ -96,7 +95,7 @@ def work(job: Job, threads: int) -> float:
         given = {"data": str(job.data), "backbone": job.backbone, "seed": job.seed, "threads": threads, **job.given}
         name = open_dataset(str(job.data)).name
         recipe = recipe_from_preset(job.method, "lite", job.setting, name, given, "--set")
-        train(recipe, job.folder, resume=(job.folder / files.RECIPE).exists(), memory=_memory())
+        train(recipe, job.folder, resume=(job.folder / files.RECIPE).exists(), stem_cache=_stem_cache())
     missing = [group for group in job.groups if not job.scores(group).exists()]
     if missing:
         model, dataset = model_of(job), open_dataset(str(job.data))
@@ -113,7 +112,7 @@ def work(job: Job, threads: int) -> float:
 def measure(model: Model, dataset: Dataset, protocol: ProtocolName, group: str, kept: VectorCache) -> dict[str, Any]:
     """Each query of a protocol: its file, the photo it draws, its value by metric."""
     options = Options(ks=KS[protocol], resamples=0)
-    result = evaluate(model, dataset, Protocol(protocol, group), kept, options, lambda *_: None)
+    result = evaluate(model, dataset, ProtocolOptions(protocol, group), kept, options, lambda *_: None)
     scores, queries = result.main.scores, result.main.task.queries
     wanted = {metric for of, metric, _ in COLUMNS if of == protocol}
     return {
@@ -128,9 +127,9 @@ def measure(model: Model, dataset: Dataset, protocol: ProtocolName, group: str, 
 
 
 def model_of(job: Job) -> Model:
-    """What the run came to; its stem remembers."""
+    """The trained model, with a cached stem."""
     model: Any = load_model(job.backbone if job.method == ZERO_SHOT else job.folder, device="cpu")
-    remember(model.backbone if job.method == ZERO_SHOT else model.method.backbone, _memory())
+    cache_stem(model.backbone if job.method == ZERO_SHOT else model.method.backbone, _stem_cache())
     return cast(Model, model)
 
 

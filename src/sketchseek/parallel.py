@@ -1,24 +1,26 @@
-"""Run a function over items in threads, ahead of the consumer, with a bound on what waits."""
+"""Cores, batches, and a map that runs in threads ahead of its consumer."""
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def ahead(function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, depth: int) -> Iterator[Result]:
-    """Yield ``function(item)`` in the items' order while at most ``depth`` results are under way or waiting.
+def map_ahead(
+    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, depth: int
+) -> Iterator[Result]:
+    """``function(item)`` for each item in order; up to ``depth`` results are computed in advance by ``workers`` threads.
 
-    An exception of ``function`` is raised at its item's turn. When the consumer leaves early, what has not begun
-    is dropped.
+    An exception of ``function`` is raised at its item's turn. If the consumer stops early, calls that have not started
+    are cancelled.
     """
     source = iter(items)
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="ahead")
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="map_ahead")
     try:
         waiting: deque[Future[Result]] = deque(pool.submit(function, item) for item in islice(source, depth))
         while waiting:
@@ -29,15 +31,23 @@ def ahead(function: Callable[[Item], Result], items: Iterable[Item], *, workers:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-One = TypeVar("One")
+Part = TypeVar("Part", covariant=True)
 
 
-def batches(items: Sequence[One], size: int) -> Iterator[tuple[int, Sequence[One]]]:
-    """(where it starts, ``size`` items or fewer at the end), one after another."""
+class Sliceable(Protocol[Part]):
+    """A sequence, an array or a tensor: it has a length and can be sliced."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> Part: ...
+
+
+def batches(items: Sliceable[Part], size: int) -> Iterator[tuple[int, Part]]:
+    """(start, items) of each batch of ``size`` items; the last one may be smaller."""
     for start in range(0, len(items), size):
         yield start, items[start : start + size]
 
 
 def usable_cores() -> int:
-    """Cores this process may use; in a container fewer than the machine has."""
+    """The number of cores this process may use; in a container often fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -112,13 +112,13 @@ def test_a_recipe_repeats_a_run(run: Run, data: Path, tmp_path: Path) -> None:
     ("arguments", "code", "said"),
     [
         (["toy"], 2, "name a METHOD and its --data, or a --recipe, or --out RUN --resume"),
-        (["--resume"], 2, "--resume goes on with the run in --out RUN"),
+        (["--resume"], 2, "--resume requires --out RUN"),
         (["tyo", "--data", "DATA"], 1, "there is no method 'tyo': choose toy"),
         (["toy", "--data", "DATA", "--set", "epoch=3"], 1, "has no key 'epoch'; did you mean epochs?"),
         (["toy", "--data", "DATA", "--set", "epochs"], 1, "--set takes key=value"),
         (["toy", "--data", "DATA", "--preset", "papr"], 1, "toy has no preset 'papr': choose default"),
         (["toy", "--data", "NOWHERE"], 1, "NOWHERE"),
-        (["--resume", "--out", "NOWHERE"], 1, "NOWHERE holds no run to go on with"),
+        (["--resume", "--out", "NOWHERE"], 1, "NOWHERE holds no run to continue"),
         (["--recipe", "NOWHERE"], 1, "there is no recipe"),
     ],
 )
@@ -143,14 +143,14 @@ def test_going_on_with_a_run(run: Run, data: Path, tmp_path: Path) -> None:
     code, _, err = run("clip-at", "--out", folder, "--resume")
     assert "trains toy, not clip-at" in err
     code, _, err = run("toy", "--data", data, *SHORT, "--out", folder)
-    assert "holds a run already: go on with it with --resume" in err
+    assert "already holds a run: continue it with --resume" in err
 
 
 def test_without_torch_it_says_what_to_install(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sketchseek.cli.train.find_spec", lambda name: None if name == "torch" else object())
     code, _, err = run("toy", "--data", "x")
     assert code == 1
-    assert err == "sketchseek: training needs torch: run pip install 'sketchseek[train]'\n"
+    assert err == "sketchseek: training requires torch: run pip install 'sketchseek[train]'\n"
 
 
 def work(arguments: list[str], said: str) -> None:
@@ -177,7 +177,7 @@ def test_a_signal_saves_and_says_how_to_go_on(number: signal.Signals, data: Path
     assert process.exitcode == 130
     said = (tmp_path / "said").read_text().splitlines()[-1]
     assert said.startswith("sketchseek: stopped after step ")
-    go_on = said.partition("go on with: sketchseek ")[2]
+    go_on = said.partition("continue with: sketchseek ")[2]
     assert go_on == f"train --out {folder} --resume"
     assert (folder / files.STATE).is_file()
     assert (folder / files.CURVES).is_file()

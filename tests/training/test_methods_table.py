@@ -13,7 +13,7 @@ from sketchseek import load_model
 from sketchseek.clip.weights import load_backbone
 from sketchseek.datasets import open_dataset
 from sketchseek.evaluation.evaluate import Options, evaluate
-from sketchseek.evaluation.protocols import Setting
+from sketchseek.evaluation.protocols import ProtocolOptions
 from sketchseek.evaluation.vectors.cache import VectorCache
 from sketchseek.training import backbones
 
@@ -49,7 +49,9 @@ def test_cells_are_what_evaluating_says(
     with VectorCache(None, print) as kept:
         for job in jobs[1:]:
             model = load_model(job.folder, device="cpu")
-            found = evaluate(model, open_dataset(data), Setting("zero-shot", "val"), kept, Options(), lambda *_: None)
+            found = evaluate(
+                model, open_dataset(data), ProtocolOptions("zero-shot", "val"), kept, Options(), lambda *_: None
+            )
             means.append(100 * found.main.scores.means()["map@all"])
     cell = bench.read_cell(jobs[1:], "val", "zero-shot", "map@all")
     np.testing.assert_allclose(cell.seeds, means, atol=1e-6)

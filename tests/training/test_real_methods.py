@@ -17,7 +17,7 @@ from sketchseek.pictures import load_photo, load_sketch
 from sketchseek.training import backbones
 from sketchseek.training.presets import recipe_from_preset
 from sketchseek.training.session import train
-from sketchseek.training.stem_cache import StemMemory
+from sketchseek.training.stem_cache import StemCache
 from tests.training.test_session import interrupt, same_run
 
 
@@ -45,9 +45,9 @@ def test_a_method_resumes_and_is_read_back(
     given |= {"remember": 1} if setting == "category" else {}
     given |= {"per_class": 4} if (method, setting) == ("clip-at", "fine-grained") else {}
     recipe = recipe_from_preset(method, "default", setting, "custom", given, "test")
-    memory = StemMemory(1)
-    train(recipe, tmp_path / "whole", memory=memory)
-    assert bool(len(memory)) == (recipe.remember > 0 and method != "full-fine-tune")  # which trains the stem
+    cache = StemCache(1)
+    train(recipe, tmp_path / "whole", stem_cache=cache)
+    assert bool(len(cache)) == (recipe.remember > 0 and method != "full-fine-tune")  # which trains the stem
     interrupt(recipe, tmp_path / "pieces", 2, monkeypatch)
     train(recipe, tmp_path / "pieces", resume=True)
     assert same_run(tmp_path / "whole", tmp_path / "pieces")

@@ -112,12 +112,12 @@ def test_without_validation_the_last_state_is_kept(recipe: Make, tmp_path: Path)
 
 
 def interrupt(one: Recipe, folder: Path, after: int, monkeypatch: pytest.MonkeyPatch, *, resume: bool = False) -> None:
-    """Ask to stop during step ``after``."""
+    """Request a stop during step ``after``."""
     with monkeypatch.context() as patch:
         step_of = session.Training._step
 
         def step(self: Any, number: int, parts: Any, stop: Stop) -> Any:
-            stop.asked = number + 1 >= after
+            stop.requested = number + 1 >= after
             return step_of(self, number, parts, stop)
 
         patch.setattr(session.Training, "_step", step)
@@ -141,7 +141,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(
     assert same_run(tmp_path / "whole", tmp_path / "pieces")
 
 
-def test_a_finished_run_has_nothing_to_go_on_with(recipe: Make, tmp_path: Path) -> None:
+def test_a_finished_run_has_nothing_left_to_do(recipe: Make, tmp_path: Path) -> None:
     first = train(recipe(), tmp_path / "run")
     before = {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir()}
     again = train(recipe(), tmp_path / "run", resume=True)
@@ -166,10 +166,10 @@ def test_what_does_not_belong_to_a_run_is_refused(
     recipe: Make, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "run"
-    with pytest.raises(TrainingError, match="holds no run to go on with"):
+    with pytest.raises(TrainingError, match="holds no run to continue"):
         train(recipe(), folder, resume=True)
     interrupt(recipe(), folder, 2, monkeypatch)
-    with pytest.raises(TrainingError, match=r"holds a run already: go on with it with --resume"):
+    with pytest.raises(TrainingError, match=r"already holds a run: continue it with --resume"):
         train(recipe(), folder)
     with pytest.raises(TrainingError, match=r"begun with another recipe \(lr, margin differ\)"):
         train(recipe(lr=0.5, margin=0.5), folder, resume=True)
@@ -190,7 +190,7 @@ def test_what_does_not_belong_to_a_run_is_refused(
         train(recipe(), folder, resume=True)
 
 
-def test_the_state_holds_counters_and_no_pickle(recipe: Make, tmp_path: Path) -> None:
+def test_the_state_holds_numbers_and_no_pickle(recipe: Make, tmp_path: Path) -> None:
     train(recipe(steps=3), tmp_path / "run")
     with safe_open(tmp_path / "run" / files.STATE, framework="pt") as state:
         facts = json.loads(state.metadata()["sketchseek"])
@@ -206,7 +206,7 @@ def test_the_state_holds_counters_and_no_pickle(recipe: Make, tmp_path: Path) ->
         ({"lr": 1e30, "margin": 1e30}, r"(is (nan|inf) in step|not finite or all zero)"),
         ({"batch": 200}, "a batch of 200 cannot be filled from 48 items"),
         ({"batch": 16, "plan": "category-pure"}, "a batch of 16 of one class cannot be filled"),
-        ({"batch": 10, "plan": "pk", "per_class": 4}, "need a multiple of 4 in each part, and 10 is none"),
+        ({"batch": 10, "plan": "pk", "per_class": 4}, "need a multiple of 4 in each part, not 10"),
         ({"batch": 16, "plan": "pk", "per_class": 2}, "only 4 of 4 classes have as many"),
         ({"amp": "bf16"}, "bf16 needs a CUDA device, and this is cpu"),
         ({"device": "warp"}, "the device 'warp' cannot be used"),

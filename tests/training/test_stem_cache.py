@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from sketchseek.clip.backbone import Backbone
 from sketchseek.clip.weights import load_backbone
-from sketchseek.training.stem_cache import RememberingStem, StemMemory, remember
+from sketchseek.training.stem_cache import CachedStem, StemCache, cache_stem
 
 
 class Counting(nn.Module):
@@ -27,54 +27,54 @@ def pictures() -> Tensor:
 
 def test_each_picture_passes_the_stem_once(pictures: Tensor) -> None:
     stem = Counting()
-    remembering = RememberingStem(stem, StemMemory(1))
+    cached = CachedStem(stem, StemCache(1))
     for rows in ([0, 1], [1, 2, 2], [5, 0]):
-        assert torch.equal(remembering(pictures[rows]), stem.factor * pictures[rows].flatten(2)[:, :2])
+        assert torch.equal(cached(pictures[rows]), stem.factor * pictures[rows].flatten(2)[:, :2])
     assert stem.seen == 4
 
 
 def test_the_tokens_of_a_picture_do_not_depend_on_what_is_known(tiny_backbone: Backbone) -> None:
     stem = tiny_backbone.image.stem
     pixels = torch.rand(5, 3, tiny_backbone.image.side, tiny_backbone.image.side)
-    at_once = RememberingStem(stem, StemMemory(1))(pixels)
-    piecemeal = RememberingStem(stem, StemMemory(1))
+    at_once = CachedStem(stem, StemCache(1))(pixels)
+    piecemeal = CachedStem(stem, StemCache(1))
     piecemeal(pixels[[3, 1]])
     assert torch.equal(piecemeal(pixels), at_once)
     torch.testing.assert_close(at_once, stem(pixels))
 
 
-def test_what_was_not_asked_for_longest_goes_first(pictures: Tensor) -> None:
-    memory = StemMemory(1)
+def test_the_least_recently_used_tokens_are_dropped_first(pictures: Tensor) -> None:
+    cache = StemCache(1)
     tokens = torch.zeros(50_000)  # a fifth of the room each
     for name in b"abcde":
-        memory.put(bytes([name]), tokens.clone())
-    assert memory.get(b"a") is not None
-    memory.put(b"f", tokens.clone())
-    assert [memory.get(bytes([name])) is not None for name in b"abcdef"] == [True, False, True, True, True, True]
-    assert len(memory) == 5
+        cache.put(bytes([name]), tokens.clone())
+    assert cache.get(b"a") is not None
+    cache.put(b"f", tokens.clone())
+    assert [cache.get(bytes([name])) is not None for name in b"abcdef"] == [True, False, True, True, True, True]
+    assert len(cache) == 5
 
 
-def test_stems_with_other_weights_share_a_memory_without_mixing(pictures: Tensor) -> None:
-    memory = StemMemory(1)
-    two, three = (RememberingStem(Counting(factor), memory)(pictures) for factor in (2.0, 3.0))
+def test_stems_with_other_weights_share_a_cache_without_mixing(pictures: Tensor) -> None:
+    cache = StemCache(1)
+    two, three = (CachedStem(Counting(factor), cache)(pictures) for factor in (2.0, 3.0))
     torch.testing.assert_close(1.5 * two, three)
 
 
-def test_what_inference_asked_for_first_serves_training(pictures: Tensor) -> None:
-    remembering = RememberingStem(Counting(), StemMemory(1))
+def test_tokens_first_computed_in_inference_serve_training(pictures: Tensor) -> None:
+    cached = CachedStem(Counting(), StemCache(1))
     with torch.inference_mode():
-        remembering(pictures)
+        cached(pictures)
     weight = torch.ones((), requires_grad=True)
-    (weight * remembering(pictures)).sum().backward()
+    (weight * cached(pictures)).sum().backward()
     assert weight.grad is not None
 
 
 def test_a_stem_that_is_trained_is_left_alone(tiny_backbone: Backbone) -> None:
     stem = tiny_backbone.image.stem
-    remember(tiny_backbone.requires_grad_(True), StemMemory(1))
+    cache_stem(tiny_backbone.requires_grad_(True), StemCache(1))
     assert tiny_backbone.image.stem is stem
-    remember(tiny_backbone.requires_grad_(False), StemMemory(1))
-    assert isinstance(tiny_backbone.image.stem, RememberingStem)
+    cache_stem(tiny_backbone.requires_grad_(False), StemCache(1))
+    assert isinstance(tiny_backbone.image.stem, CachedStem)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sketchseek.methods.method import EncodeFunction, Modality
 from sketchseek.training.data.material import training_material, validation_task
 from sketchseek.training.data.pixels import prepared_pixels
 from sketchseek.training.errors import TrainingError
-from sketchseek.training.progress import Silent
+from sketchseek.training.progress import NoProgress
 from sketchseek.training.recipe import Recipe
 from sketchseek.training.validation import Validator
 from tests.training.toys import Toy, ToyBackbone, ToyOptions
@@ -29,7 +29,7 @@ def validator(data: Path, recipe: Make) -> Callable[..., Validator]:
         assert task is not None
         backbone = ToyBackbone()
         sketches, photos = (
-            prepared_pixels([dataset.file(item) for item in items], kind, record, workers=1, progress=Silent())  # type: ignore[arg-type]
+            prepared_pixels([dataset.file(item) for item in items], kind, record, workers=1, progress=NoProgress())  # type: ignore[arg-type]
             for items, kind, record in (
                 (task.queries, "sketch", backbone.sketches),
                 (task.gallery, "photo", backbone.photos),

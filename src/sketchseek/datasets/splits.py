@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from sketchseek.datasets.items import Dataset, DatasetError
-from sketchseek.wording import canonical, nearest
+from sketchseek.wording import canonical, listed, nearest
 
 GROUPS = ("train", "val", "seen", "unseen", "all")
 
@@ -161,7 +161,7 @@ def _of_split(dataset: Dataset, split: Split, group: str, spec: str) -> tuple[st
     missing = [key for key in classes if key not in dataset.classes]
     if missing:
         raise DatasetError(
-            f"{spec!r} means {len(classes)} classes, of which {dataset.root} lacks {_some(missing)}: complete the "
+            f"{spec!r} means {len(classes)} classes, of which {dataset.root} lacks {listed(missing)}: complete the "
             "dataset, name classes that it has, or give it a splits.json"
         )
     if not classes:
@@ -181,12 +181,7 @@ def _by_name(dataset: Dataset, names: list[str]) -> tuple[str, ...]:
             hint = (
                 f": did you mean {' or '.join(close)}?"
                 if close
-                else f"; it has {_some(list(dataset.classes.values()))}"
+                else f"; it has {listed(list(dataset.classes.values()))}"
             )
             raise DatasetError(f"{dataset.root} has no class {name.strip()!r}{hint}")
     return tuple(sorted({canonical(name) for name in names}))
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:5])
-    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown

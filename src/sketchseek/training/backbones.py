@@ -1,4 +1,4 @@
-"""The frozen half of a training: loaded by name, told by its weights, its pictures normalised as the recipe says."""
+"""The frozen backbone of a training: loaded by name, identified by its weights, normalised as the recipe says."""
 
 import hashlib
 from dataclasses import replace
@@ -14,7 +14,7 @@ STATISTICS = {"clip": (CLIP_MEAN, CLIP_STD), "imagenet": (IMAGENET_MEAN, IMAGENE
 
 
 def open_backbone(recipe: Recipe, *, trust_pickle: bool = False) -> Backbone:
-    """The backbone the recipe names, on the CPU, with the recipe's way to compute and to prepare pictures."""
+    """The recipe's backbone on the CPU, with the recipe's checkpointing and normalisation."""
     backbone = load_backbone(recipe.backbone, trust_pickle=trust_pickle)
     for tower in (backbone.image, backbone.text):
         tower.checkpointing = recipe.checkpointing
@@ -23,7 +23,7 @@ def open_backbone(recipe: Recipe, *, trust_pickle: bool = False) -> Backbone:
 
 
 def normalised(record: Preprocessing, recipe: Recipe) -> Preprocessing:
-    """The record with the mean and deviation the recipe wants; ``backbone`` keeps those the backbone came with."""
+    """The record with the recipe's mean and deviation; ``backbone`` keeps those of the backbone."""
     if recipe.normalisation == "backbone":
         return record
     mean, std = STATISTICS[recipe.normalisation]
@@ -31,7 +31,7 @@ def normalised(record: Preprocessing, recipe: Recipe) -> Preprocessing:
 
 
 def weights_identity(module: nn.Module) -> str:
-    """A hash over every weight, whatever file it came from: an adapter only fits the weights it was trained on."""
+    """A hash over every weight, independent of its file: an adapter only fits the weights it was trained on."""
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())

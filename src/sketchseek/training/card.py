@@ -1,4 +1,4 @@
-"""The model card of a run folder: what it is, how good, on what, and how to use it."""
+"""The model card of a run folder: what it is, how good it is, what it was trained on and how to use it."""
 
 from pathlib import Path
 
@@ -10,23 +10,23 @@ from sketchseek.training.recipe import Recipe
 
 
 def model_card(folder: Path, recipe: Recipe, method: Method, dataset: Dataset, material: Material, best: Best) -> str:
-    """Markdown for people, with the figures training knows."""
+    """The card as Markdown, with the figures that training knows."""
     counts = {group.name: sum(p.numel() for p in group.parameters) for group in method.groups()}
     trained = "\n".join(f"| {name} | {count:,} |" for name, count in counts.items())
     figures = "\n".join(f"| {name} | {value:.4f} |" for name, value in best.values.items())
-    judged = (
-        f"Chosen after step {best.step} for the best {best.metric} on held-out seen classes ({recipe.validation}); "
-        f"no test class had a say.\n\n| validation | |\n|---|---|\n{figures}"
+    selection = (
+        f"The state after step {best.step}, which had the best {best.metric} on held-out seen classes "
+        f"({recipe.validation}); no test class was used.\n\n| validation | |\n|---|---|\n{figures}"
         if best.metric
-        else f"The state after step {best.step}, the last one: nothing was held out to choose by."
+        else f"The state after step {best.step}, the last one: no classes were held out for validation."
     )
-    classes = ", ".join(material.words)
+    classes = ", ".join(material.class_names)
     return f"""# {recipe.method}, {recipe.setting}, {dataset.name}
 
-An adapter for the backbone `{recipe.backbone}`, trained with sketchseek; `recipe.toml` repeats it. The backbone's own
-weights are not in this folder.
+An adapter for the backbone `{recipe.backbone}`, trained with sketchseek; `recipe.toml` reproduces it. The backbone's
+own weights are not in this folder.
 
-{judged}
+{selection}
 
 | trained | parameters |
 |---|---|
@@ -35,7 +35,7 @@ weights are not in this folder.
 Trained on {len(material.sketches):,} sketches and {len(material.photos):,} photos of {len(material.classes)} classes:
 {classes}.
 
-The terms of the dataset and of the backbone hold for this adapter too.
+The licences of the dataset and of the backbone apply to this adapter too.
 
 ```
 sketchseek evaluate --model {folder.name} --data {dataset.name} --protocol {_protocol(recipe)}

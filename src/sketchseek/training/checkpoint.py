@@ -1,7 +1,7 @@
-"""What a training needs to go on as if nothing had happened, in one file; and the adapter it is about.
+"""The files of a training: its state, from which it resumes exactly, and the adapter it produces.
 
-The state is one safetensors file, so that tensors and counters can never disagree. It holds no random state and no
-place in the data: both are functions of the seed and the step.
+The state is one safetensors file, so that tensors and numbers always belong together. It holds no random state and no
+position in the data: both are functions of the seed and the step.
 """
 
 import json
@@ -22,7 +22,7 @@ from sketchseek.training.files import write_whole
 from sketchseek.training.log import Meter
 
 FORMAT = 1
-_KEY = "sketchseek"  # of the one entry of metadata: the library keeps several in no fixed order
+_KEY = "sketchseek"  # of the only metadata entry: safetensors writes several in no fixed order
 
 
 @dataclass(frozen=True)
@@ -30,48 +30,48 @@ class Best:
     """The state chosen so far."""
 
     step: int
-    metric: str | None  # None: chosen for being the last
+    metric: str | None  # None: chosen because it is the last
     values: dict[str, float]  # of validation, by explicit name
 
 
 @dataclass
-class Counters:
-    """Everything about a training that is no tensor."""
+class TrainingState:
+    """Everything a training resumes from that is not a tensor."""
 
-    recipe: str  # fingerprints: of what decides the result,
+    recipe: str  # fingerprints: of the settings that decide the result,
     material: str  # of the training pictures,
     backbone: str  # and of the frozen weights
     processes: int
-    step: int = 0  # updates done
+    step: int = 0  # completed updates
     best: Best | None = None
     meter: Meter = field(default_factory=Meter)
-    scaler: dict[str, Any] = field(default_factory=dict)  # of fp16's loss scale
+    scaler: dict[str, Any] = field(default_factory=dict)  # loss scale of fp16
 
 
 def save_state(
-    file: Path, counters: Counters, method: Method, best: Mapping[str, Tensor], optimiser: Optimizer
+    file: Path, state: TrainingState, method: Method, best: Mapping[str, Tensor], optimiser: Optimizer
 ) -> None:
-    """``best`` are the adapter's tensors that go with ``counters.best``."""
+    """Write the state; ``best`` holds the adapter's tensors that belong to ``state.best``."""
     tensors = {f"adapter.{name}": tensor for name, tensor in method.adapter().items()}
     tensors |= {f"best.{name}": tensor for name, tensor in best.items()}
     for number, values in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{name}": value for name, value in values.items()}
-    write_whole(file, _packed(tensors, {"format": FORMAT, **asdict(counters)}))
+    write_whole(file, _packed(tensors, {"format": FORMAT, **asdict(state)}))
 
 
-def load_state(file: Path) -> tuple[Counters, dict[str, Tensor]]:
-    """Counters, and the tensors for ``restore``."""
+def load_state(file: Path) -> tuple[TrainingState, dict[str, Tensor]]:
+    """The saved state, and the tensors for ``restore``."""
     tensors, facts = _unpacked(file)
     _check_format(file, facts)
     best = facts.pop("best")
     return (
-        Counters(**{**facts, "best": Best(**best) if best else None, "meter": Meter(**facts["meter"])}),
+        TrainingState(**{**facts, "best": Best(**best) if best else None, "meter": Meter(**facts["meter"])}),
         tensors,
     )
 
 
 def restore(tensors: Mapping[str, Tensor], method: Method, optimiser: Optimizer) -> dict[str, Tensor]:
-    """Put the method and the optimiser back to where they were; gives the best adapter."""
+    """Restore the method and the optimiser from saved tensors; returns the tensors of the best adapter."""
     method.load_adapter(_below("adapter.", tensors))
     states: dict[int, dict[str, Tensor]] = {}
     for key, tensor in _below("optimiser.", tensors).items():
@@ -86,26 +86,26 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def copy_adapter(method: Method) -> dict[str, Tensor]:
-    """The adapter as it is now, on the CPU, unmoved by further steps."""
+    """A copy of the adapter on the CPU, which further steps do not change."""
     return {name: tensor.detach().to("cpu", copy=True) for name, tensor in method.adapter().items()}
 
 
 @dataclass(frozen=True)
 class AdapterFacts:
-    """What the tensors of an adapter belong to."""
+    """What the tensors of an adapter were trained on."""
 
     backbone: str  # identity of the frozen weights
-    classes: tuple[str, ...]  # seen in training, in words
+    classes: tuple[str, ...]  # names of the classes seen in training
     best: Best
 
 
 def save_adapter(file: Path, tensors: Mapping[str, Tensor], facts: AdapterFacts) -> None:
-    """The file searching and evaluating read: only what was trained, and what it was trained on."""
+    """Write the file that search and evaluation read: only what was trained, and what it was trained on."""
     write_whole(file, _packed(tensors, {"format": FORMAT, **asdict(facts)}))
 
 
 def load_adapter(file: Path) -> tuple[dict[str, Tensor], AdapterFacts]:
-    """What ``save_adapter`` was given."""
+    """The tensors and facts that ``save_adapter`` wrote."""
     tensors, facts = _unpacked(file)
     _check_format(file, facts)
     return tensors, AdapterFacts(str(facts["backbone"]), tuple(facts["classes"]), Best(**facts["best"]))
@@ -117,19 +117,19 @@ def _check_format(file: Path, facts: dict[str, Any]) -> None:
 
 
 def _packed(tensors: Mapping[str, Tensor], facts: dict[str, Any]) -> bytes:
-    # Tensors that share memory, or are stretches of others, are stored on their own.
-    whole = {
+    # safetensors rejects tensors that share memory or are slices of others: store copies.
+    copies = {
         name: tensor.detach().to("cpu").clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
     }
-    return save(whole, {_KEY: json.dumps(facts)})
+    return save(copies, {_KEY: json.dumps(facts)})
 
 
 def _unpacked(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(file, framework="pt") as opened:
             facts = json.loads((opened.metadata() or {})[_KEY])
-            return {name: opened.get_tensor(name) for name in opened.keys()}, facts  # noqa: SIM118 - no mapping
+            return {name: opened.get_tensor(name) for name in opened.keys()}, facts  # noqa: SIM118 - not a mapping
     except FileNotFoundError:
-        raise TrainingError(f"there is no {file}: train on, or name another run folder") from None
+        raise TrainingError(f"{file} does not exist: continue the training, or name another run folder") from None
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise TrainingError(f"{file} is damaged or was not written by a training ({error})") from error

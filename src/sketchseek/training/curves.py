@@ -1,4 +1,4 @@
-"""``curves.png``: losses and validation over the steps, drawn from the log."""
+"""``curves.png``: losses and validation over the steps, plotted from the log."""
 
 import io
 from pathlib import Path
@@ -8,7 +8,7 @@ from sketchseek.training.log import read_log
 
 
 def draw_curves(log: Path, picture: Path, title: str) -> None:
-    """Two panels, or one where nothing was validated."""
+    """Plot losses and validation in two panels, or in one if nothing was validated."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -24,8 +24,8 @@ def draw_curves(log: Path, picture: Path, title: str) -> None:
     figure = Figure(figsize=(6 * len(panels), 4), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title)
-    for place, (label, prefix) in enumerate(panels, start=1):
-        axes = figure.add_subplot(1, len(panels), place)
+    for position, (label, prefix) in enumerate(panels, start=1):
+        axes = figure.add_subplot(1, len(panels), position)
         names = dict.fromkeys(name for _, _, name, _ in lines if name.startswith(prefix))
         for name in names:
             points = [(step, value) for step, _, other, value in lines if other == name]

@@ -1,7 +1,7 @@
-"""Several processes as one (``torchrun``): each computes its stretch of the batch, and gradients are averaged.
+"""Training in several processes (``torchrun``): each computes its share of the batch, and gradients are averaged.
 
-Two processes with a batch of n take the step of one process with a batch of 2n, if the losses are means over triplets.
-Losses that compare triplets with each other (batch-hard, relative distances) see their own process's stretch alone.
+Two processes with a batch of n take the same step as one with a batch of 2n, if the losses are means over triplets.
+Losses that compare triplets with each other (batch-hard, relative distances) see only the share of their own process.
 """
 
 import os
@@ -21,7 +21,7 @@ PATIENCE = timedelta(hours=4)  # one process validates or prepares pictures whil
 
 @dataclass(frozen=True)
 class World:
-    """This process among ``size`` of them; alone, nothing is sent."""
+    """This process among ``size`` of them; a single process sends nothing."""
 
     rank: int = 0
     size: int = 1
@@ -29,17 +29,17 @@ class World:
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes and talks."""
+        """Whether this process writes files and reports progress."""
         return self.rank == 0
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Wait until all processes are here."""
         if self.size > 1:
             dist.barrier()
 
     @contextmanager
     def one_at_a_time(self) -> Iterator[None]:
-        """The first process of each machine goes ahead; the others follow when it is done."""
+        """The first process of each machine runs the block; the others run it afterwards."""
         if self.local_rank != 0:
             self.wait()
         yield
@@ -54,18 +54,18 @@ class World:
         return tensor
 
     def average(self, tensors: Iterable[Tensor]) -> None:
-        """Give every process the mean of these tensors, in place; one message per kind of number."""
-        by_kind: dict[torch.dtype, list[Tensor]] = {}
+        """Replace these tensors by their means over all processes, in place; one message per dtype."""
+        by_dtype: dict[torch.dtype, list[Tensor]] = {}
         for tensor in tensors:
-            by_kind.setdefault(tensor.dtype, []).append(tensor)
-        for alike in by_kind.values() if self.size > 1 else ():
+            by_dtype.setdefault(tensor.dtype, []).append(tensor)
+        for alike in by_dtype.values() if self.size > 1 else ():
             flat = self.mean(torch.cat([tensor.reshape(-1) for tensor in alike]))
             sizes = [tensor.numel() for tensor in alike]
             for tensor, values in zip(alike, torch.split(flat, sizes), strict=True):
                 tensor.copy_(values.view_as(tensor))
 
     def average_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
-        """A parameter without a gradient in one process takes part with zeros, so that all send the same."""
+        """Average the gradients; a missing gradient counts as zeros, so that all processes send the same shapes."""
         if self.size == 1:
             return
         gradients = []
@@ -78,7 +78,7 @@ class World:
 
 @contextmanager
 def world_of(device: str) -> Iterator[World]:
-    """The processes that torchrun has started, or this one alone; ``device`` is ``cpu``, ``cuda`` or another kind."""
+    """The processes that torchrun started, or this one alone; ``device`` is a type such as ``cpu`` or ``cuda``."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield World()
@@ -87,7 +87,7 @@ def world_of(device: str) -> Iterator[World]:
     if device == "cuda":
         if world.local_rank >= torch.cuda.device_count():
             raise TrainingError(
-                f"there are {torch.cuda.device_count()} GPUs here and more processes: start torchrun with "
+                f"this machine has {torch.cuda.device_count()} GPUs and more processes: start torchrun with "
                 f"--nproc-per-node {torch.cuda.device_count()}"
             )
         torch.cuda.set_device(world.local_rank)

@@ -1,13 +1,13 @@
-"""What can go wrong in training in a way somebody can mend."""
+"""Errors of training that a user can fix."""
 
 from sketchseek.errors import SketchseekError
 
 
 class TrainingError(SketchseekError):
-    """A training that cannot begin or go on as asked."""
+    """A training cannot begin or continue as requested."""
 
 
 class Interrupted(SketchseekError):
-    """The training was asked to stop; its state is saved."""
+    """The training was interrupted; its state is saved."""
 
     exit_code = 130

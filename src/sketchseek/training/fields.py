@@ -1,4 +1,4 @@
-"""Typed fields: words of a command line or values of TOML -> what an annotation promises, and back to TOML."""
+"""Typed fields: strings of a command line or values of TOML -> values of an annotated type, and back to TOML."""
 
 import json
 import math
@@ -14,10 +14,10 @@ def kinds_of(record: type) -> dict[str, Any]:
 
 
 def convert(value: object, kind: Any) -> Any:
-    """``value`` as ``kind``: bool, int, float, str, a Literal of words, X | None, or tuple[X, ...].
+    """``value`` as ``kind``: bool, int, float, str, a Literal of strings, X | None, or tuple[X, ...].
 
-    Words are read as the kind asks ("1e-4", "true", "1,2", "none"); nothing is rounded or guessed. ValueError says
-    what the kind is in words.
+    Strings are parsed according to ``kind`` ("1e-4", "true", "1,2", "none"); nothing is rounded or guessed. The message
+    of a ValueError describes the kind.
     """
     origin = get_origin(kind)
     if origin in (Union, UnionType):
@@ -57,7 +57,7 @@ def _number(value: Any, kind: type) -> Any:
 
 
 def describe(kind: Any) -> str:
-    """What a value of this kind looks like, in words."""
+    """Describe the values of this kind for an error message."""
     origin = get_origin(kind)
     if origin in (Union, UnionType):
         return " or ".join("none" if one is NoneType else describe(one) for one in get_args(kind))
@@ -69,7 +69,7 @@ def describe(kind: Any) -> str:
 
 
 def to_toml(table: dict[str, Any]) -> str:
-    """Lines ``key = value``; a key whose value is None is left out, because TOML has no word for nothing."""
+    """Lines ``key = value``; keys whose value is None are omitted, because TOML has no null."""
     return "".join(f"{key} = {_literal(value)}\n" for key, value in table.items() if value is not None)
 
 
@@ -79,6 +79,6 @@ def _literal(value: Any) -> str:
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, str):
-        # A JSON string is a TOML string but for DEL, which TOML wants escaped.
+        # A JSON string is a TOML string, except that TOML requires DEL to be escaped.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return "[" + ", ".join(_literal(one) for one in value) + "]"

@@ -1,4 +1,4 @@
-"""Files of a run folder are written whole or not at all, whatever happens to the process or the machine."""
+"""The files of a run folder. Each is written completely or not at all, even if the process or machine crashes."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ CARD = "README.md"
 
 
 def write_whole(file: Path, data: bytes | str) -> None:
-    """Put ``data`` where ``file`` is, in one step; it is on the disk when this returns."""
+    """Replace ``file`` by ``data`` atomically; the data is on disk when this returns."""
     part = file.with_name(f".{file.name}.part")
     try:
         with part.open("wb") as stream:
@@ -22,7 +22,7 @@ def write_whole(file: Path, data: bytes | str) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(file)
-        if hasattr(os, "O_DIRECTORY"):  # the new name is on the disk too
+        if hasattr(os, "O_DIRECTORY"):  # the new name must be on disk too
             folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 os.fsync(folder)
@@ -30,6 +30,6 @@ def write_whole(file: Path, data: bytes | str) -> None:
                 os.close(folder)
     except OSError as error:
         raise TrainingError(
-            f"{file} cannot be written ({error.strerror or error}): make room or mend its permissions, then go on with "
-            f"sketchseek train --out {file.parent} --resume"
+            f"{file} cannot be written ({error.strerror or error}): free disk space or fix its permissions, then "
+            f"continue with sketchseek train --out {file.parent} --resume"
         ) from error

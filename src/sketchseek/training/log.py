@@ -1,4 +1,4 @@
-"""``log.csv``: one number a line (step, epoch, name, value), so that losses may come and go; and the means it holds."""
+"""``log.csv``: one value per line (step, epoch, name, value), so that the set of losses may change."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ Line = tuple[int, int, str, float]
 
 @dataclass
 class Meter:
-    """Sums since the last line of the log."""
+    """Sums of losses since they were last logged."""
 
     sums: dict[str, float] = field(default_factory=dict)
     steps: int = 0
@@ -25,21 +25,21 @@ class Meter:
         self.steps += 1
 
     def means(self) -> dict[str, float]:
-        """Means over the steps so far, which are then forgotten."""
+        """Means over the steps so far; resets the sums."""
         means = {name: total / self.steps for name, total in self.sums.items()}
         self.sums, self.steps = {}, 0
         return means
 
 
 def append(file: Path, step: int, epoch: int, values: Mapping[str, float]) -> None:
-    """Add lines; a file that is not there yet is begun."""
-    begun = file.is_file()
+    """Add lines; a new file begins with a header."""
+    exists = file.is_file()
     with file.open("a", encoding="utf-8", newline="") as stream:
-        _write(stream, ([] if begun else [COLUMNS]), ((step, epoch, name, value) for name, value in values.items()))
+        _write(stream, ([] if exists else [COLUMNS]), ((step, epoch, name, value) for name, value in values.items()))
 
 
 def read_log(file: Path) -> list[Line]:
-    """All whole lines; the last one may be torn where a process was killed."""
+    """All complete lines; the last one may be cut off if a process was killed."""
     if not file.is_file():
         return []
     text = file.read_text(encoding="utf-8")
@@ -48,7 +48,7 @@ def read_log(file: Path) -> list[Line]:
 
 
 def cut(file: Path, step: int) -> None:
-    """Forget what was logged after ``step``: the training goes on from there and will log it again."""
+    """Drop the lines after ``step``: a training that resumes there will log them again."""
     stream = io.StringIO()
     _write(stream, [COLUMNS], (line for line in read_log(file) if line[0] <= step))
     write_whole(file, stream.getvalue())

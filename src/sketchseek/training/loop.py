@@ -1,4 +1,4 @@
-"""The loop: batches in, losses, gradients, one step of the weights, again; judged, logged and saved on the way."""
+"""The training loop: batches, losses, gradients, steps; validation, logging and saving in between."""
 
 import hashlib
 import math
@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from sketchseek.methods.method import Batch, Clock, Method
 from sketchseek.training import files
-from sketchseek.training.checkpoint import AdapterFacts, Best, Counters, copy_adapter, save_adapter, save_state
+from sketchseek.training.checkpoint import AdapterFacts, Best, TrainingState, copy_adapter, save_adapter, save_state
 from sketchseek.training.curves import draw_curves
 from sketchseek.training.data.feed import Feed
 from sketchseek.training.distributed import World
@@ -29,12 +29,12 @@ from sketchseek.training.signals import Stop
 from sketchseek.training.validation import Validator
 
 PICTURES = 3  # in a triplet
-CURVES_EVERY = 60.0  # seconds: drawing takes a moment
+CURVES_EVERY = 60.0  # seconds: plotting takes a moment
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Training:
-    """A training under way. ``counters`` and ``best`` (the chosen adapter) are what it has come to so far."""
+    """A training with all its parts; ``state`` and ``best`` (tensors of the best adapter so far) change as it runs."""
 
     recipe: Recipe
     folder: Path
@@ -44,23 +44,23 @@ class Training:
     precision: torch.dtype | None
     feed: Feed
     validator: Validator | None
-    counters: Counters
+    state: TrainingState
     best: dict[str, Tensor]
     world: World
     progress: Progress
 
     def run(self, stop: Stop) -> None:
         """Train to the last step. An interruption saves the state and raises ``Interrupted``."""
-        first, steps = self.counters.step, self.feed.timetable.steps
+        first, steps = self.state.step, self.feed.timetable.steps
         self.method.train()
         begun = reported = time.monotonic()
-        drawn = -math.inf
+        plotted = -math.inf
         done_before = first
         with explain_memory(self.recipe):
             for step, parts in enumerate(self.feed.steps(first), start=first):
                 losses, stopping = self._step(step, parts, stop)
-                self.counters.step = done = step + 1
-                self.counters.meter.add(losses)
+                self.state.step = done = step + 1
+                self.state.meter.add(losses)
                 if not self.world.leads:
                     if stopping and done < steps:
                         raise self._interrupted()
@@ -70,27 +70,27 @@ class Training:
                     speed = (done - done_before) * self._pictures / max(now - reported, 1e-9)
                     self._report(step, speed, (steps - done) * (now - begun) / (done - first))
                     done_before, reported = done, now
-                judged = self._judges_after(done)
-                if judged:
+                validates = self._validates_after(done)
+                if validates:
                     self._validate(done)
-                    if time.monotonic() - drawn > CURVES_EVERY:
-                        self._draw()
-                        drawn = time.monotonic()
-                if judged or done % self.recipe.save_every == 0 or stopping:
+                    if time.monotonic() - plotted > CURVES_EVERY:
+                        self._plot()
+                        plotted = time.monotonic()
+                if validates or done % self.recipe.save_every == 0 or stopping:
                     self._save()
                 if stopping and done < steps:
-                    self._draw()
+                    self._plot()
                     raise self._interrupted()
         if self.world.leads:
-            self._draw()
+            self._plot()
 
     @property
     def _pictures(self) -> int:
-        """In one step of all processes."""
+        """How many, in one step of all processes."""
         return PICTURES * self.feed.batch * self.world.size
 
     def _step(self, step: int, parts: list[Batch], stop: Stop) -> tuple[dict[str, float], bool]:
-        """One update; gives the losses by name, over all processes, and whether one of these was asked to stop."""
+        """One update: the losses by name, averaged over all processes, and whether any of these shall stop."""
         clock = Clock(self.feed.timetable.epoch_of(step), step, self.feed.timetable.steps)
         seed_step(self.recipe.seed, step, self.world.rank)
         set_rates(self.optimiser, rate_factor(step, clock.steps, self.recipe.schedule, self.recipe.warmup))
@@ -103,23 +103,23 @@ class Training:
             torch.autograd.backward(self.scaler.scale(total / len(parts)))
             for name, loss in {"loss": total, **{f"loss:{name}": loss for name, loss in losses.items()}}.items():
                 sums[name] = sums.get(name, torch.zeros((), device=loss.device)) + loss.detach().float() / len(parts)
-        asked = torch.tensor(float(stop.asked), device=self.feed.device)
-        *values, asked_anywhere = self.world.mean(torch.stack([*sums.values(), asked])).tolist()
+        requested = torch.tensor(float(stop.requested), device=self.feed.device)
+        *values, requested_share = self.world.mean(torch.stack([*sums.values(), requested])).tolist()
         named = dict(zip(sums, values, strict=True))
         if bad := [name for name, value in named.items() if not math.isfinite(value)]:
-            raise self._astray(bad[-1], named[bad[-1]], clock)
+            raise self._diverged(bad[-1], named[bad[-1]], clock)
         parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
         self.world.average_gradients(parameters)
-        # fp16 overflows now and then: its scaler skips that step and scales down.
+        # fp16 overflows occasionally: its scaler skips such a step and scales down.
         if not self.scaler.is_enabled() and not all_finite(parameters):
-            raise self._astray("gradient", math.nan, clock)
+            raise self._diverged("gradient", math.nan, clock)
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self._average_buffers()
-        return named, asked_anywhere > 0
+        return named, requested_share > 0
 
     def _average_buffers(self) -> None:
-        """Running means of the method are over all processes' batches."""
+        """Average the method's running means over all processes."""
         trained = {name for name, _ in self.method.named_parameters()}
         self.world.average(
             tensor
@@ -127,16 +127,16 @@ class Training:
             if name not in trained and tensor.is_floating_point()
         )
 
-    def _judges_after(self, done: int) -> bool:
+    def _validates_after(self, done: int) -> bool:
         every = self.recipe.validate_every
         due = self.feed.timetable.ends_epoch(done) if every is None else done % every == 0
         return due or done == self.feed.timetable.steps
 
     def _validate(self, done: int) -> None:
-        """Judge the state and keep it if it is the best so far; without a judge, the last is kept."""
-        best = self.counters.best
+        """Measure the state and keep it if it is the best so far; without a validator, keep the last one."""
+        best = self.state.best
         if self.validator is None:
-            self.counters.best, self.best = Best(done, None, {}), copy_adapter(self.method)
+            self.state.best, self.best = Best(done, None, {}), copy_adapter(self.method)
         else:
             task = self.validator.task
             with self.progress.task("validating", len(task.queries) + len(task.gallery)) as advance:
@@ -144,15 +144,15 @@ class Training:
             metric = self.validator.metric
             better = best is None or values[metric] > best.values[metric]
             if better:
-                self.counters.best, self.best = Best(done, metric, values), copy_adapter(self.method)
+                self.state.best, self.best = Best(done, metric, values), copy_adapter(self.method)
             self._log(done, {f"val:{metric}": values[metric]})
             self.progress.validated(done, values, better)
-        if self.counters.best is not None and self.counters.best.step == done:
-            facts = AdapterFacts(self.counters.backbone, self.feed.material.words, self.counters.best)
+        if self.state.best is not None and self.state.best.step == done:
+            facts = AdapterFacts(self.state.backbone, self.feed.material.class_names, self.state.best)
             save_adapter(self.folder / files.ADAPTER, self.best, facts)
 
     def _report(self, step: int, speed: float, seconds_left: float) -> None:
-        losses = self.counters.meter.means()
+        losses = self.state.meter.means()
         rates = {f"rate:{group['name']}": group["lr"] for group in self.optimiser.param_groups}
         self._log(step + 1, {**losses, **rates, "images/s": speed})
         timetable = self.feed.timetable
@@ -162,20 +162,20 @@ class Training:
     def _log(self, done: int, values: Mapping[str, float]) -> None:
         append(self.folder / files.LOG, done, self.feed.timetable.epoch_of(done - 1), values)
 
-    def _draw(self) -> None:
+    def _plot(self) -> None:
         draw_curves(self.folder / files.LOG, self.folder / files.CURVES, self.folder.name)
 
     def _save(self) -> None:
-        self.counters.scaler = self.scaler.state_dict()
-        save_state(self.folder / files.STATE, self.counters, self.method, self.best, self.optimiser)
+        self.state.scaler = self.scaler.state_dict()
+        save_state(self.folder / files.STATE, self.state, self.method, self.best, self.optimiser)
 
     def _interrupted(self) -> Interrupted:
         return Interrupted(
-            f"stopped after step {self.counters.step} of {self.feed.timetable.steps}, all is saved; go on with: "
+            f"stopped after step {self.state.step} of {self.feed.timetable.steps}, all is saved; continue with: "
             f"sketchseek train --out {self.folder} --resume"
         )
 
-    def _astray(self, name: str, value: float, clock: Clock) -> TrainingError:
+    def _diverged(self, name: str, value: float, clock: Clock) -> TrainingError:
         return TrainingError(
             f"{name} is {value} in step {clock.step + 1} (epoch {clock.epoch + 1}) of the recipe "
             f"{self.folder / files.RECIPE}, so training stops: lower lr, add warmup or --set amp=off in a new run"
@@ -183,7 +183,7 @@ class Training:
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:
-    """Every step begins from random states of its own, so that none has to be saved to go on from it."""
+    """Seed every random generator for a step, so that a resumed training needs no saved random state."""
     digest = hashlib.sha256(f"{seed}:{step}:{rank}".encode()).digest()
     torch.manual_seed(int.from_bytes(digest[:8], "little") >> 1)
     np.random.seed(int.from_bytes(digest[8:12], "little"))
@@ -192,7 +192,7 @@ def seed_step(seed: int, step: int, rank: int) -> None:
 
 @contextmanager
 def explain_memory(recipe: Recipe) -> Iterator[None]:
-    """Out of memory, in one sentence."""
+    """Replace an out-of-memory error by one sentence with a way out."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:

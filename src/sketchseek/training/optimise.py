@@ -1,4 +1,4 @@
-"""The optimiser, its rates over time, and the precision a device computes in."""
+"""The optimiser, its learning rates over time, and the precision a device computes in."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -14,9 +14,9 @@ from sketchseek.training.recipe import Recipe
 
 
 def build_optimiser(method: Method, recipe: Recipe) -> Optimizer:
-    """One optimiser over the method's groups; within each, weights that decay stand apart from those that do not.
+    """One optimiser over the method's groups, each split into weights with and without decay.
 
-    ``base_lr`` in a group is its rate before the schedule.
+    ``base_lr`` of a group is its learning rate before the schedule.
     """
     decaying = set(_decaying(method)) if recipe.weight_decay else set()
     groups: list[dict[str, Any]] = []
@@ -33,14 +33,14 @@ def build_optimiser(method: Method, recipe: Recipe) -> Optimizer:
 
 
 def _decaying(method: nn.Module) -> Iterable[int]:
-    """Matrices of linear and convolution layers. Norms, biases and prompts have no size that ought to be small."""
+    """Ids of the matrices of linear and convolution layers: norms, biases and prompts never decay."""
     for module in method.modules():
         if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
             yield id(module.weight)
 
 
 def rate_factor(step: int, steps: int, schedule: Literal["constant", "cosine"], warmup: int) -> float:
-    """What the base rates are multiplied by in a step, counted from 0: up in a line, then level or down a cosine."""
+    """The factor of the base rates in a step, counted from 0: a linear rise, then constant or falling as a cosine."""
     if step < warmup:
         return (step + 1) / (warmup + 1)
     if schedule == "constant":
@@ -49,13 +49,13 @@ def rate_factor(step: int, steps: int, schedule: Literal["constant", "cosine"], 
 
 
 def set_rates(optimiser: Optimizer, factor: float) -> None:
-    """Scale every group's rate."""
+    """Set every group's rate to its base rate times ``factor``."""
     for group in optimiser.param_groups:
         group["lr"] = group["base_lr"] * factor
 
 
 def choose_precision(wanted: Literal["auto", "off", "bf16", "fp16"], device: torch.device) -> torch.dtype | None:
-    """What autocast computes in; None for plain float32, which is all a CPU gets: half precision is slower there."""
+    """The dtype of autocast; None for plain float32, always on a CPU, where half precision is slower."""
     if device.type != "cuda":
         if wanted in ("bf16", "fp16"):
             raise TrainingError(f"{wanted} needs a CUDA device, and this is {device.type}: choose --set amp=off")
@@ -69,6 +69,6 @@ def choose_precision(wanted: Literal["auto", "off", "bf16", "fp16"], device: tor
 
 
 def all_finite(parameters: Sequence[nn.Parameter]) -> bool:
-    """Whether every gradient is a number."""
+    """Whether every gradient is finite."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     return bool(torch.isfinite(torch.nn.utils.get_total_norm(gradients)))

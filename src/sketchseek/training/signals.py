@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM ask a training to stop at a good place; a second Ctrl-C stops it at once."""
+"""Ctrl-C and SIGTERM stop a training after the current step; a second Ctrl-C stops it immediately."""
 
 import signal
 import threading
@@ -8,28 +8,28 @@ from types import FrameType
 
 
 class Stop:
-    """Whether somebody has asked."""
+    """Whether a stop was requested."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """Within, signals only leave word. Outside the main thread, where Python gives none, nobody can ask."""
+    """Inside the block signals only request a stop. Outside the main thread Python delivers none."""
     stop = Stop()
 
-    def ask(number: int, _: FrameType | None) -> None:
-        if stop.asked and number == signal.SIGINT:
+    def request(number: int, _: FrameType | None) -> None:
+        if stop.requested and number == signal.SIGINT:
             raise KeyboardInterrupt
-        stop.asked = True
+        stop.requested = True
 
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler or signal.SIG_DFL)  # None: set by something that is not Python
+            signal.signal(number, handler or signal.SIG_DFL)  # None: not set from Python

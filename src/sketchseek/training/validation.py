@@ -1,4 +1,4 @@
-"""How good a state is: held-out sketches look for their photos, by the metrics of the evaluation room."""
+"""Measure a state during training: held-out sketches search for photos, with the metrics of ``evaluation``."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,17 +7,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sketchseek.evaluation.draws import draw
 from sketchseek.evaluation.protocols import Task
 from sketchseek.evaluation.ranking import rank_relevant
 from sketchseek.evaluation.scoring import score
+from sketchseek.evaluation.seeded_choice import choose
 from sketchseek.methods.method import EncodeFunction, Method, Modality
+from sketchseek.parallel import batches
 from sketchseek.pictures.preprocessing import Preprocessing
 from sketchseek.training.data.feed import to_input
 from sketchseek.training.data.pixels import Pixels
 from sketchseek.training.errors import TrainingError
 
-# What is kept of the many metrics; the first one decides which state is the best.
+# The reported metrics; the first one decides which state is the best.
 WHOLE_CLASS = ("map@all", "p@100", "acc@1")
 ONE_PHOTO = ("acc@1", "acc@5", "acc@10", "mean_rank")
 KS = (1, 5, 10, 100)
@@ -25,10 +26,10 @@ KS = (1, 5, 10, 100)
 
 @dataclass(frozen=True)
 class Validator:
-    """A task with its pictures prepared."""
+    """A validation task with its prepared pictures."""
 
     task: Task
-    words: Mapping[str, str]  # class -> its name in words
+    class_names: Mapping[str, str]  # class -> its name for prompts
     sketches: Pixels  # of the task's queries
     photos: Pixels  # of its gallery
     sketch_record: Preprocessing
@@ -38,7 +39,7 @@ class Validator:
 
     @property
     def metric(self) -> str:
-        """map@all where the whole class is right, acc@1 where one photo is."""
+        """map@all where all photos of the class are right, acc@1 where only one photo is."""
         return self._metrics[0]
 
     @property
@@ -46,11 +47,11 @@ class Validator:
         return WHOLE_CLASS if self.task.by == "label" else ONE_PHOTO
 
     def __call__(self, method: Method, progress: Callable[[int], None]) -> dict[str, float]:
-        """Means over the queries, by metric. The method is left as it was."""
+        """Means over the queries, by metric. Does not change the method."""
         training = method.training
         method.eval()
         try:
-            with torch.no_grad():  # not inference mode: what a method keeps from here must serve training too
+            with torch.no_grad():  # not inference mode: tensors a method caches here are used in training too
                 task, queries, photos = self._encode(method, progress)
         finally:
             method.train(training)
@@ -60,7 +61,7 @@ class Validator:
     def _encode(
         self, method: Method, progress: Callable[[int], None]
     ) -> tuple[Task, NDArray[np.float32], NDArray[np.float32]]:
-        """The task, without the sketches that were shown as support, and the vectors of its queries and gallery."""
+        """The task, without the sketches used as support, and the vectors of its queries and gallery."""
         task, support = self.task, method.support()
         queries, photos = np.arange(len(task.queries)), np.arange(len(task.gallery))
         if support is None:
@@ -69,23 +70,25 @@ class Validator:
         query_labels, photo_labels = ([item.label for item in items] for items in (task.queries, task.gallery))
         query_vectors = np.empty((len(queries), method.size), np.float32)
         photo_vectors = np.empty((len(photos), method.size), np.float32)
-        shown: list[int] = []
+        used: list[int] = []
         for label in sorted(set(query_labels)):
             own_queries = queries[np.array(query_labels) == label]
             own_photos = photos[np.array(photo_labels) == label]
-            sheets = _drawn({task.queries[row].path: row for row in own_queries}, support[0], "support sketch")
-            shots = _drawn({task.gallery[row].path: row for row in own_photos}, support[1], "support photo")
+            query_rows = {task.queries[row].path: row for row in own_queries}
+            photo_rows = {task.gallery[row].path: row for row in own_photos}
+            support_sketches = _support(query_rows, support[0], "support sketch")
+            support_photos = _support(photo_rows, support[1], "support photo")
             encode = method.for_category(
-                self.words[label],
-                to_input(self.sketches[sheets], self.sketch_record, self.device),
-                to_input(self.photos[shots], self.photo_record, self.device),
+                self.class_names[label],
+                to_input(self.sketches[support_sketches], self.sketch_record, self.device),
+                to_input(self.photos[support_photos], self.photo_record, self.device),
             )
             query_vectors[own_queries] = self._vectors(encode, own_queries, "sketch", progress)
             photo_vectors[own_photos] = self._vectors(encode, own_photos, "photo", progress)
-            shown += sheets
+            used += support_sketches
         return (
-            task.without({task.queries[row].path for row in shown}),
-            np.delete(query_vectors, shown, 0),
+            task.without({task.queries[row].path for row in used}),
+            np.delete(query_vectors, used, 0),
             photo_vectors,
         )
 
@@ -96,18 +99,17 @@ class Validator:
             (self.sketches, self.sketch_record) if modality == "sketch" else (self.photos, self.photo_record)
         )
         parts = []
-        for start in range(0, len(rows), self.batch):
-            part = pixels[rows[start : start + self.batch]]
-            vectors = encode(to_input(part, record, self.device), modality).float().cpu().numpy()
+        for _, batch in batches(rows, self.batch):
+            vectors = encode(to_input(pixels[batch], record, self.device), modality).float().cpu().numpy()
             if not (np.isfinite(vectors).all() and vectors.any(axis=1).all()):
                 raise TrainingError(
                     f"validation gave a {modality} a vector that is not finite or all zero: lower lr in a new run"
                 )
             parts.append(vectors)
-            progress(len(part))
+            progress(len(batch))
         return np.concatenate(parts)
 
 
-def _drawn(rows: Mapping[str, int], count: int, purpose: str) -> list[int]:
-    """The rows of the pictures shown as support: the ones evaluating shows, by the seed it has when none is named."""
-    return [rows[path] for path in draw(rows, count, seed=0, purpose=purpose)]
+def _support(rows: Mapping[str, int], count: int, purpose: str) -> list[int]:
+    """The rows of the support pictures: those that evaluation draws with its default seed."""
+    return [rows[path] for path in choose(rows, count, seed=0, purpose=purpose)]

@@ -14,7 +14,7 @@ from sketchseek.training.data.feed import Feed, to_input
 from sketchseek.training.data.material import training_material
 from sketchseek.training.data.pixels import prepared_pixels
 from sketchseek.training.data.timetable import Timetable
-from sketchseek.training.progress import Silent
+from sketchseek.training.progress import NoProgress
 from sketchseek.training.recipe import Recipe
 
 PHOTOS = Preprocessing(size=16)
@@ -32,10 +32,10 @@ def feed(data: Path, recipe: Callable[..., Recipe]) -> Callable[..., Feed]:
             "material": material,
             "setting": "category",
             "sketches": prepared_pixels(
-                [dataset.file(one) for one in material.sketches], "sketch", SKETCHES, workers=1, progress=Silent()
+                [dataset.file(one) for one in material.sketches], "sketch", SKETCHES, workers=1, progress=NoProgress()
             ),
             "photos": prepared_pixels(
-                [dataset.file(one) for one in material.photos], "photo", PHOTOS, workers=1, progress=Silent()
+                [dataset.file(one) for one in material.photos], "photo", PHOTOS, workers=1, progress=NoProgress()
             ),
             "sketch_record": SKETCHES,
             "photo_record": PHOTOS,

@@ -34,7 +34,7 @@ def test_rows_say_what_the_files_say(dataset: Dataset, recipe: Make) -> None:
     material = training_material(dataset, recipe(setting="fine-grained"))
     for row, sketch in enumerate(material.sketches):
         assert material.classes[material.sketch_labels[row]] == sketch.label
-        assert material.photos[material.drawn[row]].instance == sketch.instance
+        assert material.photos[material.paired_photos[row]].instance == sketch.instance
     for label, members in enumerate(material.members):
         assert {material.photos[row].label for row in members} == {material.classes[label]}
     assert sum(map(len, material.members)) == len(material.photos)
@@ -105,4 +105,4 @@ def test_photos_are_held_out_where_sketches_of_a_class_are_split(recipe: Make, t
     assert {photo.path for photo in task.gallery} == {"photo/ant/p4.png", "photo/ant/p5.png"}
     assert {query.split for query in task.queries} == {"val"}
     assert {sketch.split for sketch in material.sketches} == {"train"}
-    assert np.all(material.drawn >= 0)
+    assert np.all(material.paired_photos >= 0)

@@ -11,13 +11,13 @@ from sketchseek.pictures import PictureError, Preprocessing, fit, load_photo, lo
 from sketchseek.training.data import pixels
 from sketchseek.training.data.pixels import prepared_pixels
 from sketchseek.training.errors import TrainingError
-from sketchseek.training.progress import Silent
+from sketchseek.training.progress import NoProgress
 from tests.training.toys import write_data
 
 RECORD = Preprocessing(size=12)
 
 
-class Counting(Silent):
+class Counting(NoProgress):
     """Remembers how many pictures were prepared."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ def test_pixels_are_what_fit_gives(photos: list[Path], tmp_path: Path) -> None:
     found, _ = prepared(photos)
     assert np.array_equal(found, np.stack([fit(load_photo(file, target=12), RECORD) for file in photos]))
     sketches = sorted((tmp_path / "data").glob("sketch/*/*.png"))
-    found = prepared_pixels(sketches, "sketch", RECORD, workers=2, progress=Silent())
+    found = prepared_pixels(sketches, "sketch", RECORD, workers=2, progress=NoProgress())
     assert np.array_equal(found, np.stack([fit(load_sketch(file), RECORD) for file in sketches]))
 
 

@@ -51,5 +51,5 @@ def test_steps_overrule_epochs(plan: BatchPlan) -> None:
 
 def test_parts_of_a_batch_by_classes_hold_whole_groups() -> None:
     Timetable(LABELS, BatchPlan("pk", 2), batch=8, parts=2, epochs=1, steps=None, seed=0)
-    with pytest.raises(TrainingError, match="need a multiple of 2 in each part, and 1 is none"):
+    with pytest.raises(TrainingError, match="need a multiple of 2 in each part, not 1"):
         Timetable(LABELS, BatchPlan("pk", 2), batch=8, parts=8, epochs=1, steps=None, seed=0)

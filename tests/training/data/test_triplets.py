@@ -28,22 +28,22 @@ Draw = Callable[..., tuple[Material, Triplets]]
 
 
 def test_category_level_takes_any_photo_of_the_class_and_one_of_another(draw: Draw) -> None:
-    material, drawn = draw("category", [5] * 3000)
+    material, triplets = draw("category", [5] * 3000)
     own = material.sketch_labels[5]
-    assert set(material.photo_labels[drawn.positives]) == {own}
-    assert set(drawn.positives) == set(material.members[own])
-    negatives = Counter(material.photo_labels[drawn.negatives].tolist())
+    assert set(material.photo_labels[triplets.positives]) == {own}
+    assert set(triplets.positives) == set(material.members[own])
+    negatives = Counter(material.photo_labels[triplets.negatives].tolist())
     assert set(negatives) == {0, 1, 2, 3} - {own}
     assert max(negatives.values()) - min(negatives.values()) < 200
 
 
 def test_fine_grained_takes_the_drawn_photo_and_another_of_its_class(draw: Draw) -> None:
-    material, drawn = draw("fine-grained", list(range(48)) * 20)
-    assert np.array_equal(drawn.positives, material.drawn[drawn.sketches])
-    assert np.array_equal(material.photo_labels[drawn.negatives], material.sketch_labels[drawn.sketches])
-    assert not np.any(drawn.negatives == drawn.positives)
-    met = set(drawn.negatives[drawn.sketches == 0])
-    assert met == set(material.members[0]) - {material.drawn[0]}
+    material, triplets = draw("fine-grained", list(range(48)) * 20)
+    assert np.array_equal(triplets.positives, material.paired_photos[triplets.sketches])
+    assert np.array_equal(material.photo_labels[triplets.negatives], material.sketch_labels[triplets.sketches])
+    assert not np.any(triplets.negatives == triplets.positives)
+    negatives = set(triplets.negatives[triplets.sketches == 0])
+    assert negatives == set(material.members[0]) - {material.paired_photos[0]}
 
 
 @pytest.mark.parametrize("setting", ["category", "fine-grained"])

@@ -1,0 +1,1 @@
+"""From a dataset to batches: ``material`` selects pictures, ``pixels`` prepares them, ``feed`` delivers batches."""

@@ -16,7 +16,7 @@ WHITE = (255, 255, 255)
 
 @dataclass(frozen=True)
 class Changes:
-    """What was drawn for one triplet."""
+    """Random changes to the pictures of one triplet."""
 
     flip: bool
     degrees: float
@@ -25,7 +25,7 @@ class Changes:
 
 
 def draw_changes(chances: Augmentation, random: np.random.Generator) -> Changes:
-    """Five numbers are drawn, whatever the chances are: one chance never moves what the others get."""
+    """Draw five numbers whatever the chances are, so that one chance never affects the other changes."""
     flip, rotate, angle, positive, negative = random.random(5)
     return Changes(
         flip < chances.flip,
@@ -36,7 +36,7 @@ def draw_changes(chances: Augmentation, random: np.random.Generator) -> Changes:
 
 
 def change(sketch: Picture, positive: Picture, negative: Picture, changes: Changes) -> tuple[Picture, Picture, Picture]:
-    """Sketch and positive move together, so that what is drawn stays where it is seen."""
+    """Apply the changes; sketch and positive move together, so that the drawing still matches its photo."""
     if changes.flip:
         sketch, positive = sketch[:, ::-1], positive[:, ::-1]
     if changes.degrees:
@@ -49,8 +49,8 @@ def change(sketch: Picture, positive: Picture, negative: Picture, changes: Chang
 
 
 def _rotated(picture: Picture, degrees: float) -> Picture:
-    turned = Image.fromarray(picture).rotate(degrees, Image.Resampling.BILINEAR, fillcolor=WHITE)
-    return np.asarray(turned)
+    rotated = Image.fromarray(picture).rotate(degrees, Image.Resampling.BILINEAR, fillcolor=WHITE)
+    return np.asarray(rotated)
 
 
 def _grey(picture: Picture) -> Picture:

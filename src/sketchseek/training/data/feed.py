@@ -1,4 +1,4 @@
-"""Batches on their way to the device: drawn, read from prepared pixels and changed in threads, ahead of the loop."""
+"""Batches for the loop: drawn, read from prepared pixels and augmented in threads ahead of it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sketchseek.methods.method import Augmentation, Batch, Setting
-from sketchseek.parallel import ahead
+from sketchseek.parallel import map_ahead
 from sketchseek.pictures.preprocessing import Preprocessing
 from sketchseek.training.data.augment import change
 from sketchseek.training.data.material import Material
@@ -21,8 +21,8 @@ from sketchseek.training.data.triplets import draw_triplets
 def to_input(pixels: NDArray[np.uint8], record: Preprocessing, device: torch.device) -> Tensor:
     """Prepared pictures (n, side, side, 3) -> model input (n, 3, side, side), as ``pictures.prepare`` gives it.
 
-    They travel as bytes, a quarter of the size, and become numbers on the device, by the very arithmetic of
-    ``pictures.normalise``: what searching encodes is what was trained on, to the last bit.
+    They are copied as bytes, a quarter of the size, and normalised on the device with the arithmetic of
+    ``pictures.normalise``, so that training and search see the same numbers to the last bit.
     """
     tensor = torch.from_numpy(np.ascontiguousarray(pixels)).to(device, non_blocking=True).permute(0, 3, 1, 2)
     mean, std = (np.array(values, np.float32) for values in (record.mean, record.std))
@@ -34,7 +34,7 @@ def to_input(pixels: NDArray[np.uint8], record: Preprocessing, device: torch.dev
 
 @dataclass(frozen=True)
 class Feed:
-    """Everything that turns the number of a step into the parts of its batch."""
+    """Gives the parts of the batch of each step."""
 
     material: Material
     setting: Setting
@@ -45,16 +45,16 @@ class Feed:
     timetable: Timetable
     augmentation: Augmentation
     seed: int
-    rank: int  # this process's stretch of the batch
-    parts: int  # that it is computed in
+    rank: int  # of this process: which share of the batch is its own
+    parts: int  # the share is computed in
     batch: int  # triplets of this process
     workers: int
     device: torch.device
 
     def steps(self, first: int) -> Iterator[list[Batch]]:
-        """The parts of each step from ``first`` to the last."""
+        """The parts of each step, from ``first`` to the last."""
         numbers = range(first, self.timetable.steps)
-        for raw in ahead(self._read, numbers, workers=self.workers, depth=self.workers + 1):
+        for raw in map_ahead(self._read, numbers, workers=self.workers, depth=self.workers + 1):
             yield [self._on_device(part) for part in raw]
 
     def _read(self, step: int) -> "list[_Raw]":
@@ -65,18 +65,18 @@ class Feed:
         return [self._read_part(rows[start : start + size], epoch, first + start) for start in starts]
 
     def _read_part(self, rows: NDArray[np.int64], epoch: int, first: int) -> "_Raw":
-        drawn = draw_triplets(
+        triplets = draw_triplets(
             self.material, self.setting, self.augmentation, rows, seed=self.seed, epoch=epoch, first=first
         )
         pictures = [
             change(self.sketches[sketch], self.photos[positive], self.photos[negative], changes)
             for sketch, positive, negative, changes in zip(
-                drawn.sketches, drawn.positives, drawn.negatives, drawn.changes, strict=True
+                triplets.sketches, triplets.positives, triplets.negatives, triplets.changes, strict=True
             )
         ]
         sketches, positives, negatives = (np.stack(kind) for kind in zip(*pictures, strict=True))
-        labels, negative_labels = self.material.sketch_labels[rows], self.material.photo_labels[drawn.negatives]
-        return _Raw(sketches, positives, negatives, (labels, negative_labels, drawn.positives, drawn.negatives))
+        labels, negative_labels = self.material.sketch_labels[rows], self.material.photo_labels[triplets.negatives]
+        return _Raw(sketches, positives, negatives, (labels, negative_labels, triplets.positives, triplets.negatives))
 
     def _on_device(self, raw: "_Raw") -> Batch:
         pictures = (
@@ -89,7 +89,7 @@ class Feed:
 
 @dataclass(frozen=True)
 class _Raw:
-    """A part of a batch on the processor: pictures (n, side, side, 3), then labels and instances (n,)."""
+    """A part of a batch on the CPU: pictures (n, side, side, 3), then labels and instances (n,)."""
 
     sketches: NDArray[np.uint8]
     positives: NDArray[np.uint8]

@@ -1,4 +1,4 @@
-"""Which sketches each step trains on: a function of the seed and the step, so that a training goes on from anywhere."""
+"""Which sketches each step trains on: a function of seed and step, so that a training can resume at any step."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -14,10 +14,9 @@ from sketchseek.training.errors import TrainingError
 
 
 class Timetable:
-    """Steps of a training, over all processes together.
+    """The steps of a training, over all processes together.
 
-    ``batch`` is that of all processes; each takes its own stretch of it and computes it in parts; ``parts`` counts
-    those of all.
+    ``batch`` and ``parts`` are those of all processes; each process computes its share of the batch in its parts.
     """
 
     def __init__(
@@ -26,36 +25,36 @@ class Timetable:
         self._labels, self._plan, self._batch, self._seed = labels, plan, batch, seed
         if plan.kind == "pk" and batch // parts % plan.per_class:
             raise TrainingError(
-                f"batches of {plan.per_class} sketches a class need a multiple of {plan.per_class} in each part, and "
-                f"{batch // parts} is none: change batch or accumulate"
+                f"batches of {plan.per_class} sketches a class need a multiple of {plan.per_class} in each part, not "
+                f"{batch // parts}: change batch or accumulate"
             )
         self._batches_of = lru_cache(maxsize=2)(self._sample)
-        # Only the sampler of classes by items gives epochs of different lengths.
+        # Only the pk sampler gives epochs of different lengths.
         first = len(self._batches_of(0))
         ends = []
         for epoch, end in enumerate(accumulate(self._lengths(first)), start=1):
             ends.append(end)
             if epoch == epochs if steps is None else end >= steps:
                 break
-        self._ends = ends  # the step at which each epoch is over
+        self._ends = ends  # the number of steps at the end of each epoch
         self.steps = ends[-1] if steps is None else steps
 
     def _lengths(self, first: int) -> Iterator[int]:
         return (first if self._plan.kind != "pk" else len(self._sample(epoch)) for epoch in count())
 
     def epoch_of(self, step: int) -> int:
-        """The epoch a step, counted from 0, belongs to."""
+        """The epoch of a step, both counted from 0."""
         return bisect_right(self._ends, step)
 
     def ends_epoch(self, step: int) -> bool:
-        """Whether an epoch is over after so many steps."""
+        """Whether an epoch ends after ``step`` steps."""
         return self._ends[self.epoch_of(step - 1)] == step
 
     def rows(self, step: int) -> tuple[Rows, int]:
         """The sketches of a step, and the position of the first of them in its epoch."""
         epoch = self.epoch_of(step)
-        place = step - (self._ends[epoch - 1] if epoch else 0)
-        return np.asarray(self._batches_of(epoch)[place]), place * self._batch
+        number = step - (self._ends[epoch - 1] if epoch else 0)
+        return np.asarray(self._batches_of(epoch)[number]), number * self._batch
 
     def _sample(self, epoch: int) -> list[Rows]:
         if self._plan.kind == "pk":

@@ -1,4 +1,4 @@
-"""Which photo is right and which is wrong for each sketch of a batch: drawn anew in every epoch, by the seed alone."""
+"""A right and a wrong photo for each sketch of a batch: drawn again in every epoch, determined by the seed."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from sketchseek.training.data.material import Material, Rows
 
 @dataclass(frozen=True)
 class Triplets:
-    """Rows of the material, and the changes to their pictures."""
+    """Rows of the material, and the random changes to their pictures."""
 
     sketches: Rows  # (n,)
     positives: Rows  # (n,) photos
@@ -22,12 +22,12 @@ class Triplets:
 def draw_triplets(
     material: Material, setting: Setting, chances: Augmentation, sketches: Rows, *, seed: int, epoch: int, first: int
 ) -> Triplets:
-    """Photos for these sketches, which stand at ``first`` and on in the epoch's order.
+    """Photos for these sketches, whose positions in the epoch start at ``first``.
 
-    Category level: the positive is any photo of the class; the negative any photo of another class, that class drawn
-    first, so that large classes are not met more often. Fine-grained: the drawn photo, and another one of its class.
+    Category level: the positive is any photo of the class; the negative is any photo of another class, which is drawn
+    first, so that large classes are not preferred. Fine-grained: the photo of the sketch, and another one of its class.
 
-    Every triplet has random numbers of its own (seed, epoch, position): it does not depend on how a batch is cut.
+    Every triplet has its own random numbers (seed, epoch, position), so it does not depend on how a batch is split.
     """
     positives, negatives, changes = [], [], []
     for position, sketch in enumerate(sketches, start=first):
@@ -35,7 +35,7 @@ def draw_triplets(
         label = material.sketch_labels[sketch]
         own = material.members[label]
         if setting == "fine-grained":
-            positive = material.drawn[sketch]
+            positive = material.paired_photos[sketch]
             others = own[own != positive]
             negative = others[random.integers(len(others))]
         else:
