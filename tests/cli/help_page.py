@@ -8,8 +8,9 @@ from sketchseek.cli import cli
 
 HEAD = """# The command line
 
-Written by `make docs` from the commands themselves; a test fails when this page and the commands differ.
-Exit codes: 0 done, 1 a mistake the message names, 2 wrong usage, 130 interrupted. stdout is data, stderr is talk."""
+Written by `make docs` from the commands; a test fails if this page differs from them.
+Data goes to stdout, messages go to stderr. Exit codes: 0 done, 1 an error that the message explains, 2 wrong usage,
+130 interrupted."""
 
 
 def commands(command: click.Command, context: click.Context) -> Iterator[tuple[click.Command, click.Context]]:
@@ -18,7 +19,7 @@ def commands(command: click.Command, context: click.Context) -> Iterator[tuple[c
         for name in command.list_commands(context):
             child = command.get_command(context, name)
             assert child is not None
-            # As click makes the context when the command is really called: the settings of help are inherited.
+            # The same context as in a real call: it inherits the settings of the help.
             with click.Context(child, info_name=name, parent=context, **child.context_settings) as inner:
                 yield from commands(child, inner)
 

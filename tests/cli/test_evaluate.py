@@ -116,9 +116,9 @@ def test_broken_pictures_stop_or_are_named(root, model, capsys) -> None:
 
 def test_problems_of_the_dataset_are_pointed_to(root, model, capsys) -> None:
     (root / "photo" / "cow" / "notes.txt").write_text("no picture")
-    assert "1 kind of problem with " in call(capsys, "--data", root, "--bootstrap", 0)[1]
+    assert "1 kind of problem in " in call(capsys, "--data", root, "--bootstrap", 0)[1]
     (root / "photo" / "cow" / "p9.png").touch()
-    assert "2 kinds of problems with " in call(capsys, "--data", root, "--bootstrap", 0)[1]
+    assert "2 kinds of problems in " in call(capsys, "--data", root, "--bootstrap", 0)[1]
 
 
 def test_cross_takes_a_source(root, model, capsys) -> None:
@@ -207,7 +207,7 @@ def test_a_backbone_on_real_sketches(
     [
         ("--report", "nowhere/page.html", "cannot be written"),
         ("--report", ".", "cannot be written"),
-        ("--figures", "file", "no folder"),
+        ("--figures", "file", "not a folder"),
     ],
 )
 def test_outputs_that_cannot_be_written_are_refused_before_the_work(

@@ -51,15 +51,15 @@ def test_info_says_what_is_there(capsys: pytest.CaptureFixture[str], photos: Pat
     }
 
 
-def test_verify_tells_by_its_exit_code(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_the_exit_code_of_verify(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert run("verify") == 0
-    assert capsys.readouterr().out == "all is well\n"
+    assert capsys.readouterr().out == "no problems found\n"
     (index,) = (tmp_path / "gallery").glob("*.faiss")
     index.write_bytes(b"x")
     assert run("verify") == 1
     assert "does not fit the database" in capsys.readouterr().out
     assert run("rebuild") == 0
-    assert capsys.readouterr().out == "nothing was damaged; the index files are new\n"
+    assert capsys.readouterr().out == "nothing was damaged; the index files were built again\n"
     assert run("verify") == 0
 
 
@@ -76,7 +76,7 @@ def test_rebuild_says_what_was_damaged(capsys: pytest.CaptureFixture[str], tmp_p
 def test_forget_leaves_the_files_alone(capsys: pytest.CaptureFixture[str], photos: Path) -> None:
     assert run("forget", photos / "copy.png") == 0
     assert run("forget", photos) == 0
-    assert capsys.readouterr().out == "1 files forgotten\n5 files forgotten\n"
+    assert capsys.readouterr().out == "1 file forgotten\n5 files forgotten\n"
     assert len(list(photos.iterdir())) == 6
 
 

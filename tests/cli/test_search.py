@@ -173,7 +173,7 @@ def test_a_sheet_is_written(capsys: pytest.CaptureFixture[str], tmp_path: Path, 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "name a drawing, or give --text or --photo"),
+        ([], 2, "name a drawing, or use --text or --photo"),
         (["nowhere.png"], 1, "nowhere.png: there is no such file"),
         (["--text", "red", "--gallery", "nowhere"], 1, "there is no gallery in"),
         (["--text", "red", "--model", "other"], 1, "were made by grid-plain"),

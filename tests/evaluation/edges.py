@@ -1,4 +1,4 @@
-"""A tiny honest model for tests: histograms of edge directions. It sees shapes a little, and is nobody's result."""
+"""A tiny model for tests: histograms of edge directions. It recognises shapes a little; its numbers are no result."""
 
 import hashlib
 from collections.abc import Sequence

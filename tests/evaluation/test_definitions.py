@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sketchseek.evaluation.definitions import definition, shown
+from sketchseek.evaluation.definitions import definition, format_value
 from sketchseek.evaluation.metrics import measure
 
 
@@ -19,4 +19,4 @@ def test_a_name_without_a_definition_is_an_error() -> None:
 
 
 def test_shares_are_percent_and_ranks_are_ranks() -> None:
-    assert (shown("map@all", 0.40625), shown("mean_rank", 8.125)) == ("40.62", "8.12")
+    assert (format_value("map@all", 0.40625), format_value("mean_rank", 8.125)) == ("40.62", "8.12")

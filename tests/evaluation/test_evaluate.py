@@ -10,7 +10,7 @@ from sketchseek.datasets import Dataset, open_dataset
 from sketchseek.errors import SketchseekError
 from sketchseek.evaluation.bootstrap import bootstrap_interval
 from sketchseek.evaluation.evaluate import Evaluation, Options, evaluate
-from sketchseek.evaluation.protocols import Setting
+from sketchseek.evaluation.protocols import ProtocolOptions
 from sketchseek.evaluation.subset import parse_subset
 from sketchseek.evaluation.vectors.cache import VectorCache
 from sketchseek.model import Model
@@ -30,7 +30,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return open_dataset(root)
 
 
-def run(dataset: Dataset, setting: Setting, options: Options | None = None, model: Model | None = None) -> Evaluation:
+def run(
+    dataset: Dataset, setting: ProtocolOptions, options: Options | None = None, model: Model | None = None
+) -> Evaluation:
     with VectorCache(None, pytest.fail) as cache:
         return evaluate(model or EdgeModel(), dataset, setting, cache, options or Options(), lambda *said: None)
 
@@ -62,14 +64,16 @@ def same_instance(query, photo) -> bool:
     [("zero-shot", {"cow", "door"}, {"cow", "door"}), ("generalized", {"cow", "door"}, set(CLASSES))],
 )
 def test_category_protocols_equal_the_slow_way(dataset, protocol, asked, shown, variant) -> None:
-    result = run(dataset, Setting(protocol), Options(gallery=variant, ks=(1, 3, 100)))
+    result = run(dataset, ProtocolOptions(protocol), Options(gallery=variant, ks=(1, 3, 100)))
     queries = [query for query in dataset.sketches if query.label in asked]
     photos = [photo for photo in dataset.photos if photo.label in shown and (variant == "zse" or not photo.extended)]
     expected = slow_metrics(dataset, queries, photos, same_class, (1, 3, 100))
     found = result.to_json()
     assert found["metrics"] == pytest.approx(expected, rel=1e-12)
     assert (found["queries"], found["gallery"]) == (len(queries), len(photos))
-    other = run(dataset, Setting(protocol), Options(gallery="dedup" if variant == "zse" else "zse", ks=(1, 3, 100)))
+    other = run(
+        dataset, ProtocolOptions(protocol), Options(gallery="dedup" if variant == "zse" else "zse", ks=(1, 3, 100))
+    )
     assert found["other_gallery"]["metrics"] == other.to_json()["metrics"]
     assert found["other_gallery"]["gallery"] == len(other.main.task.gallery)
 
@@ -77,8 +81,8 @@ def test_category_protocols_equal_the_slow_way(dataset, protocol, asked, shown, 
 def test_cross_dataset_equals_the_slow_way(dataset) -> None:
     # cow and door are among the seen classes of Sketchy-25; a class of no published dataset is not
     with pytest.raises(SketchseekError, match="every class"):
-        run(dataset, Setting("cross"))
-    result = run(dataset, Setting("cross", "tree,cow,bat"), Options(ks=(2,)))
+        run(dataset, ProtocolOptions("cross"))
+    result = run(dataset, ProtocolOptions("cross", "tree,cow,bat"), Options(ks=(2,)))
     assert result.main.task.classes == ("tree",)
     queries = [query for query in dataset.sketches if query.label == "tree"]
     photos = [photo for photo in dataset.photos if photo.label == "tree"]
@@ -87,7 +91,7 @@ def test_cross_dataset_equals_the_slow_way(dataset) -> None:
 
 @pytest.mark.parametrize("across", [False, True])
 def test_fine_grained_equals_the_slow_way(dataset, across) -> None:
-    result = run(dataset, Setting("fine-grained", "all", across=across))
+    result = run(dataset, ProtocolOptions("fine-grained", "all", across=across))
     photos = [photo for photo in dataset.photos if not photo.extended]
     seen = (lambda query, photo: True) if across else same_class
     expected = slow_metrics(dataset, dataset.sketches, photos, same_instance, (1, 5, 10), seen)
@@ -99,7 +103,7 @@ def test_fine_grained_equals_the_slow_way(dataset, across) -> None:
 
 @pytest.mark.parametrize(("protocol", "metric"), [("fine-grained", "acc@1"), ("zero-shot", "map@all")])
 def test_intervals_of_pairs_are_drawn_by_photo(dataset, protocol, metric) -> None:
-    result = run(dataset, Setting(protocol, "all", seed=3), Options(resamples=50))
+    result = run(dataset, ProtocolOptions(protocol, "all", seed=3), Options(resamples=50))
     photos = np.unique([str(query.instance) for query in result.main.task.queries], return_inverse=True)[1]
     low, high = bootstrap_interval(result.main.scores.values, photos, resamples=50, seed=3)
     column = result.main.scores.metrics.index(metric)
@@ -107,11 +111,11 @@ def test_intervals_of_pairs_are_drawn_by_photo(dataset, protocol, metric) -> Non
     assert result.intervals[metric] == (low[column], high[column])
     found = result.to_json()
     assert found["bootstrap"] == {"resamples": 50, "level": 0.95, "unit": "photo"}
-    assert run(dataset, Setting("zero-shot"), Options(resamples=0)).to_json()["intervals"] is None
+    assert run(dataset, ProtocolOptions("zero-shot"), Options(resamples=0)).to_json()["intervals"] is None
 
 
 def test_per_class_means_and_the_mean_agree(dataset) -> None:
-    found = run(dataset, Setting("zero-shot", "all")).to_json()
+    found = run(dataset, ProtocolOptions("zero-shot", "all")).to_json()
     assert set(found["per_class"]) == set(CLASSES)
     weighted = sum(means["map@all"] * means["queries"] for means in found["per_class"].values()) / found["queries"]
     assert weighted == pytest.approx(found["metrics"]["map@all"])
@@ -121,7 +125,7 @@ def test_per_class_means_and_the_mean_agree(dataset) -> None:
 def test_a_second_run_is_the_same_and_encodes_nothing(dataset, tmp_path: Path) -> None:
     results = []
     model = EdgeModel()
-    for setting in (Setting("zero-shot", "all"), Setting("fine-grained", "all")) * 2:
+    for setting in (ProtocolOptions("zero-shot", "all"), ProtocolOptions("fine-grained", "all")) * 2:
         with VectorCache(tmp_path, pytest.fail) as cache:
             results.append(evaluate(model, dataset, setting, cache, Options(), lambda *said: None).to_json())
     # 16 photos and, of a class, 5 sketches of which the last is drawn one pixel aside of the first
@@ -137,7 +141,7 @@ def test_a_second_run_is_the_same_and_encodes_nothing(dataset, tmp_path: Path) -
 
 def test_everything_that_matters_is_in_the_json(dataset) -> None:
     found = json.loads(
-        json.dumps(run(dataset, Setting("zero-shot", subset=parse_subset("every-2-sketches"))).to_json())
+        json.dumps(run(dataset, ProtocolOptions("zero-shot", subset=parse_subset("every-2-sketches"))).to_json())
     )
     asked = "metrics intervals per_class protocol queries gallery classes model seconds subset excluded"
     assert set(asked.split()) <= set(found)
@@ -158,11 +162,11 @@ def test_the_docs_name_every_key_of_the_json(dataset) -> None:
         if line.startswith("| `")
         for name in re.findall("`(.+?)`", line.split("|")[1])
     }
-    assert named == set(run(dataset, Setting("zero-shot")).to_json())
+    assert named == set(run(dataset, ProtocolOptions("zero-shot")).to_json())
 
 
 def test_no_papers_beside_classes_of_no_published_split(dataset) -> None:
-    assert run(dataset, Setting("zero-shot")).to_json()["papers"] is None
+    assert run(dataset, ProtocolOptions("zero-shot")).to_json()["papers"] is None
 
 
 @pytest.fixture
@@ -175,14 +179,14 @@ def damaged(tmp_path: Path) -> Dataset:
 
 def test_broken_pictures_stop_the_evaluation(damaged) -> None:
     with pytest.raises(SketchseekError) as error:
-        run(damaged, Setting("zero-shot", "all"))
+        run(damaged, ProtocolOptions("zero-shot", "all"))
     assert "2 pictures" in str(error.value)
     assert "photo/cow/p0.png" in str(error.value)
     assert "--skip-broken" in str(error.value)
 
 
 def test_skipped_pictures_are_named_and_not_counted(damaged) -> None:
-    found = run(damaged, Setting("zero-shot", "all"), Options(skip_broken=True)).to_json()
+    found = run(damaged, ProtocolOptions("zero-shot", "all"), Options(skip_broken=True)).to_json()
     assert list(found["excluded"]["gallery"]) == ["photo/cow/p0.png"]
     assert list(found["excluded"]["queries"]) == ["sketch/door/p1-1.png"]
     assert (found["queries"], found["gallery"]) == (7, 5)
@@ -194,13 +198,15 @@ def test_skipped_pictures_are_named_and_not_counted(damaged) -> None:
 def test_skipped_pictures_of_the_other_gallery_are_named_too(tmp_path: Path) -> None:
     root = make_tree(tmp_path, ["cow", "door"], extended=2)
     (root / "extended_photo/cow/p0.png").write_text("no picture")
-    found = run(open_dataset(root), Setting("zero-shot", "all"), Options(gallery="dedup", skip_broken=True)).to_json()
+    found = run(
+        open_dataset(root), ProtocolOptions("zero-shot", "all"), Options(gallery="dedup", skip_broken=True)
+    ).to_json()
     assert list(found["excluded"]["gallery"]) == ["extended_photo/cow/p0.png"]
     assert (found["gallery"], found["other_gallery"]["gallery"]) == (8, 11)
 
 
 def test_sketches_of_a_skipped_photo_are_no_queries(damaged) -> None:
-    found = run(damaged, Setting("fine-grained", "cow"), Options(skip_broken=True)).to_json()
+    found = run(damaged, ProtocolOptions("fine-grained", "cow"), Options(skip_broken=True)).to_json()
     assert (found["queries"], found["queries_without_relevant"]) == (2, 2)  # sketches 0 and 3 draw photo 0
     assert "2 queries without a right photo" in " ".join(found["notes"])
 
@@ -209,13 +215,13 @@ def test_a_class_without_a_sketch_is_noted(tmp_path: Path) -> None:
     root = make_tree(tmp_path, ["cow", "door"])
     for file in (root / "sketch" / "door").iterdir():
         file.unlink()
-    result = run(open_dataset(root), Setting("zero-shot", "cow,door"))
+    result = run(open_dataset(root), ProtocolOptions("zero-shot", "cow,door"))
     assert any("1 class without a query: door" in note for note in result.notes)
 
 
 def test_a_category_model_is_adapted_to_each_class_and_its_support_is_no_query(dataset) -> None:
     model = CategoryEdgeModel()
-    result = run(dataset, Setting("fine-grained", "all"), model=model)
+    result = run(dataset, ProtocolOptions("fine-grained", "all"), model=model)
     assert model.supports == dict.fromkeys(CLASSES, (1, 2))
     assert model.encoded == {"sketches": 0, "photos": 0}
     found = result.to_json()
@@ -236,13 +242,16 @@ def test_a_category_model_is_adapted_to_each_class_and_its_support_is_no_query(d
 
 def test_the_support_is_drawn_by_the_seed(dataset) -> None:
     supports = [
-        run(dataset, Setting("fine-grained", "all", seed=seed), model=CategoryEdgeModel()).support for seed in (0, 0, 1)
+        run(dataset, ProtocolOptions("fine-grained", "all", seed=seed), model=CategoryEdgeModel()).support
+        for seed in (0, 0, 1)
     ]
     assert supports[0] == supports[1] != supports[2]
 
 
 def test_transductive_keeps_the_support_among_the_queries_and_says_so(dataset) -> None:
-    found = run(dataset, Setting("fine-grained", "all"), Options(transductive=True), CategoryEdgeModel()).to_json()
+    found = run(
+        dataset, ProtocolOptions("fine-grained", "all"), Options(transductive=True), CategoryEdgeModel()
+    ).to_json()
     assert found["queries"] == 20
     assert found["transductive"] is True
     assert any(note.startswith("Transductive") for note in found["notes"])
@@ -250,18 +259,18 @@ def test_transductive_keeps_the_support_among_the_queries_and_says_so(dataset) -
 
 def test_a_category_model_is_taken_as_it_is_where_the_category_is_not_known(dataset) -> None:
     model = CategoryEdgeModel()
-    result = run(dataset, Setting("zero-shot"), model=model)
+    result = run(dataset, ProtocolOptions("zero-shot"), model=model)
     assert model.supports == {}
     assert any("does not tell the category" in note for note in result.notes)
 
 
 def test_what_cannot_be_is_refused_in_one_sentence(dataset) -> None:
     with pytest.raises(SketchseekError, match="--across"):
-        run(dataset, Setting("fine-grained", across=True), model=CategoryEdgeModel())
+        run(dataset, ProtocolOptions("fine-grained", across=True), model=CategoryEdgeModel())
     with pytest.raises(SketchseekError, match="--transductive"):
-        run(dataset, Setting("fine-grained"), Options(transductive=True))
+        run(dataset, ProtocolOptions("fine-grained"), Options(transductive=True))
     with pytest.raises(SketchseekError, match="--gallery"):
-        run(dataset, Setting("fine-grained"), Options(gallery="zse"))
+        run(dataset, ProtocolOptions("fine-grained"), Options(gallery="zse"))
 
 
 def test_an_adapted_model_with_the_old_identity_is_refused(dataset) -> None:
@@ -270,7 +279,7 @@ def test_an_adapted_model_with_the_old_identity_is_refused(dataset) -> None:
             return EdgeModel()
 
     with pytest.raises(SketchseekError, match="identity"):
-        run(dataset, Setting("fine-grained"), model=Sloppy())
+        run(dataset, ProtocolOptions("fine-grained"), model=Sloppy())
 
 
 @pytest.mark.data
@@ -282,7 +291,9 @@ def test_real_sketches_twice_with_the_same_numbers(data_root: Path, tmp_path: Pa
     for _ in range(2):
         with VectorCache(tmp_path, pytest.fail) as cache:
             results.append(
-                evaluate(EdgeModel(), dataset, Setting(protocol), cache, Options(), lambda *said: None).to_json()
+                evaluate(
+                    EdgeModel(), dataset, ProtocolOptions(protocol), cache, Options(), lambda *said: None
+                ).to_json()
             )
     first, second = results
     assert (first["queries"], first["gallery"], len(first["classes"])) == (525, 525, 21)

@@ -4,12 +4,12 @@ import pytest
 
 from sketchseek.datasets import known_datasets, known_splits
 from sketchseek.evaluation.papers import WARNING, compare, our_names, paper_tables, tables_for
-from sketchseek.evaluation.protocols import Setting, Task, build_task
+from sketchseek.evaluation.protocols import ProtocolOptions, Task, build_task
 from sketchseek.evaluation.subset import parse_subset
 from tests.evaluation.trees import dataset_of
 
 
-def task(setting: Setting, **counts: int) -> Task:
+def task(setting: ProtocolOptions, **counts: int) -> Task:
     return build_task(dataset_of("sketchy", known_datasets()["sketchy"].classes, **counts), setting, "zse")
 
 
@@ -37,9 +37,9 @@ def test_known_numbers_are_where_they_belong() -> None:
 
 
 def test_only_tables_of_the_same_protocol_and_split() -> None:
-    found = {table.id for table in tables_for(task(Setting("zero-shot", "sketchy-25")))}
+    found = {table.id for table in tables_for(task(ProtocolOptions("zero-shot", "sketchy-25")))}
     assert found == {"splip-sketchy-25"}
-    assert not tables_for(task(Setting("zero-shot", "zebra,bat")))
+    assert not tables_for(task(ProtocolOptions("zero-shot", "zebra,bat")))
 
 
 @pytest.mark.parametrize(
@@ -61,22 +61,22 @@ def published(task: Task, queries: int, photos: int) -> Task:
 
 
 def test_the_published_sizes_are_comparable_with_the_warning() -> None:
-    whole = published(task(Setting("zero-shot", "sketchy-21")), 12_694, 12_553)
+    whole = published(task(ProtocolOptions("zero-shot", "sketchy-21")), 12_694, 12_553)
     assert compare(whole).comparable
     assert compare(whole).sentence == WARNING
 
 
 def test_generalized_sizes_include_the_distractors() -> None:
-    whole = published(task(Setting("generalized", "sketchy-21")), 12_694, 12_553 + 72_949)
+    whole = published(task(ProtocolOptions("generalized", "sketchy-21")), 12_694, 12_553 + 72_949)
     assert compare(whole).comparable
     assert "variant" in compare(whole).sentence
-    other = task(Setting("generalized", "sketchy-21", "ocean"))
+    other = task(ProtocolOptions("generalized", "sketchy-21", "ocean"))
     assert not compare(other).comparable
     assert "ocean" in compare(other).sentence
 
 
 def test_support_sketches_do_not_make_another_number_of_queries() -> None:
-    whole = published(task(Setting("fine-grained", "sketchy-21")), 12_694 - 21, 2_100)
+    whole = published(task(ProtocolOptions("fine-grained", "sketchy-21")), 12_694 - 21, 2_100)
     assert compare(whole, set_aside=21).comparable
     assert not compare(whole).comparable
 
@@ -84,10 +84,10 @@ def test_support_sketches_do_not_make_another_number_of_queries() -> None:
 @pytest.mark.parametrize(
     ("setting", "queries", "photos", "said"),
     [
-        (Setting("zero-shot", "sketchy-21"), 12_694, 525, "other gallery size (525 photos here, 12,553 there)"),
-        (Setting("zero-shot", "sketchy-21"), 12_000, 12_553, "other number of queries (12,000 sketches here"),
-        (Setting("zero-shot", "sketchy-21", subset=parse_subset("every-2-photos")), 12_694, 12_553, "subset"),
-        (Setting("fine-grained", "sketchy-21", across=True), 12_694, 2_100, "own class"),
+        (ProtocolOptions("zero-shot", "sketchy-21"), 12_694, 525, "other gallery size (525 photos here, 12,553 there)"),
+        (ProtocolOptions("zero-shot", "sketchy-21"), 12_000, 12_553, "other number of queries (12,000 sketches here"),
+        (ProtocolOptions("zero-shot", "sketchy-21", subset=parse_subset("every-2-photos")), 12_694, 12_553, "subset"),
+        (ProtocolOptions("fine-grained", "sketchy-21", across=True), 12_694, 2_100, "own class"),
     ],
 )
 def test_everything_else_is_not_comparable_and_says_why(setting, queries, photos, said) -> None:
@@ -99,6 +99,6 @@ def test_everything_else_is_not_comparable_and_says_why(setting, queries, photos
 
 def test_an_unknown_published_size_is_said_to_be_unknown() -> None:
     target = dataset_of("tuberlin", known_datasets()["tuberlin"].classes)
-    found = compare(build_task(target, Setting("cross"), "zse"))
+    found = compare(build_task(target, ProtocolOptions("cross"), "zse"))
     assert not found.comparable
     assert "not known" in found.sentence

@@ -1,6 +1,7 @@
 """The ``sketchseek`` command: one file per verb, each loaded only when it is called.
 
-stdout is data, stderr is talk. Exit codes: 0 done, 1 a mistake the message names, 2 wrong usage, 130 interrupted.
+Data goes to stdout, messages go to stderr. Exit codes: 0 done, 1 an error that the message explains, 2 wrong usage,
+130 interrupted.
 """
 
 import sys
@@ -12,19 +13,19 @@ import click
 from sketchseek import __version__
 from sketchseek.errors import SketchseekError
 
-# verb -> (module that holds it as `command`, its line in --help); the line is here so that help imports no verb
+# verb -> (module that defines it as `command`, its line in --help); the line is here so that help imports no verb
 VERBS = {
-    "index": ("sketchseek.cli.index", "Take folders of photos into a gallery, or bring it up to date."),
+    "index": ("sketchseek.cli.index", "Index folders of photos, or bring a gallery up to date."),
     "search": ("sketchseek.cli.search", "Find photos by drawing, words or example."),
     "serve": ("sketchseek.cli.serve", "Open the page to draw on, and its HTTP API."),
-    "gallery": ("sketchseek.cli.gallery", "Look after a gallery: info, verify, rebuild, forget, copy, switch."),
-    "doctor": ("sketchseek.cli.doctor", "Say what is installed and whether it works."),
-    "models": ("sketchseek.cli.models", "List the models that search, and the backbones that train."),
-    "datasets": ("sketchseek.cli.datasets", "Check datasets on disk, list the published splits."),
+    "gallery": ("sketchseek.cli.gallery", "Manage a gallery: info, verify, rebuild, forget, copy, switch."),
+    "doctor": ("sketchseek.cli.doctor", "Show what is installed and whether it works."),
+    "models": ("sketchseek.cli.models", "List the models to search with and the backbones to train."),
+    "datasets": ("sketchseek.cli.datasets", "Check datasets on disk, or list the published splits."),
     "train": ("sketchseek.cli.train", "Train a method on sketches and photos."),
-    "export": ("sketchseek.cli.export", "Write a run or a backbone as a model folder to search with."),
-    "score": ("sketchseek.cli.score", "Measure anybody's vectors with every metric."),
-    "evaluate": ("sketchseek.cli.evaluate", "Measure a model on a dataset by a protocol of the field."),
+    "export": ("sketchseek.cli.export", "Export a run or a backbone as a model folder to search with."),
+    "score": ("sketchseek.cli.score", "Measure the vectors of any model with every metric."),
+    "evaluate": ("sketchseek.cli.evaluate", "Measure a model on a dataset with a standard protocol."),
 }
 
 
@@ -53,8 +54,8 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; every mistake a user can mend ends in one sentence on stderr."""
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # about files with damaged metadata, which open all the same
+    """Run the command line; every error that a user can fix ends in one sentence on stderr."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # about damaged metadata in files that open nevertheless
     try:
         code = cli.main(args=arguments, prog_name="sketchseek", standalone_mode=False)
     except click.ClickException as error:

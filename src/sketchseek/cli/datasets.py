@@ -1,44 +1,47 @@
-"""``sketchseek datasets``: what a folder holds, compared with what was published, and the splits that are shipped."""
+"""``sketchseek datasets``: what a folder holds, compared with what was published, and the published splits."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sketchseek.cli.output import print_json, print_table
+from sketchseek.cli.progress import counting
 
 if TYPE_CHECKING:
     from sketchseek.datasets.check import Check
 
 
-@click.group(short_help="Check datasets on disk, list the published splits.")
+@click.group(short_help="Check datasets on disk, or list the published splits.")
 def command() -> None:
-    """Check datasets on disk, list the published splits."""
+    """Check datasets on disk, or list the published splits."""
 
 
-@command.command(short_help="Say what a folder holds and what is wrong with it.")
+@command.command(short_help="Show what a folder holds and what is wrong with it.")
 @click.argument("root", type=click.Path())
-@click.option("--as", "as_name", metavar="NAME", help="Which dataset it is: sketchy, tuberlin, quickdraw or custom.")
+@click.option(
+    "--as",
+    "as_name",
+    metavar="NAME",
+    help="Name of the dataset: sketchy, tuberlin, quickdraw or custom.  [default: recognised by its folders]",
+)
 @click.option(
     "--verify/--fast",
     default=None,
-    help="Open every picture wholly, or none.  [default: read the first bytes of every file]",
+    help="Decode every picture, or open no file.  [default: read the first bytes of every file]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def check(root: str, as_name: str | None, verify: bool | None, as_json: bool) -> int:
-    """Say which dataset the folder ROOT holds, count it against what was published, and report all that is wrong.
+    """Show which dataset the folder ROOT holds, compare its counts with the published ones, and report all problems.
 
-    Exit code 1 where nothing is recognised or nothing can be opened.
+    The exit code is 1 if no dataset is recognised or no picture can be opened.
     """
     from sketchseek.datasets import open_dataset
     from sketchseek.datasets.check import Depth, check_dataset
 
     dataset = open_dataset(root, as_name)
     depth: Depth = "beginnings" if verify is None else "pictures" if verify else "names"
-    with _progress(len(dataset.photos) + len(dataset.sketches)) as advance:
-        found = check_dataset(dataset, depth, advance)
+    with counting("opening", len(dataset.photos) + len(dataset.sketches)) as advance:
+        found = check_dataset(dataset, depth, lambda: advance(1))
     if as_json:
         print_json(as_data(found))
     else:
@@ -46,10 +49,10 @@ def check(root: str, as_name: str | None, verify: bool | None, as_json: bool) ->
     return 0 if found.usable else 1
 
 
-@command.command(short_help="List the published splits that are shipped.")
+@command.command(short_help="List the published splits.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, with the classes.")
 def splits(as_json: bool) -> None:
-    """List the published splits, with the names that papers and their code give them."""
+    """List the published splits, with the names they have in papers and their code."""
     from sketchseek.datasets import known_splits, published_split
 
     if as_json:
@@ -77,7 +80,7 @@ def splits(as_json: bool) -> None:
 
 
 def as_data(found: "Check") -> dict[str, Any]:
-    """Everything ``check`` says, as plain data."""
+    """The whole result of ``check`` as plain data."""
     from sketchseek.datasets.items import MEANING
 
     dataset = found.dataset
@@ -115,7 +118,7 @@ def as_data(found: "Check") -> dict[str, Any]:
 
 
 def describe(found: "Check") -> None:
-    """The result for people."""
+    """Print the result for people."""
     dataset = found.dataset
     pairs = sum(drawing.instance is not None for drawing in dataset.sketches)
     paired = f"{pairs:,} of them drawn from a photo that is here" if pairs else "not paired with photos"
@@ -139,25 +142,11 @@ def describe(found: "Check") -> None:
     click.echo("\nproblems:" if found.problems else "\nno problems")
     for problem in found.problems:
         click.echo(f"  {problem}")
-    said = {
+    read = {
         "names": "No file was opened (--fast).",
-        "beginnings": "Of every file the first bytes were read; --verify opens each picture wholly.",
+        "beginnings": "The first bytes of every file were read; --verify decodes every picture.",
         "pictures": "Every picture was opened.",
     }
-    click.echo(f"\n{said[found.depth]}")
+    click.echo(f"\n{read[found.depth]}")
     if not found.usable:
-        click.echo("This dataset cannot be used: none of its sketches, or none of its photos, opens.")
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """A bar on stderr where somebody is looking; the yielded function moves it by one."""
-    if not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("opening", total=total)
-        yield lambda: progress.advance(task)
+        click.echo("This dataset cannot be used: none of its sketches, or none of its photos, can be opened.")

@@ -1,4 +1,4 @@
-"""``sketchseek doctor``: what is installed, which models there are, and whether the pieces work here."""
+"""``sketchseek doctor``: what is installed, which models are here, and whether each part works on this machine."""
 
 import os
 import platform
@@ -44,7 +44,7 @@ EXTRAS = {
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was tried: ``detail`` says what was found, or what to do when it does not work."""
+    """The outcome of one check: ``detail`` says what was found or, if it failed, what to do."""
 
     name: str
     ok: bool
@@ -60,7 +60,7 @@ def installed(distribution: str) -> str | None:
 
 
 def check_pictures() -> Check:
-    """Draw strokes, bring them to model size: numpy, Pillow and our own code together."""
+    """Draw strokes and resize them for a model: numpy, Pillow and our own code together."""
     try:
         from sketchseek.pictures import CLIP_SKETCHES, fit, sketch_from_strokes
 
@@ -82,7 +82,7 @@ def check_inference() -> Check:
 
 
 def check_index() -> Check:
-    """Ask a tiny FAISS index for a neighbour we know."""
+    """Search a tiny FAISS index for a known neighbour."""
     try:
         import faiss
         import numpy as np
@@ -98,7 +98,7 @@ def check_index() -> Check:
 
 
 def check_search_model() -> Check:
-    """Open the model that ships, on the execution provider that searching would use, and try all its graphs."""
+    """Open the default model on the execution provider that searching would use, and try all its graphs."""
     try:
         from sketchseek.engine import DEFAULT, find_model, load
 
@@ -111,11 +111,11 @@ def check_search_model() -> Check:
         return Check("search model", False, f"{error}; install sketchseek again")
     except SketchseekError as error:
         return Check("search model", False, str(error))
-    return Check("search model", True, f"{DEFAULT} gives its golden vectors on {encoder.provider}")
+    return Check("search model", True, f"{DEFAULT} computes its golden vectors on {encoder.provider}")
 
 
 def check_models() -> tuple[Check, list[str]]:
-    """Look through the models on this machine; their names come too."""
+    """List the models on this machine; returns their names too."""
     try:
         from sketchseek.engine import list_models
         from sketchseek.hub.catalog import list_backbones
@@ -129,7 +129,7 @@ def check_models() -> tuple[Check, list[str]]:
 
 
 def formats() -> dict[str, bool]:
-    """What can be opened; nothing where the room of pictures itself does not start, which ``check_pictures`` tells."""
+    """Which formats can be opened; empty if the import fails, which ``check_pictures`` reports."""
     try:
         from sketchseek.pictures import supported_formats
     except (ImportError, OSError):
@@ -138,7 +138,7 @@ def formats() -> dict[str, bool]:
 
 
 def report() -> dict[str, Any]:
-    """Everything ``doctor`` says, as plain data."""
+    """The whole report of ``doctor`` as plain data."""
     packages = {name: installed(name) for name in CORE}
     missing = [name for name, found in packages.items() if found is None]
     models, here = check_models()
@@ -146,7 +146,7 @@ def report() -> dict[str, Any]:
         Check(
             "packages",
             not missing,
-            f"missing: {', '.join(missing)}; run: pip install sketchseek" if missing else "all here",
+            f"missing: {', '.join(missing)}; run: pip install sketchseek" if missing else "all installed",
         ),
         check_pictures(),
         check_inference(),
@@ -171,7 +171,7 @@ def report() -> dict[str, Any]:
 
 
 def describe(found: dict[str, Any]) -> None:
-    """The report for people, a line a fact."""
+    """Print the report for people, one fact per line."""
     click.echo(
         f"sketchseek {found['sketchseek']}, Python {found['python']}, {found['platform']}, {found['threads']} threads"
     )
@@ -182,22 +182,22 @@ def describe(found: dict[str, Any]) -> None:
         absent = [name for name, there in packages.items() if there is None]
         state = f"not installed ({', '.join(absent)}): pip install 'sketchseek[{extra}]'" if absent else "installed"
         click.echo(f"      extra {extra}: {state}")
-    closed = [name for name, opens in found["formats"].items() if not opens]
+    unsupported = [name for name, opens in found["formats"].items() if not opens]
     click.echo(f"      opens {', '.join(name for name, opens in found['formats'].items() if opens)}")
-    if closed:
-        click.echo(f"      cannot open {', '.join(closed)}")
+    if unsupported:
+        click.echo(f"      cannot open {', '.join(unsupported)}")
     click.echo(f"      models here: {', '.join(found['models']) or 'none; see sketchseek models'}")
     if found["offline"]:
         click.echo("      HF_HUB_OFFLINE is set: nothing will be downloaded")
 
 
-@click.command(short_help="Say what is installed and whether it works.")
+@click.command(short_help="Show what is installed and whether it works.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
-    """Say what is installed, which models there are, and whether the pieces work here.
+    """Show what is installed, which models are here, and whether each part works on this machine.
 
-    Ends with exit code 1 when something the search needs does not work.
+    The exit code is 1 if anything that searching needs does not work.
     """
     found = report()
     if as_json:

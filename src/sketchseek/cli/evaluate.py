@@ -1,17 +1,15 @@
-"""``sketchseek evaluate``: measure a model on a dataset by a protocol of the field."""
+"""``sketchseek evaluate``: measure a model on a dataset with a standard protocol."""
 
 import shlex
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sketchseek.cli.output import print_json, print_table
+from sketchseek.cli.output import print_json, print_message, print_table
+from sketchseek.cli.progress import stages
 from sketchseek.cli.score import Cutoffs
 from sketchseek.errors import SketchseekError
 from sketchseek.wording import counted
@@ -21,16 +19,21 @@ if TYPE_CHECKING:
     from sketchseek.evaluation.protocols import Mixture, ProtocolName
 
 PROTOCOLS = ("zero-shot", "generalized", "cross", "fine-grained")
-SECONDS_BETWEEN_LINES = 10.0
-LINE_WORTH = 100  # pictures from which a stage that has ended is worth a line
 VARIANTS = ("all-seen", "ocean", "dr-clip", "held-out")
 
 
-@click.command(short_help="Measure a model on a dataset by a protocol of the field.")
-@click.option("--model", "model_name", required=True, metavar="M", help="A model's name or folder.")
-@click.option("--trust-pickle", is_flag=True, help="Open weights that are pickles; only from somebody you trust.")
-@click.option("--data", required=True, type=click.Path(), help="The dataset's folder; for cross, the target's.")
-@click.option("--as", "as_name", metavar="NAME", help="Which dataset it is: sketchy, tuberlin, quickdraw or custom.")
+@click.command(short_help="Measure a model on a dataset with a standard protocol.")
+@click.option("--model", "model_name", required=True, metavar="M", help="Name or folder of a model.")
+@click.option("--trust-pickle", is_flag=True, help="Allow weights saved as pickles; only if you trust their author.")
+@click.option(
+    "--data", required=True, type=click.Path(), help="Folder of the dataset; for cross, of the target dataset."
+)
+@click.option(
+    "--as",
+    "as_name",
+    metavar="NAME",
+    help="Name of the dataset: sketchy, tuberlin, quickdraw or custom.  [default: recognised by its folders]",
+)
 @click.option(
     "--protocol", type=click.Choice(PROTOCOLS), default="zero-shot", show_default=True, help="What to measure."
 )
@@ -39,29 +42,28 @@ VARIANTS = ("all-seen", "ocean", "dr-clip", "held-out")
     default="unseen",
     show_default=True,
     metavar="GROUP|SPLIT|A,B,C",
-    help="The queries' classes: unseen, val, ... of the dataset, a published split, or names.",
+    help="Classes of the queries: unseen, val, ... of the dataset, a published split, or names.",
 )
 @click.option(
     "--variant",
     type=click.Choice(VARIANTS),
-    help="Of generalized: which seen classes are in the gallery or among the queries.  [default: all-seen]",
+    help="For generalized: which seen classes join the gallery or the queries.  [default: all-seen]",
 )
+@click.option("--source", metavar="SPLIT", help="For cross: the split the model was trained on.  [default: sketchy-25]")
+@click.option("--across", is_flag=True, help="For fine-grained: rank the photos of all classes together.")
 @click.option(
-    "--source", metavar="SPLIT", help="Of cross: on whose seen classes the model was trained.  [default: sketchy-25]"
-)
-@click.option("--across", is_flag=True, help="Of fine-grained: rank the photos of all classes together.")
-@click.option(
-    "--transductive", is_flag=True, help="Of fine-grained with an adapted model: its support sketches stay queries."
+    "--transductive", is_flag=True, help="For fine-grained with an adapted model: keep its support sketches as queries."
 )
 @click.option(
     "--gallery",
     type=click.Choice(["zse", "dedup"]),
-    help="Every photo file, or each photo once; both are shown where they differ.  [default: zse]",
+    help="Rank every photo file, or each photo once; both results are shown if they differ.  [default: zse]",
 )
 @click.option(
     "--subset",
     metavar="RULES",
-    help="Only a part: every-N-sketches, every-N-photos, N-sketches-per-class, N-photos-per-class; two with a comma.",
+    help="Use only a part: every-N-sketches, every-N-photos, N-sketches-per-class or"
+    " N-photos-per-class; separate two by a comma.",
 )
 @click.option("--k", "ks", type=Cutoffs(), help="Cut-offs.  [default: 100,200; fine-grained 1,5,10]")
 @click.option(
@@ -70,23 +72,23 @@ VARIANTS = ("all-seen", "ocean", "dr-clip", "held-out")
     default=1000,
     show_default=True,
     metavar="N",
-    help="95% intervals from N resamples; 0 for none.",
+    help="Compute 95% intervals from N resamples; 0 for none.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of every random draw.")
-@click.option("--skip-broken", is_flag=True, help="Leave out pictures that cannot be opened, and say which.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of every random choice.")
+@click.option("--skip-broken", is_flag=True, help="Skip pictures that cannot be opened, and list them.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option(
     "--report", type=click.Path(path_type=Path), metavar="FILE", help="Also write one HTML page with pictures."
 )
 @click.option("--figures", type=click.Path(path_type=Path), metavar="DIR", help="Also write figures as PNG and SVG.")
-@click.option("--device", help="Where the model runs: cpu, cuda, ...  [default: a GPU where there is one]")
+@click.option("--device", help="Where the model runs: cpu, cuda, ...  [default: a GPU if there is one]")
 @click.option(
     "--cache",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Where vectors are kept.  [default: SKETCHSEEK_CACHE, else the user's cache folder]",
+    help="Folder that keeps vectors.  [default: $SKETCHSEEK_CACHE, else your cache folder]",
 )
-@click.option("--no-cache", is_flag=True, help="Keep no vectors and use none.")
+@click.option("--no-cache", is_flag=True, help="Do not keep vectors, and do not use kept ones.")
 def command(
     model_name: str,
     trust_pickle: bool,
@@ -113,19 +115,19 @@ def command(
 ) -> None:
     """Measure a model: encode sketches and photos, rank the photos for each sketch, score the ranking.
 
-    Vectors are kept by model and content of the file, so a second run encodes nothing.
+    Vectors are kept by model and file content, so a second run encodes nothing.
     """
     _check_usage(protocol, variant, source, across, transductive, gallery, cache if no_cache else None)
     from sketchseek.caches import cache_folder
     from sketchseek.datasets import open_dataset
     from sketchseek.evaluation.evaluate import Options, evaluate
-    from sketchseek.evaluation.protocols import Setting
+    from sketchseek.evaluation.protocols import ProtocolOptions
     from sketchseek.evaluation.subset import EVERYTHING, parse_subset
     from sketchseek.evaluation.vectors.cache import VectorCache
     from sketchseek.loading import load_model
 
     _check_outputs(report, figures)
-    setting = Setting(
+    protocol_options = ProtocolOptions(
         protocol,
         classes,
         variant or "all-seen",
@@ -138,20 +140,20 @@ def command(
     dataset = open_dataset(data, as_name)
     if dataset.problems:
         kinds = counted(len(dataset.problems), "kind of problem", "kinds of problems")
-        say(f"{kinds} with {data}: sketchseek datasets check names them")
+        print_message(f"{kinds} in {data}: sketchseek datasets check lists them")
     model = load_model(model_name, device=device, trust_pickle=trust_pickle)
     folder = None if no_cache else cache or cache_folder()
-    with VectorCache(folder, say) as kept, progress() as watch:
-        result = evaluate(model, dataset, setting, kept, options, watch)
+    with VectorCache(folder, print_message) as vectors, stages() as update:
+        result = evaluate(model, dataset, protocol_options, vectors, options, update)
     if report:
         from sketchseek.evaluation.report.page import write_report
 
         write_report(result, report, shlex.join(["sketchseek", *sys.argv[1:]]))
-        say(f"report: {report}")
+        print_message(f"report: {report}")
     if figures:
         from sketchseek.evaluation.report.figures import write_figures
 
-        say("figures: " + ", ".join(str(path) for path in write_figures(result, figures)))
+        print_message("figures: " + ", ".join(str(path) for path in write_figures(result, figures)))
     if as_json:
         print_json(result.to_json())
     else:
@@ -167,7 +169,7 @@ def _check_usage(
     gallery: str | None,
     unused_cache: Path | None,
 ) -> None:
-    """Refuse options that the protocol would pass over in silence."""
+    """Reject options that the protocol would ignore."""
     wrong = [
         ("--variant", variant, "generalized"),
         ("--source", source, "cross"),
@@ -176,27 +178,27 @@ def _check_usage(
     ]
     for option, value, needed in wrong:
         if value and protocol != needed:
-            raise click.UsageError(f"{option} needs --protocol {needed}")
+            raise click.UsageError(f"{option} requires --protocol {needed}")
     if gallery and protocol == "fine-grained":
-        raise click.UsageError("--gallery has no use with --protocol fine-grained, which ranks each photo once")
+        raise click.UsageError("--gallery cannot be used with --protocol fine-grained, which ranks each photo once")
     if unused_cache:
         raise click.UsageError("--cache and --no-cache exclude each other")
 
 
 def _check_outputs(report: Path | None, figures: Path | None) -> None:
-    """Refuse what cannot be written before hours of encoding, not after."""
+    """Reject outputs that cannot be written before hours of encoding, not after."""
     if report and (report.is_dir() or not report.absolute().parent.is_dir()):
         raise SketchseekError(f"the report cannot be written to {report}: name a file in a folder that exists")
     if figures and figures.exists() and not figures.is_dir():
-        raise SketchseekError(f"the figures cannot be written to {figures}, which is no folder: name another")
+        raise SketchseekError(f"the figures cannot be written to {figures}, which is not a folder: name another")
     if figures and find_spec("matplotlib") is None:
         raise SketchseekError(
-            "figures need matplotlib, which is not installed: pip install 'sketchseek[train]', or leave out --figures"
+            "figures require matplotlib, which is not installed: pip install 'sketchseek[train]', or omit --figures"
         )
 
 
 def describe(result: "Evaluation") -> None:
-    """The result for people."""
+    """Print the result for people."""
     from sketchseek.evaluation.ranking import TIES
 
     task = result.main.task
@@ -231,36 +233,3 @@ def describe(result: "Evaluation") -> None:
         header.append(f"{result.other.task.gallery_variant} ({len(result.other.task.gallery)} photos)")
         rows = [[*row, f"{other[name]:.4f}"] for row, name in zip(rows, chosen, strict=True)]
     print_table(rows, header)
-
-
-def say(sentence: str) -> None:
-    """A line of talk."""
-    click.echo(sentence, err=True)
-
-
-@contextmanager
-def progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each stage on a terminal; elsewhere a line now and then and at the end of each."""
-    if sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import Progress
-
-        with Progress(console=Console(stderr=True), transient=True) as bars:
-            tasks: dict[str, Any] = {}
-
-            def advance(what: str, done: int, total: int) -> None:
-                if what not in tasks:
-                    tasks[what] = bars.add_task(what, total=total)
-                bars.update(tasks[what], completed=done, visible=done < total)
-
-            yield advance
-        return
-    last = time.monotonic()
-
-    def report_line(what: str, done: int, total: int) -> None:
-        nonlocal last
-        if (done == total and total >= LINE_WORTH) or time.monotonic() - last >= SECONDS_BETWEEN_LINES:
-            last = time.monotonic()
-            say(f"{what}: {done} of {total}")
-
-    yield report_line

@@ -1,4 +1,4 @@
-"""``sketchseek gallery``: look after a gallery."""
+"""``sketchseek gallery``: manage a gallery."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -9,9 +9,9 @@ from sketchseek.cli.options import GALLERY, ROOT
 from sketchseek.cli.output import human_size, print_json, print_table
 
 
-@click.group(short_help="Look after a gallery: info, verify, rebuild, forget, copy, switch.")
+@click.group(short_help="Manage a gallery: info, verify, rebuild, forget, copy, switch.")
 def command() -> None:
-    """Look after a gallery."""
+    """Manage a gallery."""
 
 
 @command.command()
@@ -19,7 +19,7 @@ def command() -> None:
 @ROOT
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def info(gallery: str | None, as_json: bool) -> None:
-    """Say what is in a gallery: folders, photos, models, and the files that could not be taken in."""
+    """Show folders, photos and models of a gallery, and files that could not be indexed."""
     from sketchseek.gallery import Gallery
     from sketchseek.wording import shown
 
@@ -68,7 +68,7 @@ def info(gallery: str | None, as_json: bool) -> None:
 @ROOT
 @click.pass_context
 def verify(context: click.Context, gallery: str | None) -> None:
-    """Check database, vectors and index files against each other; exit code 1 if something is wrong."""
+    """Compare database, vectors and index files; the exit code is 1 if something is wrong."""
     from sketchseek.gallery import Gallery
 
     with Gallery.open(gallery, readonly=True) as opened:
@@ -76,7 +76,7 @@ def verify(context: click.Context, gallery: str | None) -> None:
     for problem in problems:
         click.echo(problem.what)
     if not problems:
-        click.echo("all is well")
+        click.echo("no problems found")
     context.exit(1 if problems else 0)
 
 
@@ -84,7 +84,7 @@ def verify(context: click.Context, gallery: str | None) -> None:
 @GALLERY
 @ROOT
 def rebuild(gallery: str | None) -> None:
-    """Save what can be read of a damaged gallery and make its index files anew."""
+    """Keep what can be read of a damaged gallery, and build its index files again."""
     from sketchseek.gallery import Gallery
 
     with Gallery.open(gallery, create=False) as opened:
@@ -92,7 +92,7 @@ def rebuild(gallery: str | None) -> None:
     for problem in problems:
         click.echo(problem.what)
     if not problems:
-        click.echo("nothing was damaged; the index files are new")
+        click.echo("nothing was damaged; the index files were built again")
 
 
 @command.command()
@@ -100,12 +100,12 @@ def rebuild(gallery: str | None) -> None:
 @GALLERY
 @ROOT
 def forget(paths: tuple[Path, ...], gallery: str | None) -> None:
-    """Forget photos, or folders and all in them, with their vectors. The files stay where they are."""
+    """Remove photos, or folders with all their photos, from the gallery. The files themselves stay."""
     from sketchseek.gallery import Gallery
 
     with Gallery.open(gallery, create=False) as opened:
         removed = opened.remove(list(paths))
-    click.echo(f"{removed:,} files forgotten")
+    click.echo(f"{removed:,} {'file' if removed == 1 else 'files'} forgotten")
 
 
 @command.command()
@@ -116,8 +116,8 @@ def forget(paths: tuple[Path, ...], gallery: str | None) -> None:
 def copy(source: str, target: str, as_json: bool) -> None:
     """Copy the gallery FROM into TO, each a folder or milvus://HOST:19530/NAME.
 
-    Vectors are copied as they are; nothing is encoded again. Interrupted at any moment, the next run goes on. At the
-    end the files are counted and a sample of vectors is compared.
+    Vectors are copied as they are; nothing is encoded again. If interrupted, run it again to continue. At the end, the
+    files are counted and a sample of vectors is compared.
     """
     from sketchseek.gallery import Gallery
     from sketchseek.gallery.copying import copy as copy_gallery
@@ -128,8 +128,8 @@ def copy(source: str, target: str, as_json: bool) -> None:
         print_json(asdict(done))
         return
     click.echo(
-        f"{done.copied:,} files copied, {done.there:,} were there; {done.files:,} counted, {done.compared:,} vectors "
-        "compared: all is well"
+        f"{done.copied:,} files copied, {done.there:,} were there already; {done.files:,} counted, {done.compared:,} "
+        "vectors compared: no problems found"
     )
 
 
@@ -137,12 +137,13 @@ def copy(source: str, target: str, as_json: bool) -> None:
 @click.argument("name", metavar="NAME")
 @click.argument("other", metavar="OTHER")
 def switch(name: str, other: str) -> None:
-    """Let the address NAME lead to the gallery that OTHER leads to, both milvus://HOST:19530/..., in one step.
+    """Make the address NAME lead to the gallery of OTHER, in one step.
 
-    Searches go on meanwhile. What NAME led to before keeps its data.
+    Both have the form milvus://HOST:19530/.... Searches continue meanwhile. The gallery that NAME led to before keeps
+    its data.
     """
     from sketchseek.gallery import Gallery
 
     with Gallery.open(name) as opened:
         opened.switch(other)
-    click.echo(f"{name} leads to the vectors of {other}")
+    click.echo(f"{name} now leads to the gallery of {other}")

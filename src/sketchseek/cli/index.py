@@ -1,7 +1,6 @@
-"""``sketchseek index``: bring a gallery in step with folders of photos."""
+"""``sketchseek index``: bring a gallery up to date with folders of photos."""
 
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -12,36 +11,39 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sketchseek.cli.options import GALLERY, ROOT
-from sketchseek.cli.output import print_json
+from sketchseek.cli.output import print_json, print_message
+from sketchseek.cli.progress import open_bars
 
 if TYPE_CHECKING:
     from sketchseek.gallery.ingest import Progress, Report
 
 
-@click.command(short_help="Take folders of photos into a gallery, or bring it up to date.")
+@click.command(short_help="Index folders of photos, or bring a gallery up to date.")
 @click.argument("folders", nargs=-1, metavar="[FOLDER]...", type=click.Path(path_type=Path))
 @GALLERY
 @ROOT
 @click.option(
-    "--model", metavar="M", help="Model folder that encodes.  [default: the gallery's own, else the one that ships]"
+    "--model", metavar="M", help="Model that encodes the photos.  [default: the gallery's own, else the default model]"
 )
-@click.option("--watch", is_flag=True, help="Stay, and follow every change until interrupted.")
-@click.option("--retry-failed", is_flag=True, help="Open files again that failed before and have not changed.")
+@click.option("--watch", is_flag=True, help="Keep running and index every change, until Ctrl-C.")
+@click.option(
+    "--retry-failed", is_flag=True, help="Try again the files that failed before, even if they have not changed."
+)
 @click.option(
     "--ray",
     metavar="[ADDRESS]",
     is_flag=False,
     flag_value="local",
-    help="Encode with the workers of a Ray cluster, or of this machine; give it last, or as --ray=ADDRESS.",
+    help="Encode on a Ray cluster, or without ADDRESS with Ray on this machine; write --ray=ADDRESS, or put it last.",
 )
 @click.option(
     "--workers",
     metavar="N",
     type=click.IntRange(1, 10_000),
-    help="Ray workers.  [default: one for every GPU, else for every two cores]",
+    help="Number of Ray workers.  [default: one per GPU, else one per two cores]",
 )
 @click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON document; with --watch, one a line for every change."
+    "--json", "as_json", is_flag=True, help="Print one JSON document; with --watch, one per line for every change."
 )
 def command(
     folders: tuple[Path, ...],
@@ -53,28 +55,28 @@ def command(
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Take FOLDERs of photos into a gallery, or bring it up to date; without FOLDER, all the gallery knows.
+    """Index FOLDERs of photos, or bring a gallery up to date; without FOLDER, all folders indexed before.
 
-    Files that have not changed are not opened, moved ones are not encoded again, deleted ones disappear. Interrupted
-    at any moment, the next run goes on. Your photos are only ever read.
+    Unchanged files are not opened, moved files are not encoded again, and deleted files disappear from the gallery.
+    If interrupted, run it again to continue. Your photos are only read, never changed.
     """
     from sketchseek.gallery import Gallery
 
     if (workers and not ray) or (watch and ray):
-        raise click.UsageError("--workers goes with --ray, and --watch without it.")
+        raise click.UsageError("--workers requires --ray; --watch and --ray exclude each other.")
     with Gallery.open(gallery, model) as opened:
-        with _progress() as tell:
+        with _progress_bar() as update:
             if ray:
                 report = opened.add_with_ray(
-                    list(folders) or None, ray=ray, workers=workers, progress=tell, retry=retry_failed
+                    list(folders) or None, ray=ray, workers=workers, progress=update, retry=retry_failed
                 )
             else:
-                report = opened.add(list(folders) or None, progress=tell, retry=retry_failed)
+                report = opened.add(list(folders) or None, progress=update, retry=retry_failed)
         _print(report, as_json, compact=watch)
         if watch:
             from sketchseek.gallery.watch import follow
 
-            click.echo("sketchseek: following changes; end with Ctrl-C", err=True)
+            print_message("sketchseek: following changes; stop with Ctrl-C")
             with _interrupted() as stop:
                 for report in follow(opened, list(folders) or opened.stats().folders, stop):
                     _print(report, as_json, compact=True)
@@ -82,7 +84,7 @@ def command(
 
 @contextmanager
 def _interrupted() -> Iterator[Event]:
-    """An event that Ctrl-C sets, whatever becomes of its exception: raised in a finaliser, Python drops it."""
+    """An event that Ctrl-C sets even if KeyboardInterrupt is lost: Python drops an exception raised in a finaliser."""
     stop = Event()
 
     def interrupt(*_: object) -> None:
@@ -108,35 +110,24 @@ def _print(report: "Report", as_json: bool, *, compact: bool) -> None:
     from sketchseek.wording import shown
 
     for failure in report.failed:
-        click.echo(f"{shown(failure.path)}: {failure.reason}", err=True)
+        print_message(f"{shown(failure.path)}: {failure.reason}")
     counts = [f"{data[key]:,} {key}" for key in ("added", "updated", "moved", "removed", "unchanged")]
     click.echo(f"{', '.join(counts)}, {len(report.failed):,} failed in {report.seconds:.1f} s")
 
 
 @contextmanager
-def _progress() -> "Iterator[Callable[[Progress], None] | None]":
-    """A bar with photos a second and the time left, if somebody is there to see it."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+def _progress_bar() -> "Iterator[Callable[[Progress], None] | None]":
+    """A bar with photos per second and the time left; None where stderr is not a terminal."""
+    with open_bars() as bars:
+        if bars is None:
+            yield None
+            return
 
-    columns = (
-        TextColumn("indexing"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("indexing", total=None, speed="looking at folders")
-
-        def tell(progress: "Progress") -> None:
+        def update(progress: "Progress") -> None:
             speed = f"{progress.done / progress.seconds:.1f} photos/s" if progress.done else ""
             if progress.workers:
                 speed += f" by {len(progress.workers)}, {min(progress.workers.values()):.1f} by the slowest"
-            bar.update(task, total=progress.total, completed=progress.done, speed=speed)
+            bars.update("indexing", progress.done, progress.total, status=speed)
 
-        yield tell
+        bars.update("indexing", 0, None, status="looking at folders")
+        yield update

@@ -1,4 +1,4 @@
-"""``sketchseek models``: the models known by name, and those on this machine."""
+"""``sketchseek models``: the models known by name, and the ones on this machine."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from sketchseek.hub.catalog import Listed
 
 
-@click.command(short_help="List the models that search, and the backbones that train.")
+@click.command(short_help="List the models to search with and the backbones to train.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(as_json: bool) -> None:
-    """List the models that can be named: model folders, which search, and backbones, which are trained or exported.
+    """List the models known by name: model folders to search with, and backbones to train or export.
 
-    A backbone that is not here is downloaded when it is first used. A path to a folder in Hugging Face format
-    (config.json, model.safetensors, tokenizer.json) serves as a name too; sketchseek export makes a model folder of it.
+    A backbone that is not on this machine is downloaded when it is first used. The path of a folder in Hugging Face
+    format (config.json, model.safetensors, tokenizer.json) works as a name too. sketchseek export turns a backbone
+    into a model folder.
     """
     from sketchseek.hub.catalog import list_backbones
 

@@ -11,8 +11,8 @@ GALLERY = click.option(
 )
 
 
-def _keep(_: click.Context, __: click.Parameter, roots: tuple[str, ...]) -> None:
-    """Into the environment, where every gallery that is opened looks, also in processes that this one starts."""
+def _put_into_environment(_: click.Context, __: click.Parameter, roots: tuple[str, ...]) -> None:
+    """Every gallery that is opened reads the environment, also in processes that this one starts."""
     if roots:
         from sketchseek.gallery.roots import ROOTS, named
 
@@ -24,7 +24,7 @@ ROOT = click.option(
     metavar="NAME=FOLDER",
     multiple=True,
     expose_value=False,
-    callback=_keep,
-    help="Where a root of a gallery on a server is on this machine; may be given several times.  "
+    callback=_put_into_environment,
+    help="For a gallery on a server: the folder of its root NAME on this machine; may be repeated.  "
     "[default: $SKETCHSEEK_ROOTS]",
 )

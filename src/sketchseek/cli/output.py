@@ -1,4 +1,4 @@
-"""How commands print: data on stdout, talk on stderr."""
+"""How commands print: data on stdout, messages on stderr."""
 
 import json
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ import click
 def print_json(data: Any, *, compact: bool = False) -> None:
     """One JSON document on stdout, readable by people and programs alike; ``compact``: on one line.
 
-    Bytes of a file name that are no text become the escapes that Python reads back as that very name.
+    Bytes of a file name that are not text become the escapes that Python reads back as the same name.
     """
     text = json.dumps(data, indent=None if compact else 2, ensure_ascii=False)
     click.echo(text.encode("utf-8", "backslashreplace"))
 
 
 def print_table(rows: Sequence[Sequence[str]], header: Sequence[str] | None = None) -> None:
-    """Aligned columns on stdout, without frames, so that grep and awk read them too; numbers are set to the right."""
+    """Aligned columns on stdout, without frames, so that grep and awk can read them; numbers are right-aligned."""
     lines = [list(header), *map(list, rows)] if header else [list(row) for row in rows]
     if not lines:
         return
@@ -28,6 +28,11 @@ def print_table(rows: Sequence[Sequence[str]], header: Sequence[str] | None = No
             cell.rjust(w) if right else cell.ljust(w) for cell, w, right in zip(line, widths, numeric, strict=True)
         ]
         click.echo("  ".join(cells).rstrip())
+
+
+def print_message(sentence: str) -> None:
+    """One line on stderr."""
+    click.echo(sentence, err=True)
 
 
 def human_size(size: int) -> str:

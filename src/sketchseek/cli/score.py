@@ -1,6 +1,5 @@
-"""``sketchseek score``: measure anybody's vectors."""
+"""``sketchseek score``: measure the vectors of any model."""
 
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sketchseek.cli.output import print_json, print_table
+from sketchseek.cli.progress import counting
 from sketchseek.wording import counted
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Cutoffs(click.ParamType[tuple[int, ...]]):
         return tuple(sorted({int(part) for part in parts}))
 
 
-@click.command(short_help="Measure anybody's vectors with every metric.")
+@click.command(short_help="Measure the vectors of any model with every metric.")
 @click.option("--queries", required=True, type=click.Path(path_type=Path), help="The sketches' vectors, an .npz file.")
 @click.option("--gallery", required=True, type=click.Path(path_type=Path), help="The photos' vectors, an .npz file.")
 @click.option("--k", "ks", type=Cutoffs(), help="Cut-offs.  [default: 100,200; by instance 1,5,10]")
@@ -40,14 +40,18 @@ class Cutoffs(click.ParamType[tuple[int, ...]]):
     type=click.Choice(["label", "instance"]),
     default="label",
     show_default=True,
-    help="What is right: any photo of the sketch's class, or only the photo it was drawn from.",
+    help="Which photos are right: all of the sketch's class, or only the one it was drawn from.",
 )
-@click.option("--within-class", is_flag=True, help="With --by instance: rank only the photos of the sketch's class.")
-@click.option("--per-class", is_flag=True, help="Also the means of each class.")
+@click.option("--within-class", is_flag=True, help="With --by instance: rank only photos of the sketch's class.")
+@click.option("--per-class", is_flag=True, help="Also print the means of each class.")
 @click.option(
-    "--bootstrap", type=click.IntRange(0, 100_000), default=0, metavar="N", help="95% intervals from N resamples."
+    "--bootstrap",
+    type=click.IntRange(0, 100_000),
+    default=0,
+    metavar="N",
+    help="Compute 95% intervals from N resamples.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which resamples are drawn.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the resamples.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
     queries: Path,
@@ -60,15 +64,15 @@ def command(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Measure anybody's vectors with every metric, each under the name of its definition.
+    """Measure the vectors of any model with every metric, each under the name of its definition.
 
-    Both files hold the arrays `vectors` (rows, size) and `labels` (rows); with --by instance also `instances` (rows):
-    the photo a sketch was drawn from, and the photo itself; where queries have them, --bootstrap draws photos, each
-    with all its sketches. `names` (rows) is optional, for messages. Photos are ranked by cosine; of equal scores the
-    wrong photo comes first.
+    Both files hold the arrays `vectors` (rows, size) and `labels` (rows). --by instance also requires `instances`
+    (rows): the photo that a sketch was drawn from, or the photo itself. If the queries have them, --bootstrap draws
+    photos, each with all its sketches. `names` (rows) is optional and appears in messages. Photos are ranked by
+    cosine; of photos with equal scores, wrong ones come first.
     """
     if within_class and by == "label":
-        raise click.UsageError("--within-class needs --by instance: by label, every photo of the class is right")
+        raise click.UsageError("--within-class requires --by instance: by label, every photo of the class is right")
     from sketchseek.evaluation.metrics import DEFAULT_KS
     from sketchseek.evaluation.vectors.npz import check_pair, load_vectors
 
@@ -91,7 +95,7 @@ def result(
     bootstrap: int,
     seed: int,
 ) -> dict[str, Any]:
-    """Everything ``score`` says, as plain data."""
+    """The whole result of ``score`` as plain data."""
     import numpy as np
 
     from sketchseek.evaluation.bootstrap import LEVEL
@@ -107,7 +111,7 @@ def result(
         )
     else:
         relevance = by_label(queries.labels, gallery.labels)
-    scores = score(_watched(rank_relevant(queries.vectors, gallery.vectors, relevance), len(queries)), ks)
+    scores = score(_with_bar(rank_relevant(queries.vectors, gallery.vectors, relevance), len(queries)), ks)
     found: dict[str, Any] = {
         "metrics": scores.means(),
         "queries": len(scores.rows),
@@ -133,7 +137,7 @@ def result(
 
 
 def describe(found: dict[str, Any]) -> None:
-    """The result for people."""
+    """Print the result for people."""
     scope = ", each within its class" if found["within_class"] else ""
     right = "the paired photo" if found["by"] == "instance" else "photos of its class"
     click.echo(
@@ -167,13 +171,9 @@ def describe(found: dict[str, Any]) -> None:
         )
 
 
-def _watched(ranks: "Iterable[Ranks]", queries: int) -> "Iterator[Ranks]":
-    """Pass ``ranks`` on, with a bar on stderr where somebody is looking."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("ranking", total=queries)
+def _with_bar(ranks: "Iterable[Ranks]", queries: int) -> "Iterator[Ranks]":
+    """The same ``ranks``, with a progress bar."""
+    with counting("ranking", queries) as advance:
         for part in ranks:
             yield part
-            progress.advance(task, len(part.queries))
+            advance(len(part.queries))

@@ -1,4 +1,4 @@
-"""``sketchseek search``: find photos by drawing, words, example, and what they should not be."""
+"""``sketchseek search``: find photos by drawing, by words or by example."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from sketchseek.cli.options import GALLERY, ROOT
-from sketchseek.cli.output import print_json, print_table
+from sketchseek.cli.output import print_json, print_message, print_table
 from sketchseek.errors import SketchseekError
 from sketchseek.wording import counted
 
@@ -15,18 +15,16 @@ from sketchseek.wording import counted
 @click.argument("query", required=False)
 @GALLERY
 @ROOT
-@click.option("--model", metavar="M", help="Model folder that encodes the query.  [default: the gallery's own]")
+@click.option("--model", metavar="M", help="Model that encodes the query.  [default: the gallery's own]")
+@click.option("--text", "texts", metavar="T", multiple=True, help="Words that describe the photo; may be repeated.")
+@click.option("--photo", "photos", metavar="P", multiple=True, help="A photo that is similar; may be repeated.")
+@click.option("--minus", metavar="X", multiple=True, help="Words for what should not be in the photo; may be repeated.")
 @click.option(
-    "--text", "texts", metavar="T", multiple=True, help="Words that describe the photo; may be given several times."
-)
-@click.option(
-    "--photo", "photos", metavar="P", multiple=True, help="A photo like the wanted one; may be given several times."
-)
-@click.option(
-    "--minus", metavar="X", multiple=True, help="Words for what it should not be; may be given several times."
-)
-@click.option(
-    "--weight", "weights", metavar="KIND=W", multiple=True, help="Weight of sketch, photo, text or minus: text=0.5."
+    "--weight",
+    "weights",
+    metavar="KIND=W",
+    multiple=True,
+    help="Weight of sketch, photo, text or minus, such as text=0.5; may be repeated.",
 )
 @click.option(
     "-k",
@@ -35,25 +33,32 @@ from sketchseek.wording import counted
     type=click.IntRange(1, 100_000),
     default=20,
     show_default=True,
-    help="Most hits to show.",
+    help="Maximum number of hits.",
 )
 @click.option(
-    "--min-score", metavar="S", type=float, help="Drop hits below this cosine.  [default: those of little relevance]"
+    "--min-score",
+    metavar="S",
+    type=float,
+    help="Drop hits with a cosine below S.  [default: drop hits of little relevance]",
 )
 @click.option(
-    "--under", metavar="FOLDER", type=click.Path(path_type=Path), help="Only photos in this folder or deeper."
+    "--under", metavar="FOLDER", type=click.Path(path_type=Path), help="Only photos in this folder and its subfolders."
 )
 @click.option(
-    "--taken", metavar="DATES", help="Only photos taken then: 2024, 2024-05, 2023-12..2024-02, 2024.. or ..2019."
+    "--taken",
+    metavar="DATES",
+    help="Only photos taken then: 2024, 2024-05, 2023-12..2024-02, 2024.. or ..2019.",
 )
 @click.option(
     "--fold",
     metavar="C",
     type=click.FloatRange(0, 1),
-    help="Show photos with a cosine of at least C to a better hit under it.",
+    help="Fold photos whose cosine with a better hit is at least C into that hit.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of {path, score, relevance, id}.")
-@click.option("--sheet", metavar="FILE", type=click.Path(path_type=Path), help="Write a contact sheet, .png or .html.")
+@click.option(
+    "--sheet", metavar="FILE", type=click.Path(path_type=Path), help="Also write a contact sheet, .png or .html."
+)
 def command(
     query: str | None,
     gallery: str | None,
@@ -70,15 +75,15 @@ def command(
     as_json: bool,
     sheet: Path | None,
 ) -> None:
-    """Find photos like QUERY, a drawing in any sketch format ("-": from stdin), like words or like another photo.
+    """Find photos by QUERY, a drawing in any sketch format ("-": from stdin), by words or by another photo.
 
-    All of them may be given at once.
+    They can be combined.
     """
     from sketchseek.gallery import Gallery
     from sketchseek.wording import shown
 
     if not (query or texts or photos):
-        raise click.UsageError("name a drawing, or give --text or --photo.")
+        raise click.UsageError("name a drawing, or use --text or --photo.")
     drawing = sys.stdin.buffer.read() if query == "-" else query
     with Gallery.open(gallery, model, readonly=True) as opened:
         hits = opened.search(
@@ -114,11 +119,11 @@ def command(
         print_table(rows, ["score", "relevance", "path"])
     if hits and hits.unlikely and not as_json:
         rest = counted(hits.unlikely, "photo")
-        click.echo(f"sketchseek: {rest} of little relevance left out; --min-score -1 shows them too", err=True)
+        print_message(f"sketchseek: {rest} of little relevance left out; --min-score -1 shows them too")
     if nothing is not None:
         empty = "; run sketchseek index FOLDER" if not total else ""
         hint = "; --min-score -1 shows the nearest" if hits.unlikely else empty
-        click.echo(f"sketchseek: {nothing.removesuffix('.')}{hint}", err=True)
+        print_message(f"sketchseek: {nothing.removesuffix('.')}{hint}")
 
 
 def _weight(text: str) -> tuple[str, float]:

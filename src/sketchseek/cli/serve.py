@@ -19,14 +19,14 @@ from sketchseek.cli.options import GALLERY, ROOT
     type=click.IntRange(0, 65535),
     default=8000,
     show_default=True,
-    help="Port to listen on; 0 takes any that is free.",
+    help="Port to listen on; 0 picks a free one.",
 )
 @click.option("--no-browser", is_flag=True, help="Do not open the page in the browser.")
 @click.option(
     "--token",
     metavar="T",
     envvar="SKETCHSEEK_TOKEN",
-    help="Secret that clients must give; needed where --host is not this machine alone.  [default: $SKETCHSEEK_TOKEN]",
+    help="Secret that clients must send; required if other machines can reach --host.  [default: $SKETCHSEEK_TOKEN]",
 )
 def command(
     folders: tuple[Path, ...],
@@ -39,8 +39,8 @@ def command(
 ) -> None:
     """Serve the page to draw on, and its HTTP API, until Ctrl-C.
 
-    FOLDERs are indexed in the background meanwhile. stdout has one line, the address. Only this machine can reach it,
-    unless --host and --token say otherwise.
+    FOLDERs are indexed in the background. The address is printed on stdout. Only this machine can reach it, unless you
+    set --host and --token.
     """
     from sketchseek.server.start import serve
 

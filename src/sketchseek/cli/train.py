@@ -1,4 +1,4 @@
-"""``sketchseek train``: a method on a dataset, into a run folder."""
+"""``sketchseek train``: train a method on a dataset and write a run folder."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sketchseek.cli.output import print_json, print_table
+from sketchseek.cli.output import print_json, print_message, print_table
 from sketchseek.errors import SketchseekError
 
 if TYPE_CHECKING:
@@ -21,26 +21,29 @@ NEEDED = ("torch", "transformers", "safetensors", "matplotlib")
 @click.command(short_help="Train a method on sketches and photos.")
 @click.argument("method", required=False)
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the dataset.")
-@click.option("--backbone", help="Frozen model to adapt: a name, a folder.  [default: lite]")
-@click.option("--trust-pickle", is_flag=True, help="Open weights that are pickles; only from somebody you trust.")
+@click.option("--backbone", help="Frozen model to adapt, a name or a folder.  [default: lite]")
+@click.option("--trust-pickle", is_flag=True, help="Allow weights saved as pickles; only if you trust their author.")
 @click.option(
     "--setting",
     type=click.Choice(["category", "fine-grained"]),
-    help="What counts as found: a photo of the class, or the photo that was drawn.  [default: category]",
+    help="Which photos are right: all of the sketch's class, or only the one it was drawn from.  [default: category]",
 )
-@click.option("--preset", help="Named values for all that a recipe leaves open.  [default: default]")
+@click.option("--preset", help="Named set of values for everything else in the recipe.  [default: default]")
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Change one value of the recipe, such as epochs=10; may be repeated.",
+    help="Set one value of the recipe, such as epochs=10; may be repeated.",
 )
 @click.option(
-    "--recipe", "recipe_file", type=click.Path(path_type=Path), help="Repeat the training of this recipe.toml."
+    "--recipe",
+    "recipe_file",
+    type=click.Path(path_type=Path),
+    help="Repeat the training of this recipe.toml or run folder.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Run folder to write.  [default: below runs/]")
-@click.option("--resume", is_flag=True, help="Go on with the run in --out where it stopped.")
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder to write.  [default: a new folder in runs/]")
+@click.option("--resume", is_flag=True, help="Continue the run in --out where it stopped.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
     method: str | None,
@@ -59,48 +62,48 @@ def command(
 
     METHOD is a name such as clip-at, or module:Class for one of your own.
 
-    The best state is chosen on held-out seen classes, never on test classes. Ctrl-C saves and says how to go on. To go
-    on or to repeat a recipe, METHOD and --data need not be named again.
+    The best state is chosen on held-out seen classes, never on test classes. Ctrl-C saves the run and prints the
+    command that continues it. With --resume or --recipe, METHOD and --data can be omitted.
     """
     if missing := [name for name in NEEDED if find_spec(name) is None]:
-        raise SketchseekError(f"training needs {', '.join(missing)}: run pip install 'sketchseek[train]'")
-    from sketchseek.training.display import display
+        raise SketchseekError(f"training requires {', '.join(missing)}: run pip install 'sketchseek[train]'")
+    from sketchseek.cli.training_display import training_display
     from sketchseek.training.errors import Interrupted
     from sketchseek.training.recipe import parse_settings, read_recipe
     from sketchseek.training.session import recipe_to_resume, train
 
-    given: dict[str, Any] = {"data": data and str(data.resolve()), "backbone": backbone and _where(backbone)}
+    given: dict[str, Any] = {"data": data and str(data.resolve()), "backbone": backbone and _absolute_if_path(backbone)}
     given |= {"setting": setting, "preset": preset}
     given = {key: value for key, value in given.items() if value is not None} | parse_settings(settings)
     if resume:
         if out is None or recipe_file is not None:
-            raise click.UsageError("--resume goes on with the run in --out RUN, and takes no --recipe")
+            raise click.UsageError("--resume requires --out RUN, and cannot be used with --recipe")
         recipe = _with_changes(recipe_to_resume(out), method, given)
     elif recipe_file is not None:
-        recipe = _with_changes(read_recipe(_inside(recipe_file)), method, given)
+        recipe = _with_changes(read_recipe(_recipe_file(recipe_file)), method, given)
     else:
         if method is None or data is None:
             raise click.UsageError("name a METHOD and its --data, or a --recipe, or --out RUN --resume")
         recipe = _from_preset(method, given)
     folder = out or _free_folder(recipe)
     try:
-        with display() as progress:
+        with training_display() as progress:
             outcome = train(recipe, folder, resume=resume, trust_pickle=trust_pickle, progress=progress)
     except Interrupted:
-        if not _leads():
+        if not _is_main_process():
             sys.exit(Interrupted.exit_code)
         raise
-    if _leads():
+    if _is_main_process():
         _show(recipe, outcome, as_json)
 
 
-def _leads() -> bool:
-    """Whether this is the process that talks, of those that torchrun started."""
+def _is_main_process() -> bool:
+    """Whether this process prints, of those that torchrun started."""
     return os.environ.get("RANK", "0") == "0"
 
 
-def _where(backbone: str) -> str:
-    """A folder or a file is named so that the recipe finds it from anywhere."""
+def _absolute_if_path(backbone: str) -> str:
+    """Paths become absolute, so that the recipe works from any folder; names stay."""
     path = Path(backbone).expanduser()
     return str(path.resolve()) if path.exists() else backbone
 
@@ -114,22 +117,22 @@ def _from_preset(method: str, given: dict[str, Any]) -> "Recipe":
     return recipe_from_preset(method, preset, setting, dataset.name, given, "--set")
 
 
-def _inside(place: Path) -> Path:
-    """The recipe of a run folder, or the file itself."""
-    return place / "recipe.toml" if place.is_dir() else place
+def _recipe_file(path: Path) -> Path:
+    """The recipe in a run folder, or the file itself."""
+    return path / "recipe.toml" if path.is_dir() else path
 
 
 def _with_changes(saved: "Recipe", method: str | None, given: dict[str, Any]) -> "Recipe":
-    """A saved recipe with what is named now in place of what it says."""
+    """A saved recipe, with the values of this call in place of its own."""
     from sketchseek.training.recipe import changed
 
     if method not in (None, saved.method):
-        raise SketchseekError(f"the recipe trains {saved.method}, not {method}: leave the method out, or begin anew")
+        raise SketchseekError(f"the recipe trains {saved.method}, not {method}: omit the method, or start a new run")
     return changed(saved, given, "--set")
 
 
 def _free_folder(recipe: "Recipe") -> Path:
-    """A folder below runs/ that no run has yet."""
+    """A folder in runs/ that does not exist yet."""
     name = f"{recipe.method.replace(':', '.')}-{recipe.setting}-{Path(recipe.data).name}-seed{recipe.seed}"
     folders = (Path("runs") / (name if number == 1 else f"{name}-{number}") for number in range(1, sys.maxsize))
     return next(folder for folder in folders if not folder.exists())
@@ -158,8 +161,6 @@ def _show(recipe: "Recipe", outcome: "Outcome", as_json: bool) -> None:
         rows += [[f"validation {best.metric}", f"{best.values[best.metric]:.4f}"]] if best.metric else []
         print_table(rows)
     if outcome.was_finished:
-        click.echo(f"{outcome.folder} was finished already; to train longer, begin a new run", err=True)
+        print_message(f"{outcome.folder} was finished already; to train longer, start a new run")
     protocol = "fine-grained" if recipe.setting == "fine-grained" else "zero-shot"
-    click.echo(
-        f"next: sketchseek evaluate --model {outcome.folder} --data {recipe.data} --protocol {protocol}", err=True
-    )
+    print_message(f"next: sketchseek evaluate --model {outcome.folder} --data {recipe.data} --protocol {protocol}")

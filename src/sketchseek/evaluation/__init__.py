@@ -1,1 +1,1 @@
-"""Measuring retrieval: metrics with one definition per name, exact and independent of order."""
+"""Measure retrieval: metrics with one definition per name, exact and independent of order."""

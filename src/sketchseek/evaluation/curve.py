@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchseek.evaluation.metrics import best_from_here_on
+from sketchseek.evaluation.metrics import max_from_here_on
 from sketchseek.evaluation.ranking import Ranks
 
 RECALLS = tuple(step / 10 for step in range(11))
@@ -15,12 +15,12 @@ def interpolated_precision(ranks: NDArray[np.integer]) -> NDArray[np.float64]:
     """Per query (n, 11): the best precision at any recall of at least 0, 0.1, ..., 1; ``ranks`` (n, R) ascend."""
     relevant = ranks.shape[1]
     precision = np.arange(1, relevant + 1) / ranks
-    needed = np.maximum(1, (np.arange(11) * relevant + 9) // 10)  # found at each recall, in whole numbers
-    return np.asarray(best_from_here_on(precision)[:, needed - 1])
+    needed = np.maximum(1, (np.arange(11) * relevant + 9) // 10)  # photos found at each recall level
+    return np.asarray(max_from_here_on(precision)[:, needed - 1])
 
 
 class CurveOf:
-    """Passes ranks on to whoever scores them, and keeps the curve of what came by."""
+    """Iterates over ranks, and keeps their precision-recall curve."""
 
     def __init__(self, ranks: Iterable[Ranks]) -> None:
         self._ranks = ranks
@@ -34,6 +34,6 @@ class CurveOf:
             yield part
 
     def mean(self) -> NDArray[np.float64]:
-        """The mean over all queries (11,); it does not depend on the order they came in."""
+        """The mean over all queries (11,); it does not depend on their order."""
         order = np.argsort(np.concatenate(self._rows))
         return np.asarray(np.concatenate(self._parts)[order].mean(axis=0))

@@ -1,10 +1,10 @@
-"""What each metric's name means, in one line for the reader of a report."""
+"""What the name of each metric means, in one line for readers of a report."""
 
 _DEFINITIONS = {
     "map@all": "mean average precision over the whole ranking",
     "map@all:interpolated": "the same, with precision made monotone (SAKE, ZSE-SBIR)",
-    "r_precision": "share of right photos among the first R, R being how many are right",
-    "mean_rank": "mean rank of the first right photo; 1 is the best",
+    "r_precision": "share of right photos among the first R, where R is the number of right photos",
+    "mean_rank": "mean rank of the first right photo; 1 is best",
     "map@K:voc": "V1: average precision at {k}, precision made monotone, over min({k}, R) (SAKE, ZSE-SBIR)",
     "map@K:hits": "V2: average precision at {k} over the hits alone (torchmetrics, SEM-PCYC); usually the largest",
     "map@K:k": "V3: average precision at {k} over {k}",
@@ -29,6 +29,6 @@ def is_rank(metric: str) -> bool:
     return metric == "mean_rank"
 
 
-def shown(metric: str, value: float) -> str:
-    """A value for people: shares in percent as papers print them, ranks as they are."""
+def format_value(metric: str, value: float) -> str:
+    """A value as papers print it: shares in percent, ranks as they are."""
     return f"{value:.2f}" if is_rank(metric) else f"{100 * value:.2f}"

@@ -1,4 +1,4 @@
-"""Evaluate a model on a dataset by a protocol: encode, rank, score, and keep everything a reader needs to judge it."""
+"""Evaluate a model on a dataset with a protocol: encode, rank, score, and record all that the result depends on."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -14,12 +14,12 @@ from sketchseek.evaluation.bootstrap import LEVEL
 from sketchseek.evaluation.curve import RECALLS, CurveOf
 from sketchseek.evaluation.metrics import DEFAULT_KS
 from sketchseek.evaluation.papers import Comparison, compare, tables_for
-from sketchseek.evaluation.protocols import Setting, Task, build_task
+from sketchseek.evaluation.protocols import ProtocolOptions, Task, build_task
 from sketchseek.evaluation.ranking import TIES, Ranks, rank_relevant
 from sketchseek.evaluation.scoring import Scores, score
 from sketchseek.evaluation.vectors.cache import VectorCache
-from sketchseek.evaluation.vectors.encoding import Watch
-from sketchseek.evaluation.vectors.tasks import Support, TaskVectors, vectorise
+from sketchseek.evaluation.vectors.encoding import ProgressFunction
+from sketchseek.evaluation.vectors.tasks import Support, TaskVectors, encode_tasks
 from sketchseek.model import Model, is_category_model
 from sketchseek.wording import counted
 
@@ -28,11 +28,11 @@ DEFAULT_RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class Options:
-    """How to measure what a setting asks for."""
+    """How to measure a protocol."""
 
     gallery: Variant | None = None  # None: zse, and each photo once for fine-grained
     ks: tuple[int, ...] | None = None
-    resamples: int = DEFAULT_RESAMPLES  # of the intervals; 0 for none
+    resamples: int = DEFAULT_RESAMPLES  # of the intervals; 0: no intervals
     skip_broken: bool = False
     transductive: bool = False
 
@@ -41,7 +41,7 @@ class Options:
 class Outcome:
     """One ranking of one gallery, scored."""
 
-    task: Task  # without what was excluded
+    task: Task  # without excluded items
     queries: NDArray[np.float32]  # (n, d), rows as in the task
     gallery: NDArray[np.float32]  # (m, d)
     scores: Scores
@@ -54,30 +54,30 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A result with everything that it depends on."""
+    """A result, and everything that it depends on."""
 
     dataset: Dataset
     model: dict[str, Any]  # name, identity, size
     main: Outcome
-    other: Outcome | None  # with the other gallery variant, where that is another gallery
+    other: Outcome | None  # with the other gallery variant, if that gallery differs
     intervals: dict[str, tuple[float, float]] | None
     resamples: int
     seed: int
     excluded: dict[str, dict[str, str]]  # queries, gallery: path -> why it cannot be opened
     support: tuple[Support, ...]  # of a model that is adapted to each category
     transductive: bool
-    computed: dict[str, int]  # sketches, photos: how many went through the model and not through the cache
+    computed: dict[str, int]  # sketches, photos: how many were encoded now and did not come from the cache
     seconds: float
     notes: tuple[str, ...]
-    comparison: Comparison | None  # with the papers' tables of this protocol and split, where there are some
+    comparison: Comparison | None  # with the papers' tables of this protocol and split, if there are any
 
     @property
     def unit(self) -> str:
-        """What the bootstrap draws."""
+        """What the bootstrap resamples."""
         return "photo" if _knows_pairs(self.main.task) else "query"
 
     def headline(self) -> list[str]:
-        """The metrics to show first: all that mean something at this level."""
+        """The metrics to show: all that make sense at this level."""
         names = self.main.scores.metrics
         if self.main.task.by == "instance":
             return [*(name for name in names if name.startswith("acc@")), "mean_rank"]
@@ -134,26 +134,28 @@ class Evaluation:
 def evaluate(
     model: Model,
     dataset: Dataset,
-    setting: Setting,
+    protocol: ProtocolOptions,
     cache: VectorCache,
     options: Options,
-    watch: Watch,
+    progress: ProgressFunction,
 ) -> Evaluation:
-    """Encode the pictures that ``setting`` asks for, rank and score them. ``watch`` is told of the progress."""
+    """Encode the pictures of ``protocol``, rank and score them; ``progress`` is called as the work advances."""
     start = time.perf_counter()
-    tasks = _tasks(dataset, setting, options.gallery)
+    tasks = _build_tasks(dataset, protocol, options.gallery)
     _check_fit(model, tasks[0], options)
-    found = vectorise(model, dataset, tasks, cache, watch, seed=setting.seed, transductive=options.transductive)
-    if found.broken and not options.skip_broken:
-        raise _broken(found.broken)
+    encoded = encode_tasks(
+        model, dataset, tasks, cache, progress, seed=protocol.seed, transductive=options.transductive
+    )
+    if encoded.broken and not options.skip_broken:
+        raise _broken_pictures(encoded.broken)
     ks = options.ks or DEFAULT_KS[tasks[0].by]
-    outcomes = [_measure(vectors, ks, watch) for vectors in found.tasks]
+    outcomes = [_measure(vectors, ks, progress) for vectors in encoded.tasks]
     main = outcomes[0]
     intervals = None
     if options.resamples:
         clusters = _drawn_photos(main.task)
-        intervals = main.scores.intervals(resamples=options.resamples, seed=setting.seed, clusters=clusters)
-    set_aside = 0 if options.transductive else len(found.support)
+        intervals = main.scores.intervals(resamples=options.resamples, seed=protocol.seed, clusters=clusters)
+    set_aside = 0 if options.transductive else len(encoded.support)
     return Evaluation(
         dataset=dataset,
         model={"name": model.name, "identity": model.identity, "size": model.size},
@@ -161,16 +163,16 @@ def evaluate(
         other=outcomes[1] if len(outcomes) > 1 else None,
         intervals=intervals,
         resamples=options.resamples,
-        seed=setting.seed,
+        seed=protocol.seed,
         excluded={
-            "queries": _among(found.broken, tasks[0].queries),
-            "gallery": _among(found.broken, [photo for task in tasks for photo in task.gallery]),
+            "queries": _among(encoded.broken, tasks[0].queries),
+            "gallery": _among(encoded.broken, [photo for task in tasks for photo in task.gallery]),
         },
-        support=found.support,
+        support=encoded.support,
         transductive=options.transductive,
-        computed=found.computed,
+        computed=encoded.computed,
         seconds=round(time.perf_counter() - start, 3),
-        notes=tuple(_notes(model, dataset, main, found.support, options)),
+        notes=tuple(_notes(model, dataset, main, encoded.support, options)),
         comparison=compare(main.task, set_aside) if tables_for(main.task) else None,
     )
 
@@ -180,30 +182,30 @@ def _knows_pairs(task: Task) -> bool:
 
 
 def _drawn_photos(task: Task) -> NDArray[np.intp] | None:
-    """A number for the photo each query draws, as sketches of one photo depend on each other; None: none is known."""
+    """A number for the photo that each query draws: sketches of one photo are not independent. None: unknown."""
     if not _knows_pairs(task):
         return None
     return np.unique([drawing.instance or drawing.path for drawing in task.queries], return_inverse=True)[1]
 
 
 def _among(broken: dict[str, str], items: Iterable[Drawing | Photo]) -> dict[str, str]:
-    """What of ``items`` cannot be opened, and why."""
+    """Those of ``items`` that cannot be opened, and why."""
     paths = {item.path for item in items}
     return {path: reason for path, reason in broken.items() if path in paths}
 
 
-def _tasks(dataset: Dataset, setting: Setting, wanted: Variant | None) -> list[Task]:
-    """The task with the gallery that is wanted and, where it differs, with the other one."""
-    if setting.protocol == "fine-grained":
-        if wanted == "zse":
-            raise SketchseekError("fine-grained ranks each photo once: leave out --gallery zse")
-        return [build_task(dataset, setting, "dedup")]
-    first: Variant = wanted or "zse"
+def _build_tasks(dataset: Dataset, protocol: ProtocolOptions, variant: Variant | None) -> list[Task]:
+    """The task with the gallery ``variant`` and, if it differs, with the other one."""
+    if protocol.name == "fine-grained":
+        if variant == "zse":
+            raise SketchseekError("fine-grained ranks each photo once: omit --gallery zse")
+        return [build_task(dataset, protocol, "dedup")]
+    first: Variant = variant or "zse"
     second: Variant = "dedup" if first == "zse" else "zse"
-    tasks = [build_task(dataset, setting, variant) for variant in (first, second)]
+    tasks = [build_task(dataset, protocol, one) for one in (first, second)]
     if tasks[0].gallery != tasks[1].gallery:
         return tasks
-    same = f"{first}, which is the same as {second} here: no photo is there twice"
+    same = f"{first}, which is the same as {second} here: no photo is in it twice"
     return [replace(tasks[0], sentences={**tasks[0].sentences, "gallery_variant": same})]
 
 
@@ -212,55 +214,55 @@ def _check_fit(model: Model, task: Task, options: Options) -> None:
     if adapted and not task.within_class:
         raise SketchseekError(
             f"the model {model.name} is adapted to one category at a time, so its vectors of two categories cannot be"
-            " compared: leave out --across"
+            " compared: omit --across"
         )
     if options.transductive and not adapted:
         raise SketchseekError(
-            "--transductive is about the support pictures of a model that is adapted to each category, with the"
-            f" protocol fine-grained; {model.name} with {task.protocol} has none"
+            "--transductive is for a model that is adapted to each category, with the protocol fine-grained;"
+            f" {model.name} is not adapted with the protocol {task.protocol}"
         )
 
 
-def _measure(vectors: TaskVectors, ks: tuple[int, ...], watch: Watch) -> Outcome:
+def _measure(vectors: TaskVectors, ks: tuple[int, ...], progress: ProgressFunction) -> Outcome:
     task = vectors.task
     ranks = rank_relevant(vectors.queries, vectors.gallery, task.relevance())
-    curve = CurveOf(_watched(ranks, len(task.queries), f"ranking {task.gallery_variant}", watch))
+    curve = CurveOf(_with_progress(ranks, len(task.queries), f"ranking {task.gallery_variant}", progress))
     scores = score(curve, ks)
     return Outcome(task, vectors.queries, vectors.gallery, scores, curve.mean())
 
 
-def _watched(ranks: Iterable[Ranks], queries: int, what: str, watch: Watch) -> Iterator[Ranks]:
+def _with_progress(ranks: Iterable[Ranks], queries: int, stage: str, progress: ProgressFunction) -> Iterator[Ranks]:
     done = 0
     for part in ranks:
         yield part
         done += len(part.queries)
-        watch(what, done, queries)
+        progress(stage, done, queries)
 
 
-def _broken(broken: dict[str, str]) -> SketchseekError:
+def _broken_pictures(broken: dict[str, str]) -> SketchseekError:
     shown = "; ".join(f"{path}: {reason}" for path, reason in list(broken.items())[:5])
     more = f"; and {len(broken) - 5} more" if len(broken) > 5 else ""
     return SketchseekError(
-        f"{counted(len(broken), 'picture')} cannot be opened ({shown}{more}): mend or remove what is broken,"
-        " or leave it out of the result with --skip-broken"
+        f"{counted(len(broken), 'picture')} cannot be opened ({shown}{more}): repair or remove them,"
+        " or skip them with --skip-broken"
     )
 
 
 def _notes(
     model: Model, dataset: Dataset, main: Outcome, support: tuple[Support, ...], options: Options
 ) -> Iterator[str]:
-    """What a reader must know beside the numbers, a sentence each."""
+    """What a reader must know besides the numbers, one sentence each."""
     task = main.task
-    asked = {drawing.label for drawing in task.queries}
-    silent = [dataset.classes[label] for label in task.classes if label not in asked]
-    if silent:
-        yield f"{counted(len(silent), 'class', 'classes')} without a query: {', '.join(silent)}"
-    lost = len(task.queries) - len(main.scores.rows)
-    if lost:
-        yield f"Not counted: {counted(lost, 'query', 'queries')} without a right photo in the gallery"
+    with_query = {drawing.label for drawing in task.queries}
+    without = [dataset.classes[label] for label in task.classes if label not in with_query]
+    if without:
+        yield f"{counted(len(without), 'class', 'classes')} without a query: {', '.join(without)}"
+    uncounted = len(task.queries) - len(main.scores.rows)
+    if uncounted:
+        yield f"Not counted: {counted(uncounted, 'query', 'queries')} without a right photo in the gallery"
     if support and options.transductive:
         yield "Transductive: the model was adapted with sketches and photos that are themselves queries and gallery"
     elif support:
-        yield "The model was adapted to each class with 1 sketch, which is no query, and 2 photos, which stay in it"
+        yield "The model was adapted to each class with 1 sketch, which is not a query, and 2 photos of the gallery"
     elif is_category_model(model):
         yield "The model can be adapted to a known category; this protocol does not tell the category, so it was not"

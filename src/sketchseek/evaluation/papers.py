@@ -1,4 +1,4 @@
-"""The papers' own tables, and whether a result of ours may stand beside them."""
+"""Published tables, and whether a result is comparable with them."""
 
 import math
 import tomllib
@@ -20,7 +20,7 @@ _GENERALIZED = " No paper says which variant of the generalized protocol its num
 
 @dataclass(frozen=True)
 class PaperTable:
-    """A published table, in percent as printed; None where the paper gives no number."""
+    """A published table, in percent as printed; None if the paper has no number."""
 
     id: str
     paper: str
@@ -32,7 +32,7 @@ class PaperTable:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Whether our result was measured as the papers' were, as far as sizes can tell, and a sentence about it."""
+    """Whether a result was measured like the papers', as far as sizes show, and a sentence about it."""
 
     comparable: bool
     sentence: str
@@ -64,7 +64,7 @@ def tables_for(task: Task) -> tuple[PaperTable, ...]:
 
 
 def our_names(metric: str) -> tuple[str, ...]:
-    """What a paper's metric is called here: ``mAP@200`` may be either of the two definitions in common use."""
+    """The names of a paper's metric here: ``mAP@200`` may be either of the two definitions in common use."""
     name, _, k = metric.lower().partition("@")
     if name == "map" and k != "all":
         return f"map@{k}:voc", f"map@{k}:hits"
@@ -72,7 +72,7 @@ def our_names(metric: str) -> tuple[str, ...]:
 
 
 def compare(task: Task, set_aside: int = 0) -> Comparison:
-    """Hold the sizes of ``task`` against the published ones; ``set_aside`` queries are left out as support."""
+    """Compare the sizes of ``task`` with the published ones; ``set_aside`` queries were removed as support."""
     if task.subset:
         return Comparison(False, f"Not comparable: only a subset ({task.subset}) was evaluated here.")
     if task.variant == "across":

@@ -1,4 +1,4 @@
-"""Protocols: which sketches ask, which photos are ranked, and what is right. Each says so in plain sentences."""
+"""Protocols: which sketches are queries, which photos are ranked, and which are right; with sentences that say so."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -20,8 +20,8 @@ from sketchseek.datasets import (
     select_classes,
 )
 from sketchseek.datasets import canonical as canonical_name
-from sketchseek.evaluation.draws import draw
 from sketchseek.evaluation.relevance import By, Relevance, by_instance, by_label
+from sketchseek.evaluation.seeded_choice import choose
 from sketchseek.evaluation.subset import EVERYTHING, Rule, Subset
 from sketchseek.wording import counted
 
@@ -35,10 +35,10 @@ GALLERY_VARIANTS = {
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What is asked for; fields that a protocol has no use for are ignored by it."""
+class ProtocolOptions:
+    """A protocol with its options; a protocol ignores options of others."""
 
-    protocol: ProtocolName
+    name: ProtocolName
     classes: str = "unseen"
     mixture: Mixture = "all-seen"  # generalized
     source: str = "sketchy-25"  # cross: the model was trained on the seen classes of this split
@@ -52,7 +52,7 @@ class Task:
     """Queries and gallery of one protocol, what is right, and the sentences that say so."""
 
     protocol: ProtocolName
-    variant: str | None  # of the protocol, where it has some
+    variant: str | None  # of the protocol, if it has variants
     queries: tuple[Drawing, ...]
     gallery: tuple[Photo, ...]
     gallery_variant: Variant
@@ -80,7 +80,7 @@ class Task:
         )
 
     def sizes(self) -> dict[str, int]:
-        """How many photos are of the queries' classes and how many are only in the way; the extremes of a class."""
+        """Numbers of photos: of the queries' classes, of other classes, of the smallest and of the largest class."""
         own = {item.label for item in self.queries}
         counts = dict.fromkeys(own, 0)
         for photo in self.gallery:
@@ -107,53 +107,53 @@ class Task:
         }
 
 
-def build_task(dataset: Dataset, setting: Setting, variant: Variant) -> Task:
-    """The task that ``setting`` asks of ``dataset``, with the gallery in ``variant`` (no choice for fine-grained)."""
-    chosen = select_classes(dataset, setting.classes)
-    if setting.protocol == "fine-grained":
-        return _fine_grained(dataset, setting, chosen)
-    if setting.protocol == "generalized":
-        return _generalized(dataset, setting, variant, chosen)
-    if setting.protocol == "cross":
-        kept, left_out = _not_seen_by_source(dataset, setting, chosen)
+def build_task(dataset: Dataset, options: ProtocolOptions, variant: Variant) -> Task:
+    """The task of this protocol on ``dataset``, with the gallery in ``variant`` (fine-grained: always dedup)."""
+    chosen = select_classes(dataset, options.classes)
+    if options.name == "fine-grained":
+        return _fine_grained(dataset, options, chosen)
+    if options.name == "generalized":
+        return _generalized(dataset, options, variant, chosen)
+    if options.name == "cross":
+        kept, left_out = _not_seen_by_source(dataset, options, chosen)
         names = "; left out, because the source has them: " + _names(dataset, left_out) if left_out else ""
-        about = f"all sketches of {_classes(kept)} that {setting.source} does not train on{names}"
+        about = f"all sketches of {_classes(kept)} that {options.source} does not train on{names}"
         return _by_class(
-            dataset, setting, variant, kept, gallery(dataset, kept, variant), about, "all photos of the same classes"
+            dataset, options, variant, kept, gallery(dataset, kept, variant), about, "all photos of the same classes"
         )
     about = f"all sketches of the {_classes(chosen)}"
     return _by_class(
-        dataset, setting, variant, chosen, gallery(dataset, chosen, variant), about, "all photos of the same classes"
+        dataset, options, variant, chosen, gallery(dataset, chosen, variant), about, "all photos of the same classes"
     )
 
 
 def _by_class(
     dataset: Dataset,
-    setting: Setting,
+    options: ProtocolOptions,
     variant: Variant,
     classes: tuple[str, ...],
     photos: tuple[Photo, ...],
-    asking: str,
-    ranked: str,
+    queries_sentence: str,
+    gallery_sentence: str,
 ) -> Task:
-    sketches = setting.subset.of_sketches(queries(dataset, classes), setting.seed)
+    sketches = options.subset.of_sketches(queries(dataset, classes), options.seed)
     return _checked(
         dataset,
-        setting,
+        options,
         Task(
-            protocol=setting.protocol,
-            variant=setting.mixture if setting.protocol == "generalized" else None,
+            protocol=options.name,
+            variant=options.mixture if options.name == "generalized" else None,
             queries=sketches,
-            gallery=setting.subset.of_photos(photos, setting.seed),
+            gallery=options.subset.of_photos(photos, options.seed),
             gallery_variant=variant,
             by="label",
             within_class=False,
             classes=classes,
-            split=_published_name(dataset, classes, setting),
-            subset=setting.subset.label,
+            split=_published_name(dataset, classes, options),
+            subset=options.subset.label,
             sentences={
-                "queries": _thinned(asking, setting.subset.sketches),
-                "gallery": _thinned(ranked, setting.subset.photos),
+                "queries": _with_rule(queries_sentence, options.subset.sketches),
+                "gallery": _with_rule(gallery_sentence, options.subset.photos),
                 "relevance": "a photo is right if it is of the sketch's class",
                 "gallery_variant": GALLERY_VARIANTS[variant],
             },
@@ -161,69 +161,69 @@ def _by_class(
     )
 
 
-def _generalized(dataset: Dataset, setting: Setting, variant: Variant, unseen: tuple[str, ...]) -> Task:
-    seen = _seen_beside(dataset, setting.classes, unseen)
-    mixture = setting.mixture
+def _generalized(dataset: Dataset, options: ProtocolOptions, variant: Variant, unseen: tuple[str, ...]) -> Task:
+    seen = _seen_beside(dataset, options.classes, unseen)
+    mixture = options.mixture
     if mixture in ("ocean", "dr-clip"):
         base, name = (unseen, "unseen") if mixture == "ocean" else (seen, "seen")
         count = (len(base) + 2) // 5  # a fifth, rounded
         if not count:
             raise DatasetError(
-                f"a fifth of {_classes(base)} is none, so that no seen class joins {setting.classes!r}: name more"
-                " classes or take another variant"
+                f"a fifth of {_classes(base)} is none, so no seen class joins {options.classes!r}: name more"
+                " classes or choose another variant"
             )
-        drawn = draw(seen, count, seed=setting.seed, purpose=mixture)
+        drawn = choose(seen, count, seed=options.seed, purpose=mixture)
         classes = tuple(sorted((*unseen, *drawn)))
-        asking = (
+        queries_sentence = (
             f"all sketches of the {_classes(unseen)} and of {_classes(drawn, 'seen ')} (a fifth of the"
-            f" number of {name} classes, drawn by seed {setting.seed}: {_names(dataset, sorted(drawn))})"
+            f" number of {name} classes, drawn by seed {options.seed}: {_names(dataset, sorted(drawn))})"
         )
-        photos, ranked = gallery(dataset, classes, variant), "all photos of the same classes"
+        photos, gallery_sentence = gallery(dataset, classes, variant), "all photos of the same classes"
         return replace(
-            _by_class(dataset, setting, variant, classes, photos, asking, ranked),
-            split=_published_name(dataset, unseen, setting),
+            _by_class(dataset, options, variant, classes, photos, queries_sentence, gallery_sentence),
+            split=_published_name(dataset, unseen, options),
         )
-    asking = f"all sketches of the {_classes(unseen)}"
+    queries_sentence = f"all sketches of the {_classes(unseen)}"
     photos = gallery(dataset, (*unseen, *seen), variant)
-    ranked = f"all photos of the same classes and all photos of the {_classes(seen, 'other seen ')}"
+    gallery_sentence = f"all photos of the same classes and all photos of the {_classes(seen, 'other seen ')}"
     if mixture == "held-out":
-        kept = _fifth_of_each_class([photo for photo in photos if photo.label in seen], setting.seed)
+        kept = _fifth_of_each_class([photo for photo in photos if photo.label in seen], options.seed)
         photos = tuple(photo for photo in photos if photo.label not in seen or photo.instance in kept)
-        ranked = (
+        gallery_sentence = (
             f"all photos of the same classes and a fifth of the photos of each of the"
-            f" {_classes(seen, 'other seen ')}, drawn by seed {setting.seed}; a model trained on these"
+            f" {_classes(seen, 'other seen ')}, drawn by seed {options.seed}; a model trained on these"
             " very photos breaks the protocol"
         )
-    return _by_class(dataset, setting, variant, unseen, photos, asking, ranked)
+    return _by_class(dataset, options, variant, unseen, photos, queries_sentence, gallery_sentence)
 
 
-def _fine_grained(dataset: Dataset, setting: Setting, classes: tuple[str, ...]) -> Task:
+def _fine_grained(dataset: Dataset, options: ProtocolOptions, classes: tuple[str, ...]) -> Task:
     material = fine_grained(dataset, classes)
     photos = tuple(photo for label in sorted(material.galleries) for photo in material.galleries[label])
-    photos = setting.subset.of_photos(tuple(sorted(photos, key=lambda photo: photo.path)), setting.seed)
+    photos = options.subset.of_photos(tuple(sorted(photos, key=lambda photo: photo.path)), options.seed)
     there = {photo.instance for photo in photos}
     sketches = tuple(drawing for drawing, photo in material.pairs if photo.instance in there)
-    where = "all these classes together" if setting.across else "the sketch's own class"
+    where = "all these classes together" if options.across else "the sketch's own class"
     return _checked(
         dataset,
-        setting,
+        options,
         Task(
             protocol="fine-grained",
-            variant="across" if setting.across else "within-class",
-            queries=setting.subset.of_sketches(sketches, setting.seed),
+            variant="across" if options.across else "within-class",
+            queries=options.subset.of_sketches(sketches, options.seed),
             gallery=photos,
             gallery_variant="dedup",
             by="instance",
-            within_class=not setting.across,
+            within_class=not options.across,
             classes=classes,
-            split=_published_name(dataset, classes, setting),
-            subset=setting.subset.label,
+            split=_published_name(dataset, classes, options),
+            subset=options.subset.label,
             sentences={
-                "queries": _thinned(
-                    f"all sketches of the {_classes(classes)} whose photo is in the gallery", setting.subset.sketches
+                "queries": _with_rule(
+                    f"all sketches of the {_classes(classes)} whose photo is in the gallery", options.subset.sketches
                 ),
-                "gallery": _thinned(
-                    f"all photos of {where}, without those of the dataset's extension", setting.subset.photos
+                "gallery": _with_rule(
+                    f"all photos of {where}, without those of the dataset's extension", options.subset.photos
                 ),
                 "relevance": "only the photo that the sketch was drawn from is right",
                 "gallery_variant": GALLERY_VARIANTS["dedup"],
@@ -232,43 +232,45 @@ def _fine_grained(dataset: Dataset, setting: Setting, classes: tuple[str, ...]) 
     )
 
 
-def _checked(dataset: Dataset, setting: Setting, task: Task) -> Task:
+def _checked(dataset: Dataset, options: ProtocolOptions, task: Task) -> Task:
     for what, items in (("sketches", task.queries), ("photos", task.gallery)):
         if not items:
             paired = " with a known photo" if task.by == "instance" and what == "sketches" else ""
             raise DatasetError(
-                f"{dataset.root} has no {what}{paired} of the classes {setting.classes!r}: name other classes or, with"
+                f"{dataset.root} has no {what}{paired} of the classes {options.classes!r}: name other classes or, with"
                 " --subset, keep more of them"
             )
     return task
 
 
 def _not_seen_by_source(
-    dataset: Dataset, setting: Setting, chosen: tuple[str, ...]
+    dataset: Dataset, options: ProtocolOptions, chosen: tuple[str, ...]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The classes that training on the source has not met, and those it has."""
-    split = published_split(setting.source)
-    known = known_splits()[setting.source]
+    """The classes that the source does not train on, and those that it does."""
+    split = published_split(options.source)
+    known = known_splits()[options.source]
     if known.dataset == dataset.name:
         raise DatasetError(
-            f"{dataset.root} is {dataset.name}, which the source {setting.source!r} is of too: for the protocol cross"
-            " name another dataset, or another source"
+            f"{dataset.root} is {dataset.name}, which the source {options.source!r} belongs to: for the protocol cross,"
+            " name another dataset or another source"
         )
     kept = tuple(label for label in chosen if label not in split.seen)
     if not kept:
         raise DatasetError(
-            f"every class of {setting.classes!r} is among the seen ones of {setting.source}: name others"
+            f"every class of {options.classes!r} is a seen class of {options.source}: name other classes"
         )
     return kept, tuple(label for label in chosen if label in split.seen)
 
 
 def _seen_beside(dataset: Dataset, spec: str, unseen: tuple[str, ...]) -> tuple[str, ...]:
-    """The seen classes of the split that ``spec`` is about, without those that are asked."""
+    """The seen classes of the split that ``spec`` names, without those in ``unseen``."""
     name = spec.strip().partition(":")[0]
     seen = select_classes(dataset, f"{name}:seen" if name in known_splits() else "seen")
     rest = tuple(label for label in seen if label not in unseen)
     if not rest:
-        raise DatasetError(f"no seen class is left beside {spec!r}: the protocol generalized needs some in its gallery")
+        raise DatasetError(
+            f"no seen class is left besides {spec!r}: the protocol generalized requires some in its gallery"
+        )
     return rest
 
 
@@ -279,13 +281,13 @@ def _fifth_of_each_class(photos: list[Photo], seed: int) -> set[str]:
     return {
         instance
         for instances in by_class.values()
-        for instance in draw(instances, max(1, (len(instances) + 2) // 5), seed=seed, purpose="held-out")
+        for instance in choose(instances, max(1, (len(instances) + 2) // 5), seed=seed, purpose="held-out")
     }
 
 
-def _published_name(dataset: Dataset, classes: tuple[str, ...], setting: Setting) -> str | None:
-    """The published split with exactly these unseen classes: told by the classes, whatever the user called them."""
-    source = setting.source if setting.protocol == "cross" else None
+def _published_name(dataset: Dataset, classes: tuple[str, ...], options: ProtocolOptions) -> str | None:
+    """The published split with exactly these unseen classes, however the user named them."""
+    source = options.source if options.name == "cross" else None
     for known in known_splits().values():
         unseen = {canonical_name(name) for name in known.unseen}
         if known.dataset == dataset.name and known.source == source and unseen == set(classes):
@@ -293,7 +295,7 @@ def _published_name(dataset: Dataset, classes: tuple[str, ...], setting: Setting
     return None
 
 
-def _thinned(sentence: str, rule: Rule | None) -> str:
+def _with_rule(sentence: str, rule: Rule | None) -> str:
     return f"{sentence}, of which {rule.text}" if rule else sentence
 
 

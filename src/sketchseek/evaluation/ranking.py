@@ -1,8 +1,8 @@
-"""Retrieving: the ranks of every query's relevant photos. Scoring is elsewhere (``metrics``, ``scoring``).
+"""Retrieval: the ranks of the relevant photos of every query. Scoring is separate (``metrics``, ``scoring``).
 
 Every metric follows from these ranks, so no list is ever sorted by index and the whole matrix never exists: a score
 and the photo's relevance become one whole number, the numbers are sorted (several times faster than sorting indices),
-and the places of the relevant ones are read off.
+and the positions of the relevant ones are read off.
 """
 
 from collections.abc import Iterator
@@ -41,16 +41,16 @@ def rank_relevant(
 ) -> Iterator[Ranks]:
     """Rank ``gallery`` (m, d) by cosine for each of ``queries`` (n, d), and yield the ranks of the relevant photos.
 
-    Queries come in an order of this function's choosing, each once; those without a relevant photo do not come.
-    ``chunk`` is how many queries are compared at a time, and never changes a result.
+    Each query is yielded once, in any order; queries without a relevant photo are skipped. ``chunk`` queries are
+    compared at a time; it never changes a result.
     """
     with ThreadPoolExecutor(usable_cores()) as pool:
-        for query_rows, gallery_rows in meeting(relevance):
+        for query_rows, gallery_rows in comparable_rows(relevance):
             yield from _rank_group(queries, gallery, relevance, query_rows, gallery_rows, chunk, pool)
 
 
-def meeting(relevance: Relevance) -> Iterator[tuple[Codes, Codes]]:
-    """The rows of the queries and of the photos that meet each other."""
+def comparable_rows(relevance: Relevance) -> Iterator[tuple[Codes, Codes]]:
+    """Rows of queries, and the rows of the photos they are compared with."""
     if relevance.query_groups is None or relevance.gallery_groups is None:
         yield np.arange(len(relevance.query_keys)), np.arange(len(relevance.gallery_keys))
         return

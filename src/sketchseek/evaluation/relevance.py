@@ -1,4 +1,4 @@
-"""Which photos are right for which sketch: whole numbers that are equal exactly where a photo is relevant."""
+"""Which photos are right for which sketch, as whole numbers: equal numbers mean relevant."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -35,7 +35,7 @@ def by_instance(
 ) -> Relevance:
     """Instance level: only the photo the sketch was drawn from is right, among all photos or among those of its class.
 
-    An instance is told by class and name together: datasets number the photos of each class from 1.
+    An instance is identified by class and name together: datasets number the photos of each class from 1.
     """
     query_groups, gallery_groups = shared_codes(query_labels, gallery_labels)
     query_names, gallery_names = shared_codes(query_instances, gallery_instances)

@@ -43,7 +43,7 @@ class Scores:
 
 
 def score(ranks: Iterable[Ranks], ks: Sequence[int]) -> Scores:
-    """Measure every query that ``ranks`` brings at the cut-offs ``ks``."""
+    """Measure every query in ``ranks`` at the cut-offs ``ks``."""
     ks = checked_ks(ks)
     rows, tables = [], []
     metrics: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ def score(ranks: Iterable[Ranks], ks: Sequence[int]) -> Scores:
         tables.append(np.stack(list(values.values()), axis=1))
     if not rows:
         raise SketchseekError(
-            "no query has a relevant photo in the gallery; check that both name classes and photos alike"
+            "no query has a relevant photo in the gallery; check that both use the same names of classes and photos"
         )
     all_rows = np.concatenate(rows)
     order = np.argsort(all_rows)

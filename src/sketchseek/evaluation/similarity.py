@@ -1,6 +1,6 @@
-"""Cosines that are exact numbers, so that a ranking never depends on how the matrix product was cut or ordered.
+"""Exact cosines, so that a ranking does not depend on how the matrix product was split or ordered.
 
-A float32 matrix product gives other last bits for another block size, another place in the block or another BLAS; then
+The last bits of a float32 matrix product depend on the block size, the position in the block and the BLAS library; so
 a photo that is in the gallery twice may get two different scores. Here rows are rounded to the grid of 2^-26 first. A
 product of two coordinates is then a multiple of 2^-52, and by Cauchy-Schwarz every partial sum, in whatever order,
 stays below 2: each fits the 53 bits of a float64, nothing is ever rounded, and the sum is *the* sum. The price is a

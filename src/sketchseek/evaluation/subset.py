@@ -1,4 +1,4 @@
-"""Subsets of queries and galleries, for a quick look: always named, so that no number passes for the whole one."""
+"""Subsets of queries and galleries, for a quick look: always labelled, so that they are not taken for full results."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from sketchseek.datasets import Drawing, Photo
 from sketchseek.errors import SketchseekError
-from sketchseek.evaluation.draws import draw
+from sketchseek.evaluation.seeded_choice import choose
 
 Item = TypeVar("Item", Drawing, Photo)
 
@@ -31,13 +31,13 @@ class Rule:
         by_class: dict[str, list[str]] = {}
         for item in items:
             by_class.setdefault(item.label, []).append(item.path)
-        drawn = {path for paths in by_class.values() for path in draw(paths, self.most, seed=seed, purpose=self.text)}
+        drawn = {path for paths in by_class.values() for path in choose(paths, self.most, seed=seed, purpose=self.text)}
         return tuple(item for item in items if item.path in drawn)
 
 
 @dataclass(frozen=True)
 class Subset:
-    """What is kept of the sketches and of the photos; nothing is left out where a rule is None."""
+    """What to keep of the sketches and of the photos; None keeps all."""
 
     sketches: Rule | None = None
     photos: Rule | None = None
@@ -64,7 +64,7 @@ def parse_subset(text: str) -> Subset:
         match = _RULE.fullmatch(part.strip())
         step, most = (int(match["step"] or 0), int(match["most"] or 0)) if match else (0, 0)
         if match is None or (step < 2 and most < 1):
-            raise SketchseekError(f"{part.strip()!r} is no subset: write {FORMS}; N is at least 2 after 'every'")
+            raise SketchseekError(f"{part.strip()!r} is not a subset: write {FORMS}; N is at least 2 after 'every'")
         kind = match["of_step"] or match["of_most"]
         if kind in rules:
             raise SketchseekError(f"the subset {text!r} has two rules for {kind}: write one")

@@ -1,4 +1,4 @@
-"""What a training tells while it runs, and to whom."""
+"""What a training reports while it runs."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -12,37 +12,31 @@ class StepReport:
 
     epoch: int  # from 0
     step: int  # done so far
-    steps: int  # in all
+    steps: int  # in total
     losses: Mapping[str, float]
     images_per_second: float
     seconds_left: float
 
 
 class Progress(Protocol):
-    """Somebody who listens."""
+    """Receives the progress of a training."""
 
-    def task(self, what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-        """Something countable goes on; call what is given with how many were done."""
-
-    def say(self, sentence: str) -> None:
-        """Something worth a line."""
+    def task(self, name: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+        """A task of ``total`` items begins; call the yielded function with how many more are done."""
 
     def report(self, report: StepReport) -> None:
-        """Training goes on."""
+        """Some more steps are done."""
 
     def validated(self, step: int, values: Mapping[str, float], best: bool) -> None:
-        """A state was judged."""
+        """The state after ``step`` was measured: ``values`` by metric, and whether it is the best so far."""
 
 
-class Silent:
-    """Nobody listens."""
+class NoProgress:
+    """Ignores progress."""
 
     @contextmanager
-    def task(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
+    def task(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda _: None
-
-    def say(self, sentence: str) -> None:
-        pass
 
     def report(self, report: StepReport) -> None:
         pass

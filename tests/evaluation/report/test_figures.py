@@ -8,7 +8,7 @@ from PIL import Image
 from sketchseek.datasets import Dataset, open_dataset
 from sketchseek.errors import SketchseekError
 from sketchseek.evaluation.evaluate import Options, evaluate
-from sketchseek.evaluation.protocols import Setting
+from sketchseek.evaluation.protocols import ProtocolOptions
 from sketchseek.evaluation.report.figures import write_figures
 from sketchseek.evaluation.subset import parse_subset
 from sketchseek.evaluation.vectors.cache import VectorCache
@@ -34,7 +34,7 @@ def run(dataset, setting):
     ],
 )
 def test_every_figure_as_png_and_svg(dataset, protocol, names, tmp_path: Path) -> None:
-    written = write_figures(run(dataset, Setting(protocol, "all")), tmp_path / "new" / "folder")
+    written = write_figures(run(dataset, ProtocolOptions(protocol, "all")), tmp_path / "new" / "folder")
     assert {path.name for path in written} == {f"{name}{suffix}" for name in names for suffix in (".png", ".svg")}
     for path in written:
         if path.suffix == ".png":
@@ -46,7 +46,7 @@ def test_every_figure_as_png_and_svg(dataset, protocol, names, tmp_path: Path) -
 
 
 def test_the_same_result_gives_the_same_files(dataset, tmp_path: Path) -> None:
-    result = run(dataset, Setting("zero-shot", "all"))
+    result = run(dataset, ProtocolOptions("zero-shot", "all"))
     first, second = (write_figures(result, tmp_path / name) for name in ("a", "b"))
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
@@ -56,7 +56,7 @@ def test_a_subset_is_written_on_every_figure(dataset, tmp_path: Path, monkeypatc
 
     titles = []
     monkeypatch.setattr(matplotlib.figure.Figure, "suptitle", lambda self, title, **about: titles.append(title))
-    write_figures(run(dataset, Setting("zero-shot", "all", subset=parse_subset("every-2-photos"))), tmp_path)
+    write_figures(run(dataset, ProtocolOptions("zero-shot", "all", subset=parse_subset("every-2-photos"))), tmp_path)
     assert len(titles) >= 4
     assert set(titles) == {"subset: every-2-photos"}
 
@@ -64,10 +64,10 @@ def test_a_subset_is_written_on_every_figure(dataset, tmp_path: Path, monkeypatc
 def test_without_matplotlib_one_sentence_says_what_to_install(dataset, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(SketchseekError, match=r"sketchseek\[train\]"):
-        write_figures(run(dataset, Setting("zero-shot", "all")), tmp_path)
+        write_figures(run(dataset, ProtocolOptions("zero-shot", "all")), tmp_path)
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(dataset, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(SketchseekError, match="cannot be written"):
-        write_figures(run(dataset, Setting("zero-shot", "all")), tmp_path / "file" / "below")
+        write_figures(run(dataset, ProtocolOptions("zero-shot", "all")), tmp_path / "file" / "below")

@@ -12,8 +12,8 @@ from PIL import Image
 from sketchseek.datasets import Dataset, known_splits, open_dataset
 from sketchseek.errors import SketchseekError
 from sketchseek.evaluation.evaluate import Evaluation, Options, evaluate
-from sketchseek.evaluation.protocols import Setting
-from sketchseek.evaluation.report.details import MAX_CLASSES, TOP, find
+from sketchseek.evaluation.protocols import ProtocolOptions
+from sketchseek.evaluation.report.details import MAX_CLASSES, TOP, collect_details
 from sketchseek.evaluation.report.page import rank_bins, render, write_report
 from sketchseek.evaluation.subset import parse_subset
 from sketchseek.evaluation.vectors.cache import VectorCache
@@ -53,13 +53,13 @@ class Page(HTMLParser):
         return [attrs for name, attrs in self.tags if name == tag and kind in attrs.get("class", "")]
 
 
-def run(dataset: Dataset, setting: Setting, options: Options | None = None, model=None) -> Evaluation:
+def run(dataset: Dataset, setting: ProtocolOptions, options: Options | None = None, model=None) -> Evaluation:
     with VectorCache(None, pytest.fail) as cache:
         return evaluate(model or EdgeModel(), dataset, setting, cache, options or Options(), lambda *said: None)
 
 
 def page_of(result: Evaluation, command: str = "sketchseek evaluate") -> tuple[Page, str]:
-    text = render(result, find(result), command)
+    text = render(result, collect_details(result), command)
     return Page(text), text
 
 
@@ -72,7 +72,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 def test_a_category_page_has_what_it_must(dataset) -> None:
-    result = run(dataset, Setting("zero-shot", "all"))
+    result = run(dataset, ProtocolOptions("zero-shot", "all"))
     page, _ = page_of(result)
     means = result.main.scores.means()
     for name in result.headline():
@@ -94,10 +94,10 @@ def test_a_category_page_has_what_it_must(dataset) -> None:
 
 
 def test_frames_follow_the_ranking(dataset) -> None:
-    result = run(dataset, Setting("zero-shot", "all"))
+    result = run(dataset, ProtocolOptions("zero-shot", "all"))
     page, _ = page_of(result)
     shown = [attrs["alt"].startswith("right") for attrs in page.all("img") if attrs["alt"][:5] in ("right", "wrong")]
-    found = find(result)
+    found = collect_details(result)
     expected = [
         right for one in found.lists for listed in (one.best, one.worst) if listed for _, right in listed.photos
     ]
@@ -112,23 +112,23 @@ def test_frames_follow_the_ranking(dataset) -> None:
 
 
 def test_a_fine_grained_page_has_ranks_and_the_missed_photo(dataset) -> None:
-    result = run(dataset, Setting("fine-grained", "all"))
+    result = run(dataset, ProtocolOptions("fine-grained", "all"))
     page, _ = page_of(result)
     assert [svg["aria-label"] for svg in page.all("svg")] == ["Ranks of the right photo"]
     assert len(page.all("rect", "bar")) == 12
-    found = find(result)
+    found = collect_details(result)
     late = [listed for one in found.lists for listed in (one.best, one.worst) if listed and listed.rank > TOP]
     assert len(page.all("figure", "sought")) == len(late)
     for listed in late:
         assert listed.missed is not None
         assert listed.missed.instance == listed.query.instance
     assert "mean_rank" in page.text
-    across, _ = page_of(run(dataset, Setting("fine-grained", "all", across=True)))
+    across, _ = page_of(run(dataset, ProtocolOptions("fine-grained", "all", across=True)))
     assert "Confusion of classes" in across.text
 
 
 def test_nothing_is_fetched_and_nothing_runs(dataset) -> None:
-    page, text = page_of(run(dataset, Setting("zero-shot", "all")))
+    page, text = page_of(run(dataset, ProtocolOptions("zero-shot", "all")))
     assert not re.search(r"https?:|//[a-z]|url\(|@import", re.sub(r"base64,[A-Za-z0-9+/=]*", "", text))
     assert not {"script", "link", "iframe", "object", "base"} & {tag for tag, _ in page.tags}
     for tag, attrs in page.tags:
@@ -140,7 +140,7 @@ def test_nothing_is_fetched_and_nothing_runs(dataset) -> None:
 
 def test_hostile_names_are_text(dataset) -> None:
     page, text = page_of(
-        run(dataset, Setting("zero-shot", "all")), command=f"sketchseek {HOSTILE}<script>alert(1)</script>"
+        run(dataset, ProtocolOptions("zero-shot", "all")), command=f"sketchseek {HOSTILE}<script>alert(1)</script>"
     )
     assert HOSTILE.replace("_", " ") in page.text
     assert "<script>alert(1)</script>" in page.text
@@ -149,7 +149,7 @@ def test_hostile_names_are_text(dataset) -> None:
 
 
 def test_thumbnails_are_small_pictures_and_the_page_is_bounded(dataset) -> None:
-    page, text = page_of(run(dataset, Setting("zero-shot", "all")))
+    page, text = page_of(run(dataset, ProtocolOptions("zero-shot", "all")))
     for attrs in page.all("img"):
         with Image.open(io.BytesIO(base64.b64decode(attrs["src"].partition(",")[2]))) as image:
             assert (image.format, image.size) == ("WEBP", (96, 96))
@@ -158,9 +158,9 @@ def test_thumbnails_are_small_pictures_and_the_page_is_bounded(dataset) -> None:
 
 def test_many_classes_show_the_best_and_the_worst(tmp_path: Path) -> None:
     root = make_tree(tmp_path, [f"class {i}" for i in range(MAX_CLASSES + 5)], photos=2, sketches=1)
-    result = run(open_dataset(root), Setting("zero-shot", "all"), Options(resamples=0))
+    result = run(open_dataset(root), ProtocolOptions("zero-shot", "all"), Options(resamples=0))
     page, _ = page_of(result)
-    found = find(result)
+    found = collect_details(result)
     assert len(found.lists) == MAX_CLASSES
     assert all(one.worst is None for one in found.lists)
     assert "12 best and the 12 worst of 29 classes" in page.text
@@ -173,10 +173,10 @@ def test_classes_without_queries_are_one_column_and_named_among_the_pairs(datase
     root = dataset.root
     (root / "splits.json").write_text(json.dumps({"train": ["bat", "cow"], "unseen": ["door"]}))
     try:
-        result = run(open_dataset(root), Setting("generalized"))
+        result = run(open_dataset(root), ProtocolOptions("generalized"))
     finally:
         (root / "splits.json").unlink()
-    found = find(result).confusion
+    found = collect_details(result).confusion
     assert found is not None
     assert found.others == ("bat", "cow")
     columns, shares = found.collapsed()
@@ -190,7 +190,7 @@ def test_subset_broken_and_transductive_are_said_at_the_top(tmp_path: Path) -> N
     root = make_tree(tmp_path, ["cow", "door"], photos=6, sketches=6)
     (root / "photo/cow/p0.png").write_text("no picture")
     dataset = open_dataset(root)
-    setting = Setting("fine-grained", "all", subset=parse_subset("5-sketches-per-class"))
+    setting = ProtocolOptions("fine-grained", "all", subset=parse_subset("5-sketches-per-class"))
     page, _ = page_of(run(dataset, setting, Options(skip_broken=True, transductive=True), CategoryEdgeModel()))
     top = page.text.partition("All numbers")[0]
     assert "Only 5-sketches-per-class was evaluated" in top
@@ -210,7 +210,7 @@ def papers_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sizes: tuple[in
             "sketchseek.evaluation.papers.known_splits",
             lambda: {"sketchy-25": known.__class__(**{**vars(known), "published": published})},
         )
-    return page_of(run(dataset, Setting("zero-shot", "sketchy-25"), Options(resamples=0)))[0]
+    return page_of(run(dataset, ProtocolOptions("zero-shot", "sketchy-25"), Options(resamples=0)))[0]
 
 
 def test_paper_tables_that_cannot_be_compared_say_so(tmp_path, monkeypatch) -> None:
@@ -242,7 +242,7 @@ def test_rank_bins_hold_every_rank_once(ranked: int) -> None:
 
 
 def test_a_report_that_cannot_be_written_is_one_sentence(dataset, tmp_path: Path) -> None:
-    result = run(dataset, Setting("zero-shot", "all"), Options(resamples=0))
+    result = run(dataset, ProtocolOptions("zero-shot", "all"), Options(resamples=0))
     with pytest.raises(SketchseekError, match="cannot be written"):
         write_report(result, tmp_path / "no" / "folder.html", "x")
     write_report(result, tmp_path / "page.html", "x")

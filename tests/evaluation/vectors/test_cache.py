@@ -115,7 +115,7 @@ def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
 def test_runs_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
     script = """
 import sys, pathlib, numpy as np
-from sketchseek.evaluation.cache import VectorCache
+from sketchseek.evaluation.vectors.cache import VectorCache
 me = int(sys.argv[2])
 with VectorCache(pathlib.Path(sys.argv[1]), print) as kept:
     for i in range(40):

@@ -95,7 +95,7 @@ def test_broken_files_are_named_and_the_others_encoded(root: Path) -> None:
     assert "empty" in found.broken[0]
     assert found.broken[3] == found.broken[4]
     assert found.broken[15] == "No such file or directory"
-    assert "plain file" in found.broken[16]
+    assert "regular file" in found.broken[16]
     assert all(found.broken.values())
     assert not found.vectors[list(found.broken)].any()
     assert found.vectors[5:15].any(axis=1).all()

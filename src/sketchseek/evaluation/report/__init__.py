@@ -1,0 +1,1 @@
+"""Show a result: an HTML page, and figures for a paper."""

@@ -1,4 +1,4 @@
-"""Charts as SVG text. Colours are classes of the page's style sheet, so that they follow its light or dark scheme."""
+"""Charts as SVG text. Colours are classes of the page's style sheet, so they follow its light or dark scheme."""
 
 from collections.abc import Sequence
 
@@ -82,7 +82,7 @@ def rank_chart(counts: Sequence[tuple[str, int, float]]) -> Markup:
 
 
 def confusion_chart(names: Sequence[str], columns: Sequence[str], shares: NDArray[np.float64]) -> Markup:
-    """A square for each pair of classes, the stronger the more of the row's top photos are of the column's class."""
+    """A square for each pair of classes; the more top photos of the row are of the column's class, the stronger."""
     label = 8 * max(len(name) for name in columns) + 8  # px for names along both sides
     cell = Markup(
         '<rect class="{}" x="{}" y="{}" width="19" height="19" fill-opacity="{:.3f}"><title>{}</title></rect>'

@@ -1,4 +1,4 @@
-"""What a report and the figures show beside the means: lists of photos, confusions, ranks."""
+"""What the report and the figures show besides the means: lists of photos, confusions, ranks."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from sketchseek.evaluation.evaluate import Evaluation
 from sketchseek.evaluation.report.toplists import TopLists, confusion, top_photos
 
 TOP = 10
-MAX_CLASSES = 24  # with lists of photos in a report: bounds its size
+MAX_CLASSES = 24  # with lists of photos; limits the size of a report
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Listed:
     photos: tuple[tuple[Photo, bool], ...]  # best first, and whether it is right
     precision: float  # average precision over the whole list; 1 / rank where one photo is right
     rank: int  # of the first right photo
-    missed: Photo | None  # the right photo, where it is the only one and not in the list
+    missed: Photo | None  # the right photo, if there is only one and it is not in ``photos``
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ClassLists:
 
     name: str
     best: Listed
-    worst: Listed | None  # None where the class has one query
+    worst: Listed | None  # None if the class has one query
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Confusion:
     shares: NDArray[np.float64]  # (classes, classes + others), each row sums to 1
 
     def collapsed(self) -> tuple[list[str], NDArray[np.float64]]:
-        """Names and shares (classes, columns) with all the others as one column, where there are some."""
+        """Names and shares (classes, columns) with all the others as one column, if there are any."""
         count = len(self.classes)
         if not self.others:
             return list(self.classes), self.shares
@@ -51,18 +51,18 @@ class Confusion:
 
 
 @dataclass(frozen=True)
-class Findings:
-    """All of it for one evaluation."""
+class Details:
+    """The details of one evaluation."""
 
     lists: tuple[ClassLists, ...]  # sorted by class
-    classes_with_lists: str  # which classes these are, in words
-    confusion: Confusion | None  # None where a query sees only photos of its own class
+    classes_with_lists: str  # a description of these classes
+    confusion: Confusion | None  # None if queries are compared only with photos of their own class
     ranks: NDArray[np.int64]  # (n,) of the first right photo
     ranked: int  # photos in the longest list
 
 
-def find(result: Evaluation) -> Findings:
-    """Look at the rankings of the main outcome."""
+def collect_details(result: Evaluation) -> Details:
+    """The details of the main outcome."""
     outcome = result.main
     task = outcome.task
     tops = top_photos(outcome.queries, outcome.gallery, task.relevance(), TOP)
@@ -93,7 +93,7 @@ def find(result: Evaluation) -> Findings:
         worst = listed(places[-1]) if len(places) > 1 else None
         lists.append(ClassLists(result.dataset.classes[label], listed(places[0]), worst))
     sizes = task.sizes()
-    return Findings(
+    return Details(
         tuple(lists),
         which,
         None if task.within_class else _confusion(result, tops),
@@ -103,7 +103,7 @@ def find(result: Evaluation) -> Findings:
 
 
 def _classes_with_lists(means: dict[str, float]) -> tuple[list[str], str]:
-    """All classes, or the ones at both ends where they are too many to show."""
+    """All classes, or the best and the worst if there are too many to show."""
     if len(means) <= MAX_CLASSES:
         return sorted(means), f"all {len(means)} classes"
     ranked = sorted(means, key=lambda label: (-means[label], label))

@@ -1,4 +1,4 @@
-"""The same findings as figures for a paper: PNG to look at, SVG to typeset. Needs matplotlib."""
+"""The same details as figures for a paper: PNG to view, SVG to typeset. Requires matplotlib."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,15 +9,15 @@ from sketchseek.datasets import Drawing, Photo
 from sketchseek.errors import SketchseekError
 from sketchseek.evaluation.curve import RECALLS
 from sketchseek.evaluation.evaluate import Evaluation
-from sketchseek.evaluation.report.details import TOP, ClassLists, Confusion, Findings, find
-from sketchseek.evaluation.report.page import chief_metric, rank_bins
+from sketchseek.evaluation.report.details import TOP, ClassLists, Confusion, Details, collect_details
+from sketchseek.evaluation.report.page import main_metric, rank_bins
 from sketchseek.evaluation.report.thumbnails import SIDE, picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 200
-ROWS = 6  # of the figure of lists: that much stands on a page
+ROWS = 6  # of the figure of lists: as many as fit on a page
 _BLUE, _ORANGE, _GREEN, _RED, _GREY = "#2457c5", "#a8500a", "#12793a", "#bf2431", "#8a929c"
 _STYLE: dict[Any, Any] = {
     "font.size": 8,
@@ -28,23 +28,23 @@ _STYLE: dict[Any, Any] = {
 
 
 def write_figures(result: Evaluation, folder: Path) -> list[Path]:
-    """Write every figure that the result has as PNG and SVG, and say which files these are."""
+    """Write every figure of the result as PNG and SVG; returns the files."""
     try:
         import matplotlib
     except ImportError as error:
         raise SketchseekError(
-            "figures need matplotlib, which is not installed: pip install 'sketchseek[train]', or leave out --figures"
+            "figures require matplotlib, which is not installed: pip install 'sketchseek[train]', or omit --figures"
         ) from error
-    findings = find(result)
+    details = collect_details(result)
     written = []
     with matplotlib.rc_context(_STYLE):
-        figures = {"per-class": _per_class(result), "lists": _lists(result, findings)}
+        figures = {"per-class": _per_class(result), "lists": _lists(result, details)}
         if result.main.task.by == "instance":
-            figures["ranks"] = _ranks(findings)
+            figures["ranks"] = _ranks(details)
         else:
             figures["precision-recall"] = _curve(result)
-        if findings.confusion is not None:
-            figures["confusion"] = _confusion(findings.confusion)
+        if details.confusion is not None:
+            figures["confusion"] = _confusion(details.confusion)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for name, figure in figures.items():
@@ -62,20 +62,20 @@ def write_figures(result: Evaluation, folder: Path) -> list[Path]:
 
 
 def _new(width: float, height: float) -> "Figure":
-    """An empty figure, in inches, that belongs to no window."""
+    """An empty figure of this size in inches, without a window."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def _per_class(result: Evaluation) -> "Figure":
-    chief = chief_metric(result)
-    rows = sorted(result.per_class().items(), key=lambda item: (item[1][chief], item[0]))
+    metric = main_metric(result)
+    rows = sorted(result.per_class().items(), key=lambda item: (item[1][metric], item[0]))
     figure = _new(3.4, 0.6 + 0.16 * len(rows))
     axes = figure.subplots()
-    axes.barh([name for name, _ in rows], [100 * means[chief] for _, means in rows], color=_BLUE, height=0.7)
-    axes.axvline(100 * result.main.scores.means()[chief], color=_ORANGE, linestyle="--", linewidth=1)
-    axes.set_xlabel(f"{chief} (%), mean dashed")
+    axes.barh([name for name, _ in rows], [100 * means[metric] for _, means in rows], color=_BLUE, height=0.7)
+    axes.axvline(100 * result.main.scores.means()[metric], color=_ORANGE, linestyle="--", linewidth=1)
+    axes.set_xlabel(f"{metric} (%), mean dashed")
     axes.set_xlim(0, 100)
     axes.margins(y=0.01)
     return figure
@@ -93,8 +93,8 @@ def _curve(result: Evaluation) -> "Figure":
     return figure
 
 
-def _ranks(findings: Findings) -> "Figure":
-    bins = rank_bins(findings.ranks, findings.ranked)
+def _ranks(details: Details) -> "Figure":
+    bins = rank_bins(details.ranks, details.ranked)
     figure = _new(4.8, 2.4)
     axes = figure.subplots()
     places = np.arange(len(bins))
@@ -119,10 +119,10 @@ def _confusion(found: Confusion) -> "Figure":
     return figure
 
 
-def _lists(result: Evaluation, findings: Findings) -> "Figure":
-    """The best list of each of the classes at even distances, with the right photos framed green and the others red."""
-    step = max(1, len(findings.lists) // ROWS)
-    chosen: tuple[ClassLists, ...] = findings.lists[::step][:ROWS]
+def _lists(result: Evaluation, details: Details) -> "Figure":
+    """The best list of evenly spaced classes; right photos have a green frame, others a red one."""
+    step = max(1, len(details.lists) // ROWS)
+    chosen: tuple[ClassLists, ...] = details.lists[::step][:ROWS]
     figure = _new(7.0, 0.68 * len(chosen) + 0.1)
     grid: Any = figure.subplots(len(chosen), TOP + 1, squeeze=False)
     for row, one in zip(grid, chosen, strict=True):

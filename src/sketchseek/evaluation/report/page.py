@@ -1,4 +1,4 @@
-"""One HTML file that shows a result to a researcher: no request leaves it, and every name in it is escaped."""
+"""One HTML file that shows a result: it makes no requests, and every name in it is escaped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from sketchseek import __version__
 from sketchseek.datasets import Dataset
 from sketchseek.errors import SketchseekError
-from sketchseek.evaluation.definitions import definition, shown
+from sketchseek.evaluation.definitions import definition, format_value
 from sketchseek.evaluation.evaluate import Evaluation
 from sketchseek.evaluation.papers import WARNING, PaperTable, our_names, tables_for
 from sketchseek.evaluation.ranking import TIES
 from sketchseek.evaluation.report.charts import confusion_chart, curve_chart, rank_chart
-from sketchseek.evaluation.report.details import TOP, Confusion, Findings, Listed, find
+from sketchseek.evaluation.report.details import TOP, Confusion, Details, Listed, collect_details
 from sketchseek.evaluation.report.thumbnails import Thumbnails
 
 CONFUSED_PAIRS = 15
@@ -36,8 +36,8 @@ class Bar:
 
 
 def write_report(result: Evaluation, path: Path, command: str) -> None:
-    """Write the page; ``command`` is what was called."""
-    page = render(result, find(result), command)
+    """Write the page; ``command`` is the command line that made it."""
+    page = render(result, collect_details(result), command)
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
@@ -46,7 +46,7 @@ def write_report(result: Evaluation, path: Path, command: str) -> None:
         ) from error
 
 
-def render(result: Evaluation, findings: Findings, command: str) -> str:
+def render(result: Evaluation, details: Details, command: str) -> str:
     """The page as text."""
     environment = Environment(
         loader=PackageLoader("sketchseek.evaluation.report", "."),
@@ -55,15 +55,15 @@ def render(result: Evaluation, findings: Findings, command: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html").render(_page(result, findings, command))
+    return environment.get_template("page.html").render(_page(result, details, command))
 
 
-def _page(result: Evaluation, findings: Findings, command: str) -> dict[str, Any]:
+def _page(result: Evaluation, details: Details, command: str) -> dict[str, Any]:
     main, task = result.main, result.main.task
     means = main.scores.means()
     thumbnails = Thumbnails(result.dataset)
     instance = task.by == "instance"
-    chief = chief_metric(result)
+    main_name = main_metric(result)
     return {
         "title": _title(result),
         "result": result,
@@ -74,20 +74,20 @@ def _page(result: Evaluation, findings: Findings, command: str) -> dict[str, Any
         "instance": instance,
         "tiles": [_tile(result, means, name) for name in _tile_names(means, instance)],
         "metrics": [_metric(result, means, name) for name in result.headline()],
-        "chief": chief,
-        "bars": _bars(result, chief),
+        "main_name": main_name,
+        "bars": _bars(result, main_name),
         "curve": None if instance else curve_chart(_curves(result)),
-        "ranks": rank_chart(rank_bins(findings.ranks, findings.ranked)) if instance else None,
-        "confusion": _confusion(findings.confusion),
+        "ranks": rank_chart(rank_bins(details.ranks, details.ranked)) if instance else None,
+        "confusion": _confusion(details.confusion),
         "lists": [
             {
                 "name": one.name,
-                "rows": [_strip(result.dataset, thumbnails, "best", one.best, findings.ranked)]
-                + ([_strip(result.dataset, thumbnails, "worst", one.worst, findings.ranked)] if one.worst else []),
+                "rows": [_strip(result.dataset, thumbnails, "best", one.best, details.ranked)]
+                + ([_strip(result.dataset, thumbnails, "worst", one.worst, details.ranked)] if one.worst else []),
             }
-            for one in findings.lists
+            for one in details.lists
         ],
-        "classes_with_lists": findings.classes_with_lists,
+        "classes_with_lists": details.classes_with_lists,
         "top": TOP,
         "papers": [_paper(table, means) for table in tables_for(task)],
         "comparison": result.comparison,
@@ -97,8 +97,8 @@ def _page(result: Evaluation, findings: Findings, command: str) -> dict[str, Any
     }
 
 
-def chief_metric(result: Evaluation) -> str:
-    """The metric by which classes are compared: a share, the larger the better."""
+def main_metric(result: Evaluation) -> str:
+    """The metric by which classes are compared: a share, larger is better."""
     return f"acc@{_ks(result.main.scores.means())[0]}" if result.main.task.by == "instance" else "map@all"
 
 
@@ -125,29 +125,29 @@ def _tile_names(means: dict[str, float], instance: bool) -> list[str]:
 
 
 def _tile(result: Evaluation, means: dict[str, float], name: str) -> dict[str, str]:
-    return {"name": name, "value": shown(name, means[name]), "interval": _interval(result, name)}
+    return {"name": name, "value": format_value(name, means[name]), "interval": _interval(result, name)}
 
 
 def _interval(result: Evaluation, name: str) -> str:
     if result.intervals is None:
         return ""
     low, high = result.intervals[name]
-    return f"{shown(name, low)} – {shown(name, high)}"
+    return f"{format_value(name, low)} – {format_value(name, high)}"
 
 
 def _metric(result: Evaluation, means: dict[str, float], name: str) -> dict[str, str]:
     return {
         "name": name,
-        "value": shown(name, means[name]),
+        "value": format_value(name, means[name]),
         "interval": _interval(result, name),
-        "other": shown(name, result.other.scores.means()[name]) if result.other else "",
+        "other": format_value(name, result.other.scores.means()[name]) if result.other else "",
         "definition": definition(name),
     }
 
 
-def _bars(result: Evaluation, chief: str) -> list[Bar]:
+def _bars(result: Evaluation, main_name: str) -> list[Bar]:
     rows = [
-        Bar(name, int(means["queries"]), means[chief], shown(chief, means[chief]))
+        Bar(name, int(means["queries"]), means[main_name], format_value(main_name, means[main_name]))
         for name, means in result.per_class().items()
     ]
     return sorted(rows, key=lambda bar: (-bar.share, bar.name))
@@ -159,7 +159,7 @@ def _curves(result: Evaluation) -> list[tuple[str, NDArray[np.float64]]]:
 
 
 def rank_bins(ranks: NDArray[np.int64], ranked: int) -> list[tuple[str, int, float]]:
-    """(ranks, queries, queries by chance): each rank for itself in a short list, wider and wider steps else."""
+    """(ranks, queries, queries by chance): single ranks in a short list, else wider and wider ranges."""
     ends = list(range(1, ranked + 1)) if ranked <= _EACH_RANK_UP_TO else [*(e for e in _BIN_ENDS if e < ranked), ranked]
     bins = []
     before = 0
@@ -184,7 +184,7 @@ def _confusion(found: Confusion | None) -> dict[str, Any] | None:
     pairs.sort(key=lambda pair: (-pair[0], pair[1:]))
     return {
         "chart": confusion_chart(found.classes, *found.collapsed()),
-        "pairs": [(f"{100 * share:.1f}", asked, got) for share, asked, got in pairs[:CONFUSED_PAIRS]],
+        "pairs": [(f"{100 * share:.1f}", of_query, of_photo) for share, of_query, of_photo in pairs[:CONFUSED_PAIRS]],
     }
 
 
@@ -210,7 +210,7 @@ def _strip(dataset: Dataset, thumbnails: Thumbnails, which: str, listed: Listed,
 
 
 def _paper(table: PaperTable, means: dict[str, float]) -> dict[str, Any]:
-    """A published table and our numbers under its columns, one row for each definition that a column may mean."""
+    """A published table with our numbers under its columns, one row for each possible definition of a column."""
     candidates = [our_names(metric) for metric in table.metrics]
     ours: Sequence[list[str]] = [
         [names[min(index, len(names) - 1)] for names in candidates] for index in range(max(map(len, candidates)))
@@ -223,7 +223,10 @@ def _paper(table: PaperTable, means: dict[str, float]) -> dict[str, Any]:
             for name, numbers in table.rows
         ],
         "ours": [
-            (", ".join(dict.fromkeys(names)), [shown(name, means[name]) if name in means else "–" for name in names])
+            (
+                ", ".join(dict.fromkeys(names)),
+                [format_value(name, means[name]) if name in means else "–" for name in names],
+            )
             for names in ours
         ],
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchseek.evaluation.ranking import SCORE_BITS, meeting
+from sketchseek.evaluation.ranking import SCORE_BITS, comparable_rows
 from sketchseek.evaluation.relevance import Codes, Relevance
 from sketchseek.evaluation.similarity import unit_rows
 
@@ -27,11 +27,11 @@ def top_photos(
 ) -> TopLists:
     """The first photos for each of ``queries`` (n, d) among ``gallery`` (m, d).
 
-    Of equal scores the photo that is not relevant comes first, then the one that stands first in the gallery.
+    Of equal scores the photo that is not relevant comes first, then the one that is first in the gallery.
     """
     photos = np.full((len(queries), count), -1, np.intp)
     right = np.zeros((len(queries), count), np.bool_)
-    for query_rows, gallery_rows in meeting(relevance):
+    for query_rows, gallery_rows in comparable_rows(relevance):
         units = unit_rows(gallery, gallery_rows).T
         keys_of_photos = relevance.gallery_keys[gallery_rows]
         columns = np.arange(len(gallery_rows))
@@ -41,7 +41,7 @@ def top_photos(
             rows = query_rows[start : start + step]
             scores = np.rint(np.ldexp(-unit_rows(queries, rows), SCORE_BITS) @ units).astype(np.int64)
             relevant = relevance.query_keys[rows, None] == keys_of_photos
-            # Score, relevance and place in one whole number: no two are equal, so that the first ones are well defined.
+            # Score, relevance and place in one whole number: no two are equal, so the first ones are well defined.
             order = ((scores << 1 | relevant) << _COLUMN_BITS) | columns
             order = np.sort(np.partition(order, width - 1, axis=1)[:, :width], axis=1)
             found = order & ((1 << _COLUMN_BITS) - 1)
@@ -55,14 +55,14 @@ def confusion(
 ) -> NDArray[np.float64]:
     """Of which class the top photos are: (rows, classes), each row sums to 1 or, without queries, to 0.
 
-    The first ``rows`` of ``classes`` have queries; the galleries' classes are all among them.
+    The first ``rows`` of ``classes`` have queries; all classes of the gallery are among them.
     """
     place = {label: index for index, label in enumerate(classes)}
     of_query = np.array([place[label] for label in query_labels])
     of_photo = np.array([place[label] for label in gallery_labels])
     counts = np.zeros((rows, len(classes)))
     there = tops.photos >= 0
-    asked = np.broadcast_to(of_query[:, None], tops.photos.shape)[there]
-    np.add.at(counts, (asked, of_photo[tops.photos[there]]), 1)
+    labels = np.broadcast_to(of_query[:, None], tops.photos.shape)[there]
+    np.add.at(counts, (labels, of_photo[tops.photos[there]]), 1)
     shares: NDArray[np.float64] = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     return shares

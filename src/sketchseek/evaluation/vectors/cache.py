@@ -1,4 +1,4 @@
-"""Vectors kept between runs: by model, kind and content of the file. Deleting the cache loses time and nothing else."""
+"""Vectors kept between runs, by model, kind and file content. The cache can be deleted: that costs only time."""
 
 import sqlite3
 import zlib
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from sketchseek.errors import SketchseekError
 
 Kind = Literal["sketch", "photo"]
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 Stamp = tuple[int, int]  # size in bytes, time of the last change in ns
 
 
-FILE_NAME = "vectors-1.sqlite3"  # the number is the format's: another format is another file
+FILE_NAME = "vectors-1.sqlite3"  # the number is that of the format: another format gets another file
 _WAIT_SECONDS = 60.0
-_AT_ONCE = 500  # values in one question, below every limit of SQLite
+_VALUES_PER_QUERY = 500  # below every limit of SQLite
 _TABLES = """
 CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, digest BLOB) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS vectors (
@@ -30,8 +30,8 @@ CREATE TABLE IF NOT EXISTS vectors (
 class VectorCache:
     """Digests of files and vectors of digests, in one SQLite file that several runs may use at a time.
 
-    ``folder`` None keeps everything in a temporary file of this run. A damaged file is thrown away and begun anew, and
-    ``note`` is told so in one sentence.
+    ``folder`` None keeps everything in a temporary file of this run. A damaged file is deleted and created again;
+    ``note`` is called with a sentence that says so.
     """
 
     def __init__(self, folder: Path | None, note: Callable[[str], None]) -> None:
@@ -42,20 +42,20 @@ class VectorCache:
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._unusable(error.strerror or str(error)) from error
-        self._base = self._connect()
+        self._database = self._connect()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._base.close()
+        self._database.close()
 
     def digests(self, stamps: Mapping[str, Stamp]) -> dict[str, bytes]:
-        """What is known of files (path -> stamp) that have not changed since: path -> SHA-256."""
-        question = "SELECT path, size, changed, digest FROM files WHERE path IN ({})"
+        """Known digests of those files (path -> stamp) that have not changed: path -> SHA-256."""
+        query = "SELECT path, size, changed, digest FROM files WHERE path IN ({})"
         return {
             path: digest
-            for path, size, changed, digest in self._ask(question, (), list(stamps))
+            for path, size, changed, digest in self._select(query, (), list(stamps))
             if stamps[path] == (size, changed)
         }
 
@@ -65,11 +65,11 @@ class VectorCache:
         self._write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", rows)
 
     def vectors(self, model: str, kind: Kind, digests: Sequence[bytes], size: int) -> dict[bytes, NDArray[np.float32]]:
-        """The kept vectors (size,) of these digests; a row that is not what was written counts as missing."""
-        question = "SELECT digest, vector, checksum FROM vectors WHERE model = ? AND kind = ? AND digest IN ({})"
+        """The kept vectors (size,) of these digests; a damaged row counts as missing."""
+        query = "SELECT digest, vector, checksum FROM vectors WHERE model = ? AND kind = ? AND digest IN ({})"
         return {
             digest: np.frombuffer(vector, "<f4")
-            for digest, vector, checksum in self._ask(question, (model, kind), digests)
+            for digest, vector, checksum in self._select(query, (model, kind), digests)
             if len(vector) == 4 * size and zlib.crc32(vector) == checksum
         }
 
@@ -79,56 +79,56 @@ class VectorCache:
         rows = [(model, kind, digest, blob, zlib.crc32(blob)) for digest, blob in zip(digests, blobs, strict=True)]
         self._write("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?, ?)", rows)
 
-    def _ask(self, question: str, fixed: tuple[str, ...], values: Sequence[str | bytes]) -> list[tuple[Any, ...]]:
-        """All rows of a question with ``IN ({})`` over any number of values."""
+    def _select(self, query: str, fixed: tuple[str, ...], values: Sequence[str | bytes]) -> list[tuple[Any, ...]]:
+        """All rows of a query with ``IN ({})`` over any number of values."""
 
-        def ask() -> list[tuple[Any, ...]]:
+        def select() -> list[tuple[Any, ...]]:
             rows = []
-            for start in range(0, len(values), _AT_ONCE):
-                part = values[start : start + _AT_ONCE]
+            for start in range(0, len(values), _VALUES_PER_QUERY):
+                part = values[start : start + _VALUES_PER_QUERY]
                 marks = ",".join("?" * len(part))
-                rows += self._base.execute(question.format(marks), (*fixed, *part)).fetchall()
+                rows += self._database.execute(query.format(marks), (*fixed, *part)).fetchall()
             return rows
 
-        return self._mended(ask)
+        return self._with_repair(select)
 
     def _write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         def write() -> None:
-            with self._base:
-                self._base.executemany(statement, rows)
+            with self._database:
+                self._database.executemany(statement, rows)
 
-        self._mended(write)
+        self._with_repair(write)
 
-    def _mended(self, action: Callable[[], Answer]) -> Answer:
-        """The answer of ``action``; where the file turns out to be damaged, on a new one."""
+    def _with_repair(self, action: Callable[[], Result]) -> Result:
+        """The result of ``action``; if the file is damaged, of another try on a new file."""
         try:
             return action()
         except sqlite3.DatabaseError as error:
-            self._base.close()
-            self._throw_away(error)
-        self._base = self._connect()
+            self._database.close()
+            self._delete_damaged(error)
+        self._database = self._connect()
         return action()
 
     def _connect(self) -> sqlite3.Connection:
-        """An open base with its tables; "" is SQLite's name for a private file that vanishes with the connection."""
-        base = None
+        """An open database with its tables; "" is SQLite's name for a private temporary file."""
+        database = None
         try:
-            base = sqlite3.connect(self.file or "", timeout=_WAIT_SECONDS)
-            base.execute("PRAGMA synchronous = NORMAL")
-            base.execute("PRAGMA journal_mode = WAL")  # readers and a writer do not wait for each other
-            base.executescript(_TABLES)
+            database = sqlite3.connect(self.file or "", timeout=_WAIT_SECONDS)
+            database.execute("PRAGMA synchronous = NORMAL")
+            database.execute("PRAGMA journal_mode = WAL")  # readers and a writer do not wait for each other
+            database.executescript(_TABLES)
         except sqlite3.DatabaseError as error:
-            if base is not None:
-                base.close()
-            self._throw_away(error)
+            if database is not None:
+                database.close()
+            self._delete_damaged(error)
             return self._connect()
-        return base
+        return database
 
-    def _throw_away(self, error: sqlite3.DatabaseError) -> None:
-        """Delete a damaged file and its journals: a journal that stays would be played into the next file."""
+    def _delete_damaged(self, error: sqlite3.DatabaseError) -> None:
+        """Delete a damaged file and its journals: SQLite would apply a journal that is left to the next file."""
         if self.file is None or not _is_damage(error):
             raise self._unusable(str(error)) from error
-        self._note(f"the cache {self.file} was damaged; it is thrown away and begun anew")
+        self._note(f"the cache {self.file} was damaged; it is deleted and created again")
         for ending in ("", "-wal", "-shm"):
             try:
                 Path(f"{self.file}{ending}").unlink(missing_ok=True)
@@ -138,7 +138,7 @@ class VectorCache:
     def _unusable(self, reason: str) -> SketchseekError:
         return SketchseekError(
             f"the cache {self.file or 'in the temporary folder'} cannot be used ({reason}): name another folder with"
-            " --cache, or go without with --no-cache"
+            " --cache, or use --no-cache"
         )
 
 

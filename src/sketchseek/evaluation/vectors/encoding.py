@@ -1,4 +1,4 @@
-"""From picture files to vectors: read ahead in threads, encode in batches, never encode the same content twice."""
+"""From picture files to vectors: decode in threads, encode in batches, never encode the same content twice."""
 
 import hashlib
 import stat
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from sketchseek.errors import SketchseekError
 from sketchseek.evaluation.vectors.cache import Kind, Stamp, VectorCache
 from sketchseek.model import Model
-from sketchseek.parallel import ahead, usable_cores
+from sketchseek.parallel import map_ahead, usable_cores
 from sketchseek.pictures import PictureError, load_photo, load_sketch
 
-Watch = Callable[[str, int, int], None]  # told what is done, how much of it, of how much
+ProgressFunction = Callable[[str, int, int], None]  # called with the stage, how much of it is done, of how much
 
 BATCH = 64
 _WORKERS = min(8, usable_cores() + 1)
@@ -30,14 +30,14 @@ class Encoded:
 
     vectors: NDArray[np.float32]  # (n, size) in the order of the files; all zero where a file is broken
     broken: dict[int, str]  # row -> why
-    computed: int  # pictures that went through the model now, and did not come from the cache
+    computed: int  # pictures that were encoded now and did not come from the cache
 
 
 def encode_files(
-    model: Model, kind: Kind, files: Sequence[Path], cache: VectorCache, watch: Watch, *, what: str
+    model: Model, kind: Kind, files: Sequence[Path], cache: VectorCache, progress: ProgressFunction, *, what: str
 ) -> Encoded:
-    """Vectors of ``files`` by ``model``; ``what`` is how ``watch`` calls them: sketches, photos."""
-    digests, broken = _digests(files, cache, watch, f"reading {what}")
+    """Vectors of ``files`` by ``model``; ``what`` names them for ``progress``, such as sketches or photos."""
+    digests, broken = _digests(files, cache, progress, f"reading {what}")
     rows: dict[bytes, list[int]] = {}
     for row, digest in digests.items():
         rows.setdefault(digest, []).append(row)
@@ -57,14 +57,14 @@ def encode_files(
             for (digest, _), vector in zip(good, fresh, strict=True):
                 vectors[rows[digest]] = vector
         done, computed = done + len(batch), computed + len(good)
-        watch(f"encoding {what}", done, len(rows))
+        progress(f"encoding {what}", done, len(rows))
     return Encoded(vectors, dict(sorted(broken.items())), computed)
 
 
 def _digests(
-    files: Sequence[Path], cache: VectorCache, watch: Watch, what: str
+    files: Sequence[Path], cache: VectorCache, progress: ProgressFunction, stage: str
 ) -> tuple[dict[int, bytes], dict[int, str]]:
-    """SHA-256 of each file by row, and why where it cannot be read. Files that have not changed are not read again."""
+    """SHA-256 of each file by row, and the reason if it cannot be read. Unchanged files are not read again."""
     names = [str(file.absolute()) for file in files]
     stamps: dict[str, Stamp] = {}
     broken: dict[int, str] = {}
@@ -77,7 +77,7 @@ def _digests(
     unknown = [name for name in stamps if name not in known]
     failed: dict[str, str] = {}
     fresh: list[tuple[str, Stamp, bytes]] = []
-    hashed = ahead(_hash, unknown, workers=_WORKERS, depth=4 * _WORKERS)
+    hashed = map_ahead(_hash, unknown, workers=_WORKERS, depth=4 * _WORKERS)
     for done, (name, result) in enumerate(zip(unknown, hashed, strict=True), start=1):
         if isinstance(result, str):
             failed[name] = result
@@ -85,17 +85,17 @@ def _digests(
             known[name] = result
             fresh.append((name, stamps[name], result))
         if done % BATCH == 0 or done == len(unknown):
-            watch(what, done, len(unknown))
+            progress(stage, done, len(unknown))
     cache.remember_digests(fresh)
     broken |= {row: failed[name] for row, name in enumerate(names) if name in failed}
     return {row: known[name] for row, name in enumerate(names) if name in known}, broken
 
 
 def _stamp(name: str) -> Stamp:
-    about = Path(name).stat()
-    if not stat.S_ISREG(about.st_mode):  # a pipe would block
-        raise OSError("is no plain file")
-    return about.st_size, about.st_mtime_ns
+    status = Path(name).stat()
+    if not stat.S_ISREG(status.st_mode):  # a pipe would block
+        raise OSError("is not a regular file")
+    return status.st_size, status.st_mtime_ns
 
 
 def _hash(name: str) -> bytes | str:
@@ -107,7 +107,7 @@ def _hash(name: str) -> bytes | str:
 
 
 def _decoded(model: Model, kind: Kind, jobs: Sequence[tuple[bytes, Path]]) -> Iterator[list[tuple[bytes, Any]]]:
-    """Batches of (digest, picture), in the order of the jobs; in place of a picture that does not open, why."""
+    """Batches of (digest, picture) in the order of the jobs; the reason in place of a picture that cannot be opened."""
 
     def decode(job: tuple[bytes, Path]) -> tuple[bytes, Any]:
         digest, file = job
@@ -116,13 +116,13 @@ def _decoded(model: Model, kind: Kind, jobs: Sequence[tuple[bytes, Path]]) -> It
         except PictureError as error:
             return digest, error.reason
 
-    decoded = ahead(decode, jobs, workers=_WORKERS, depth=BATCH)
+    decoded = map_ahead(decode, jobs, workers=_WORKERS, depth=BATCH)
     while batch := list(islice(decoded, BATCH)):
         yield batch
 
 
 def open_picture(model: Model, kind: Kind, file: Path) -> Any:
-    """A picture as ``model`` takes it."""
+    """A picture in the form that ``model`` encodes."""
     return load_sketch(file) if kind == "sketch" else load_photo(file, target=model.photo_side)
 
 
@@ -136,6 +136,6 @@ def _encode(model: Model, kind: Kind, pictures: list[Any]) -> NDArray[np.float32
     if not (np.isfinite(fresh).all() and fresh.any(axis=1).all()):
         raise SketchseekError(
             f"the model {model.name} gave a vector that is not finite or all zero for a {kind}: its weights are broken,"
-            " train it again or take an earlier checkpoint"
+            " train it again or use an earlier checkpoint"
         )
     return fresh

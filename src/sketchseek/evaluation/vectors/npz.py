@@ -1,4 +1,4 @@
-"""Anybody's vectors from an ``.npz`` file: checked before anything is computed, never unpickled, bounded in size."""
+"""Vectors of any model from an ``.npz`` file: checked before anything is computed, never unpickled, limited in size."""
 
 import zipfile
 import zlib
@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 from sketchseek.errors import SketchseekError
 from sketchseek.evaluation.similarity import BLOCK_NUMBERS
 
-#: Bytes one array may unpack to: a small file can claim to hold any amount.
+#: Limit for one unpacked array, in bytes: a small file can unpack to any size.
 MAX_BYTES = 4 << 30
 
 # What zipfile, zlib and numpy raise on a broken or encrypted member, ValueError aside.
-DAMAGES = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, MemoryError, OverflowError, TypeError)
+DAMAGE_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, MemoryError, OverflowError, TypeError)
 
 
 @dataclass(frozen=True)
 class VectorSet:
-    """Vectors with what is known of each row; ``source`` is the file, for messages."""
+    """Vectors with what is known about each row; ``source`` is the file, for messages."""
 
     source: str
     vectors: NDArray[np.generic]  # (n, d) numbers, finite, no row zero
     labels: NDArray[np.generic]  # (n,) whole numbers or words: the class
     instances: NDArray[np.generic] | None  # (n,) the photo a sketch was drawn from, or the photo itself
-    names: NDArray[np.str_] | None  # (n,) what people call the row: a file, a title
+    names: NDArray[np.str_] | None  # (n,) a name of the row: a file, a title
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -37,7 +37,7 @@ class VectorSet:
 
 
 def load_vectors(path: Path) -> VectorSet:
-    """Read ``vectors`` (n, d), ``labels`` (n,) and, where they are, ``instances`` and ``names`` (n,)."""
+    """Read ``vectors`` (n, d), ``labels`` (n,) and, if present, ``instances`` and ``names`` (n,)."""
     arrays = _read(path, ("vectors", "labels", "instances", "names"))
     for name in ("vectors", "labels"):
         if name not in arrays:
@@ -56,19 +56,19 @@ def load_vectors(path: Path) -> VectorSet:
         if name != "vectors"
     }
     names = columns.get("names")
-    found = VectorSet(
+    vector_set = VectorSet(
         str(path),
         vectors,
         columns["labels"],
         columns.get("instances"),
         None if names is None else names.astype(np.str_),
     )
-    _check_rows(found)
-    return found
+    _check_rows(vector_set)
+    return vector_set
 
 
 def check_pair(queries: VectorSet, gallery: VectorSet, *, instances: bool) -> None:
-    """Refuse two sets that cannot be compared."""
+    """Reject two sets that cannot be compared."""
     sizes = queries.vectors.shape[1], gallery.vectors.shape[1]
     if sizes[0] != sizes[1]:
         raise SketchseekError(
@@ -90,9 +90,9 @@ def check_pair(queries: VectorSet, gallery: VectorSet, *, instances: bool) -> No
         _check_same_kind("instances", queries.source, queries.instances, gallery.source, gallery.instances)
 
 
-def _read(path: Path, wanted: tuple[str, ...]) -> dict[str, NDArray[np.generic]]:
+def _read(path: Path, array_names: tuple[str, ...]) -> dict[str, NDArray[np.generic]]:
     if not path.is_file():
-        raise SketchseekError(f"there is no file {path}; give the path of an .npz file")
+        raise SketchseekError(f"there is no file {path}; name an .npz file")
     try:
         with zipfile.ZipFile(path) as archive:
             sizes = {member.filename: member.file_size for member in archive.infolist()}
@@ -100,24 +100,24 @@ def _read(path: Path, wanted: tuple[str, ...]) -> dict[str, NDArray[np.generic]]
         raise SketchseekError(f"{path} is not an .npz file; write it with numpy.savez") from error
     except OSError as error:
         raise _damaged(path) from error
-    # zipfile never yields more than the size it announces, so checking that size bounds what is unpacked.
-    for name in wanted:
+    # zipfile never unpacks more than the size in its directory, so checking that size is enough.
+    for name in array_names:
         size = sizes.get(f"{name}.npy", 0)
         if size > MAX_BYTES:
             raise SketchseekError(
-                f"{name!r} in {path} unpacks to {size / 1e9:.1f} GB, more than the {MAX_BYTES / 1e9:.1f} GB this reads;"
+                f"{name!r} in {path} unpacks to {size / 1e9:.1f} GB, more than the limit of {MAX_BYTES / 1e9:.1f} GB;"
                 " split the file or use float32"
             )
     try:
         with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in wanted if f"{name}.npy" in sizes}
+            return {name: file[name] for name in array_names if f"{name}.npy" in sizes}
     except ValueError as error:
         if "allow_pickle" in str(error):
             raise SketchseekError(
                 f"{path} holds an array of Python objects, which is never opened; convert words with astype(str)"
             ) from error
         raise _damaged(path) from error
-    except DAMAGES as error:
+    except DAMAGE_ERRORS as error:
         raise _damaged(path) from error
 
 
@@ -134,7 +134,7 @@ def _column(path: Path, name: str, array: NDArray[np.generic], rows: int, *, wor
             f" it must be {kind}, one for each of the {rows} vectors"
         )
     if array.dtype.kind in "iu":
-        # One type, so that two files never meet in float64, where large numbers coincide.
+        # One type: else comparing two files could convert to float64, where different large numbers become equal.
         if array.max() > np.iinfo(np.int64).max:
             raise SketchseekError(
                 f"{name!r} in {path} holds numbers of 2^63 or more; write them as words, with astype(str)"
@@ -150,7 +150,7 @@ def _column(path: Path, name: str, array: NDArray[np.generic], rows: int, *, wor
 
 
 def _printable(words: NDArray[np.str_]) -> bool:
-    """Whether all characters exist: an array on disk can hold any number as a character, and nothing could print it."""
+    """Whether all characters are valid: an array on disk can hold any number as a character."""
     points = np.frombuffer(words.tobytes(), np.uint32)
     return not ((points > 0x10FFFF) | ((points >= 0xD800) & (points < 0xE000))).any()
 
@@ -163,17 +163,17 @@ def _check_same_kind(
         raise SketchseekError(f"{what!r} are words in {words} and numbers in {numbers}; write the same values to both")
 
 
-def _check_rows(found: VectorSet) -> None:
-    step = max(1, BLOCK_NUMBERS // found.vectors.shape[1])
-    for start in range(0, len(found.vectors), step):
-        block = found.vectors[start : start + step]
+def _check_rows(vector_set: VectorSet) -> None:
+    step = max(1, BLOCK_NUMBERS // vector_set.vectors.shape[1])
+    for start in range(0, len(vector_set.vectors), step):
+        block = vector_set.vectors[start : start + step]
         for bad, what in (
             (~np.isfinite(block).all(axis=1), "holds NaN or infinity"),
             (~block.any(axis=1), "is all zeros"),
         ):
             if bad.any():
-                row = found.row(start + int(np.argmax(bad)))
+                row = vector_set.row(start + int(np.argmax(bad)))
                 raise SketchseekError(
-                    f"in {found.source} the vector of {row} {what}, so it has no direction;"
-                    " encode it again or leave it out"
+                    f"in {vector_set.source} the vector of {row} {what}, so it has no direction;"
+                    " encode it again or remove it"
                 )

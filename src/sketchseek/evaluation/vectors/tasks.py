@@ -1,4 +1,4 @@
-"""The vectors of whole tasks: by one model, or by one that is adapted to each category first."""
+"""The vectors of whole tasks, encoded by one model or by a model that is adapted to each category."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from sketchseek.datasets import Dataset, Drawing, Photo
 from sketchseek.errors import SketchseekError
-from sketchseek.evaluation.draws import draw
 from sketchseek.evaluation.protocols import Task
+from sketchseek.evaluation.seeded_choice import choose
 from sketchseek.evaluation.vectors.cache import Kind, VectorCache
-from sketchseek.evaluation.vectors.encoding import Watch, encode_files, open_picture
+from sketchseek.evaluation.vectors.encoding import ProgressFunction, encode_files, open_picture
 from sketchseek.model import CategoryModel, Model, is_category_model
 from sketchseek.pictures import PictureError
 
@@ -24,7 +24,7 @@ Vectors = dict[str, NDArray[np.float32]]  # path -> (d,)
 
 @dataclass(frozen=True)
 class TaskVectors:
-    """A task without what cannot be opened, and its vectors: rows as ``task.queries`` and ``task.gallery``."""
+    """A task without pictures that cannot be opened, and the vectors of its ``queries`` and ``gallery``, row by row."""
 
     task: Task
     queries: NDArray[np.float32]  # (n, d)
@@ -33,7 +33,7 @@ class TaskVectors:
 
 @dataclass(frozen=True)
 class Support:
-    """The pictures by which a model was adapted to one class."""
+    """The pictures with which a model was adapted to one class."""
 
     name: str  # of the class, in words
     sketches: tuple[str, ...]  # paths
@@ -41,60 +41,60 @@ class Support:
 
 
 @dataclass(frozen=True)
-class Vectorised:
-    """The vectors of all tasks, and how they came about."""
+class EncodedTasks:
+    """The vectors of all tasks, and how they were computed."""
 
     tasks: tuple[TaskVectors, ...]
     broken: dict[str, str]  # path -> why it cannot be opened
     support: tuple[Support, ...]
-    computed: dict[str, int]  # sketches, photos: how many went through the model
+    computed: dict[str, int]  # sketches, photos: how many were encoded now
 
 
-class _Encoder:
-    """Encodes items of one dataset and sums up what happened."""
+class _DatasetEncoder:
+    """Encodes items of one dataset; counts them and collects what cannot be opened."""
 
-    def __init__(self, dataset: Dataset, cache: VectorCache, watch: Watch) -> None:
-        self._dataset, self._cache, self._watch = dataset, cache, watch
+    def __init__(self, dataset: Dataset, cache: VectorCache, progress: ProgressFunction) -> None:
+        self._dataset, self._cache, self._progress = dataset, cache, progress
         self.broken: dict[str, str] = {}
         self.computed = {"sketches": 0, "photos": 0}
 
-    def encode(self, model: Model, items: Sequence[Drawing | Photo], kind: Kind, what: str = "") -> Vectors:
+    def encode(self, model: Model, items: Sequence[Drawing | Photo], kind: Kind, of_class: str = "") -> Vectors:
         """Vectors of those items that can be opened."""
         files = [self._dataset.file(item) for item in items]
         plural = f"{kind}es" if kind == "sketch" else f"{kind}s"
-        found = encode_files(model, kind, files, self._cache, self._watch, what=f"{plural}{what}")
+        found = encode_files(model, kind, files, self._cache, self._progress, what=f"{plural}{of_class}")
         self.broken |= {items[row].path: reason for row, reason in found.broken.items()}
         self.computed[plural] += found.computed
         return {item.path: found.vectors[row] for row, item in enumerate(items) if row not in found.broken}
 
 
-def vectorise(
+def encode_tasks(
     model: Model,
     dataset: Dataset,
     tasks: Sequence[Task],
     cache: VectorCache,
-    watch: Watch,
+    progress: ProgressFunction,
     *,
     seed: int,
     transductive: bool,
-) -> Vectorised:
+) -> EncodedTasks:
     """Encode queries and galleries of the tasks, which have the same queries.
 
-    A model that offers to be adapted to a category is adapted to each class of a fine-grained task. Its support
-    sketches are then no queries any more, unless ``transductive``.
+    If a model can be adapted to a category, it is adapted to each class of a fine-grained task. Its support sketches
+    are then removed from the queries, unless ``transductive``.
     """
-    encoder = _Encoder(dataset, cache, watch)
+    encoder = _DatasetEncoder(dataset, cache, progress)
     if tasks[0].protocol == "fine-grained" and is_category_model(model):
-        sketches, photos, support = _by_category(model, dataset, tasks[0], encoder, seed)
+        sketches, photos, support = _encode_by_category(model, dataset, tasks[0], encoder, seed)
     else:
         sketches = encoder.encode(model, tasks[0].queries, "sketch")
         gallery = {photo.path: photo for task in tasks for photo in task.gallery}
         photos, support = encoder.encode(model, list(gallery.values()), "photo"), ()
-    gone = set(encoder.broken)
+    removed = set(encoder.broken)
     if not transductive:
-        gone |= {path for one in support for path in one.sketches}
-    finished = [_with_vectors(task.without(gone), sketches, photos, model.size) for task in tasks]
-    return Vectorised(tuple(finished), dict(sorted(encoder.broken.items())), support, encoder.computed)
+        removed |= {path for one in support for path in one.sketches}
+    with_vectors = [_with_vectors(task.without(removed), sketches, photos, model.size) for task in tasks]
+    return EncodedTasks(tuple(with_vectors), dict(sorted(encoder.broken.items())), support, encoder.computed)
 
 
 def _with_vectors(task: Task, sketches: Vectors, photos: Vectors, size: int) -> TaskVectors:
@@ -107,10 +107,10 @@ def _with_vectors(task: Task, sketches: Vectors, photos: Vectors, size: int) -> 
     return TaskVectors(task, queries, gallery)
 
 
-def _by_category(
-    model: CategoryModel, dataset: Dataset, task: Task, encoder: _Encoder, seed: int
+def _encode_by_category(
+    model: CategoryModel, dataset: Dataset, task: Task, encoder: _DatasetEncoder, seed: int
 ) -> tuple[Vectors, Vectors, tuple[Support, ...]]:
-    """Each class by the model adapted to it: 1 sketch and 2 photos of the class, drawn by the seed."""
+    """Encode each class with the model adapted to it by 1 sketch and 2 photos of the class, chosen by the seed."""
     sketches: Vectors = {}
     photos: Vectors = {}
     supports = []
@@ -120,33 +120,35 @@ def _by_category(
         if not own_sketches:
             continue
         name = dataset.classes[label]
-        sheets = _openable(model, dataset, own_sketches, "sketch", SUPPORT_SKETCHES, seed)
-        shots = _openable(model, dataset, own_photos, "photo", SUPPORT_PHOTOS, seed)
-        if not sheets or not shots:
-            raise SketchseekError(f"no sketch or no photo of {name!r} can be opened to adapt the model to: mend them")
-        adapted = model.for_category(name, list(sheets.values()), list(shots.values()))
+        support_sketches = _open_some(model, dataset, own_sketches, "sketch", SUPPORT_SKETCHES, seed)
+        support_photos = _open_some(model, dataset, own_photos, "photo", SUPPORT_PHOTOS, seed)
+        if not support_sketches or not support_photos:
+            raise SketchseekError(
+                f"no sketch or no photo of {name!r} can be opened, and the model is adapted with one: repair them"
+            )
+        adapted = model.for_category(name, list(support_sketches.values()), list(support_photos.values()))
         if adapted.identity == model.identity or adapted.size != model.size:
             raise SketchseekError(
                 f"the model {model.name} adapted to {name!r} has the identity of the unadapted one or another size:"
                 " the model is broken"
             )
-        supports.append(Support(name, tuple(sheets), tuple(shots)))
+        supports.append(Support(name, tuple(support_sketches), tuple(support_photos)))
         sketches |= encoder.encode(adapted, own_sketches, "sketch", f" of {name}")
         photos |= encoder.encode(adapted, own_photos, "photo", f" of {name}")
     return sketches, photos, tuple(supports)
 
 
-def _openable(
+def _open_some(
     model: Model, dataset: Dataset, items: Sequence[Drawing | Photo], kind: Kind, count: int, seed: int
 ) -> dict[str, Any]:
-    """The first ``count`` items, in the order of a draw, that open: path -> picture."""
+    """``count`` items that can be opened, chosen by the seed: path -> picture."""
     by_path = {item.path: item for item in items}
     opened: dict[str, Any] = {}
-    for path in draw(by_path, len(by_path), seed=seed, purpose=f"support {kind}"):
+    for path in choose(by_path, len(by_path), seed=seed, purpose=f"support {kind}"):
         if len(opened) == count:
             break
         try:
             opened[path] = open_picture(model, kind, dataset.file(by_path[path]))
         except PictureError:
-            continue  # it is among those to encode as well, and is reported there
+            continue  # it is also among the pictures to encode, and is reported there
     return opened
