@@ -1,0 +1,1 @@
+"""A method and a store of another package than sketchseek."""
