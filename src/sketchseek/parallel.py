@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 def map_ahead(
     function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, depth: int
 ) -> Iterator[Result]:
-    """``function(item)`` for each item in order; up to ``depth`` results are computed in advance by ``workers`` threads.
+    """``function(item)`` for each item, in order, computed by threads up to ``depth`` items in advance.
 
     An exception of ``function`` is raised at its item's turn. If the consumer stops early, calls that have not started
     are cancelled.

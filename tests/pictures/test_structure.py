@@ -23,7 +23,7 @@ def segment(marker: int, content: bytes) -> bytes:
 
 
 def before_pixels(data: bytes, inserted: bytes) -> bytes:
-    """A PNG with something in front of its pixels, or a JPEG with something behind its first marker."""
+    """A PNG with something before its pixels, or a JPEG with something after its first marker."""
     at = data.index(b"IDAT") - 4 if data.startswith(b"\x89PNG") else 2
     return data[:at] + inserted + data[at:]
 
@@ -52,9 +52,9 @@ TILE = [(256, 4, 1, 4), (257, 4, 1, 4), (322, 4, 1, 30_000), (323, 4, 1, 30_000)
         (scans(PROGRESSIVE, 200), "more than 100 scans"),
         (scans(PROGRESSIVE[:-2] + segment(0xFE, b"\xff\xd9") + b"\xff\xd9", 200), "more than 100 scans"),
         (scans(PROGRESSIVE[:-2] + b"\xff\xfe\0\2" * 6_000 + b"\xff\xd9", 0), "scans"),
-        (before_pixels(CORPUS["rgb.jpg"], b"\xff\xfe\0\2" * 6_000), "in front of its pixels"),
-        (before_pixels(CORPUS["rgb.jpg"], segment(0xE1, b"Exif\0\0" + bytes(65_000)) * 600), "in front of its pixels"),
-        (before_pixels(CORPUS["rgb.jpg"], b"\xff" * 6_000), "in front of its pixels"),
+        (before_pixels(CORPUS["rgb.jpg"], b"\xff\xfe\0\2" * 6_000), "data before its pixels"),
+        (before_pixels(CORPUS["rgb.jpg"], segment(0xE1, b"Exif\0\0" + bytes(65_000)) * 600), "data before its pixels"),
+        (before_pixels(CORPUS["rgb.jpg"], b"\xff" * 6_000), "data before its pixels"),
         (before_pixels(CORPUS["rgb.png"], chunk(b"abCd") * 2_000), "more pieces"),
         (before_pixels(CORPUS["rgb.png"], chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(99_999))) * 2_000), "pieces"),
         (before_pixels(CORPUS["rgb.png"], chunk(b"fdAT", bytes(4)) + chunk(b"abCd") * 2_000), "more pieces"),

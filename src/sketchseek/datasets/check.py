@@ -1,6 +1,5 @@
 """Compare a dataset with what was published about it, and open its files."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -8,10 +7,10 @@ from typing import Literal
 from sketchseek.datasets.galleries import gallery, queries
 from sketchseek.datasets.items import MEANING, Dataset, Drawing, Kind, Photo, Problem
 from sketchseek.datasets.splits import known_datasets, known_splits, published_split
-from sketchseek.parallel import ahead, usable_cores
+from sketchseek.parallel import map_ahead, usable_cores
 from sketchseek.pictures.errors import PictureError
-from sketchseek.pictures.formats import HEAD_BYTES, kind_of
-from sketchseek.pictures.sources import opened
+from sketchseek.pictures.formats import HEAD_BYTES, format_of
+from sketchseek.pictures.sources import open_source
 from sketchseek.wording import canonical
 
 Depth = Literal["names", "beginnings", "pictures"]
@@ -81,13 +80,13 @@ def _opened(dataset: Dataset, items: tuple[Photo | Drawing, ...], depth: Depth) 
         return item.path, ""
 
     workers = usable_cores()
-    return ahead(reason, items, workers=workers, depth=8 * workers)
+    return map_ahead(reason, items, workers=workers, depth=8 * workers)
 
 
 def _beginning(path: str, photo: bool) -> None:
-    with opened(path, path) as stream:
-        kind = kind_of(stream.read(HEAD_BYTES), os.path.splitext(path)[1].lower())  # noqa: PTH122 - once for each file
-    if kind is None or (photo and kind in ("SVG", "STROKES")):
+    with open_source(path, path) as stream:
+        format = format_of(stream.read(HEAD_BYTES), path)
+    if format is None or (photo and format.drawing):
         raise PictureError(path, "does not begin like a picture")
 
 

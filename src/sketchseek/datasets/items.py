@@ -7,7 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from sketchseek.errors import SketchseekError
-from sketchseek.pictures.sources import printable
+from sketchseek.pictures.sources import MAX_NAME
+from sketchseek.wording import shown
 
 EXAMPLES = 5  # a problem names this many of its files, and counts the rest
 
@@ -112,7 +113,7 @@ class Problem:
     @classmethod
     def of(cls, kind: Kind, count: int, names: Iterable[str]) -> "Problem":
         """A problem with the first of its names, as any terminal can show them."""
-        return cls(kind, count, tuple(printable(name) for name in sorted(names)[:EXAMPLES]))
+        return cls(kind, count, tuple(shown(name, MAX_NAME) for name in sorted(names)[:EXAMPLES]))
 
     def __str__(self) -> str:
         more = ", ..." if self.count > len(self.examples) else ""

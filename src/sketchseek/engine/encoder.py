@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sketchseek.engine.folder import GOLDEN, TOKENIZER, EngineError, Record, Role, read_file, read_record
 from sketchseek.engine.golden import check_golden, read_golden
 from sketchseek.engine.sessions import OrtSession, Session, pick_provider
-from sketchseek.parallel import ahead, batches, usable_cores
+from sketchseek.parallel import batches, map_ahead, usable_cores
 from sketchseek.pictures import Preprocessing, Sketch, fit
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Encoder:
         if len(pictures) == 1:  # a query: no threads for it
             yield 0, fit(pictures[0], how)[None]
             return
-        prepared = ahead(partial(fit, record=how), pictures, workers=self.threads, depth=2 * BATCH)
+        prepared = map_ahead(partial(fit, record=how), pictures, workers=self.threads, depth=2 * BATCH)
         for start, batch in batches(pictures, BATCH):
             yield start, np.stack([next(prepared) for _ in batch])
 

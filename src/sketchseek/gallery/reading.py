@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sketchseek.pictures import PictureError, load_photo
-from sketchseek.pictures.formats import HEAD_BYTES, kind_of
+from sketchseek.pictures.formats import HEIF, RAW, TIFF, format_of
 from sketchseek.pictures.sources import MAX_FILE_BYTES
 
 HASH_BYTES = 32
 _EXIF, _TAKEN, _DIGITISED, _ORIENTATION = 0x8769, 36867, 36868, 274
-_PILLOW_KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 
 @dataclass(slots=True)
@@ -81,20 +80,20 @@ def facts(data: bytes, name: str, pixels: NDArray[np.uint8]) -> tuple[int, int, 
 
     ``data`` is a file that did decode, to ``pixels``.
     """
-    kind = kind_of(data[:HEAD_BYTES], os.path.splitext(name)[1].lower())  # noqa: PTH122 - any text, not only a valid Path
+    format = format_of(data, name)
     size = (pixels.shape[1], pixels.shape[0])
     try:
-        if kind == "HEIF":
+        if format is HEIF:
             import pi_heif
 
             opened = pi_heif.open_heif(io.BytesIO(data))
             exif = Image.Exif()
             exif.load(opened.info.get("exif") or b"")
             return *opened.size, _taken(exif)
-        formats = _PILLOW_KINDS if kind != "RAW" else ("TIFF",)
-        with Image.open(io.BytesIO(data), formats=formats) as image:
+        plugin = TIFF if format is RAW or format is None else format
+        with Image.open(io.BytesIO(data), formats=(plugin.pillow_format,)) as image:
             exif = image.getexif()
-            if kind != "RAW":  # a camera file's first image is only its thumbnail
+            if format is not RAW:  # a camera file's first image is only its thumbnail
                 turned = exif.get(_ORIENTATION, 1) in (5, 6, 7, 8)
                 size = image.size[::-1] if turned else image.size
             return *size, _taken(exif)

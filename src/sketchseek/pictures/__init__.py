@@ -1,6 +1,6 @@
-"""The one room every picture passes: any file, upload or drawing -> a safe, upright array -> model input.
+"""Pictures: any file, upload or drawing -> a safe, upright array -> model input.
 
-``load_photo`` and ``load_sketch`` open, ``prepare`` makes model input as a ``Preprocessing`` record says.
+``load_photo`` and ``load_sketch`` open a picture; ``prepare`` makes model input as a ``Preprocessing`` defines it.
 """
 
 from sketchseek.pictures.errors import PictureError

@@ -13,7 +13,7 @@ def to_eight_bits(image: Image.Image) -> Image.Image:
     """Palettes, bilevel, 16-bit, 32-bit and float -> one of L, RGB, RGBA, CMYK, LAB, YCbCr, HSV."""
     if image.mode.startswith("I;16"):
         high = np.asarray(image).astype("<u2", copy=False).view(np.uint8)[:, 1::2]
-        return _with_info(Image.fromarray(high), image)  # as Pillow does with 16 bits a colour
+        return _with_info(Image.fromarray(high), image)  # as Pillow does for 16 bits per colour
     if image.mode in ("I", "F"):
         return _with_info(Image.fromarray(_scaled(np.array(image, np.float32))), image)
     if image.mode in ("P", "PA", "LA", "La", "RGBa") or "transparency" in image.info:
@@ -24,7 +24,7 @@ def to_eight_bits(image: Image.Image) -> Image.Image:
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
-    """An 8-bit image -> RGB or RGBA whose colours are sRGB; a broken or foreign colour profile is left aside."""
+    """An 8-bit image -> RGB or RGBA whose colours are sRGB; a damaged or unsuitable colour profile is ignored."""
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
     colours = _through_profile(image.convert("RGB") if alpha else image, image.info.get("icc_profile"))
     if alpha is not None:
@@ -47,7 +47,7 @@ def _with_info(image: Image.Image, source: Image.Image) -> Image.Image:
 
 
 def _scaled(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Numbers of unknown range -> 0..255, in place: white is the least usual full scale that holds them all."""
+    """Numbers of unknown range -> 0..255, in place: white is the smallest common full scale that includes them all."""
     np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     highest = float(values.max(initial=0.0))
     scales = (1.0, 255.0, 65535.0, float(2**31 - 1))
@@ -67,7 +67,7 @@ def _through_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
             mode = None if _is_srgb(source) else _PROFILE_MODES.get(source.profile.xcolor_space.strip())
         except (OSError, ValueError, TypeError, ImageCms.PyCMSError):
             mode = None
-        # A profile of greys on a colour picture is a mistake of somebody's; one of colours on a grey picture works.
+        # A grey profile on a colour picture is a mistake; a colour profile on a grey picture works.
         if mode == image.mode or (mode == "RGB" and image.mode != "CMYK"):
             return _transformed(image.convert(mode), source, mode) or image.convert("RGB")
     return image.convert("RGB")
@@ -87,5 +87,5 @@ def _grey_of_lab(image: Image.Image) -> Image.Image:
 
 
 def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
-    """By name: most photos carry this profile, and a trip from sRGB to sRGB costs time and changes nothing."""
+    """By name: most photos have this profile, and converting sRGB to sRGB takes time and changes nothing."""
     return (profile.profile.profile_description or "").startswith("sRGB")

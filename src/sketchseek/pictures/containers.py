@@ -1,4 +1,4 @@
-"""Formats whose decoders are extras: HEIC photos of phones, and camera RAW through the preview it carries."""
+"""The formats whose decoders are extras: HEIC photos of phones, and camera RAW by the preview inside it."""
 
 import io
 from typing import Any, BinaryIO
@@ -6,9 +6,10 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from sketchseek.pictures.errors import PictureError
+from sketchseek.pictures.formats import HEIF, RAW
 from sketchseek.pictures.limits import check_size
 
-# LibRaw's code for how the camera was held -> EXIF orientation.
+# LibRaw's code of the camera's orientation -> EXIF orientation.
 _FLIPS = {1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
 
 
@@ -17,7 +18,7 @@ def open_heif(stream: BinaryIO, name: str, max_pixels: int | None) -> Image.Imag
     try:
         import pi_heif
     except ImportError:
-        raise PictureError(name, "is HEIC, which needs an extra: pip install 'sketchseek[heif]'") from None
+        raise PictureError(name, f"is HEIC, which needs an extra: pip install {HEIF.install}") from None
     container: Any = pi_heif.open_heif(_without_metadata(stream.read()))
     check_size(container.size, name, max_pixels)
     image: Image.Image = container.to_pillow()
@@ -25,9 +26,9 @@ def open_heif(stream: BinaryIO, name: str, max_pixels: int | None) -> Image.Imag
 
 
 def _without_metadata(data: bytes) -> bytes:
-    """The file with its EXIF and XMP belonging to no picture; how it is turned stands elsewhere.
+    """The file with its EXIF and XMP detached from every picture; the orientation is stored elsewhere.
 
-    pi-heif reads them in any case, and kills the process where the name of their kind is no text (seen in 1.4.0).
+    pi-heif always reads them, and crashes the process if the name of their kind is not text (seen in 1.4.0).
     """
     cleaned, at = bytearray(data), 0
     while at + 16 <= len(data):
@@ -35,7 +36,7 @@ def _without_metadata(data: bytes) -> bytes:
         if size == 1:
             size = int.from_bytes(data[at + 8 : at + 16])
         end = at + size if size else len(data)
-        if end < at + 8:  # damaged: the decoder will say so
+        if end < at + 8:  # damaged: the decoder reports it
             break
         if data[at + 4 : at + 8] == b"meta":
             cleaned[at:end] = data[at:end].replace(b"cdsc", b"free")  # the reference "describes the content of"
@@ -44,14 +45,14 @@ def _without_metadata(data: bytes) -> bytes:
 
 
 def raw_preview(stream: BinaryIO, name: str, max_pixels: int | None) -> tuple[Image.Image | io.BytesIO, int]:
-    """The preview inside a camera file, a picture or the bytes of a JPEG, and the EXIF orientation of the camera.
+    """The preview inside a camera file (a picture, or the bytes of a JPEG), and the camera's EXIF orientation.
 
-    Developing the sensor's data instead would take seconds a file and look unlike what the camera showed.
+    Developing the sensor's data instead would take seconds for each file and look unlike what the camera showed.
     """
     try:
         import rawpy
     except ImportError:
-        raise PictureError(name, "is camera RAW, which needs an extra: pip install 'sketchseek[raw]'") from None
+        raise PictureError(name, f"is camera RAW, which needs an extra: pip install {RAW.install}") from None
     with rawpy.imread(stream) as raw:
         turn = _FLIPS.get(raw.sizes.flip, 1)
         try:

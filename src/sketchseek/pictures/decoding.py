@@ -1,49 +1,30 @@
-"""A file or bytes of a known format -> an 8-bit Pillow image, upright, no larger than it need be."""
+"""A file or bytes of a known format -> an 8-bit Pillow image, upright, no larger than necessary."""
 
 import contextlib
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from math import ceil
 from typing import Any, BinaryIO
 
-from PIL import (
-    AvifImagePlugin,
-    BmpImagePlugin,
-    ExifTags,
-    GifImagePlugin,
-    Image,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import ExifTags, Image, TiffImagePlugin
 
 from sketchseek.errors import SketchseekError
 from sketchseek.pictures.colour import to_eight_bits
 from sketchseek.pictures.containers import open_heif, raw_preview
 from sketchseek.pictures.errors import PictureError
+from sketchseek.pictures.formats import HEIF, JPEG, RAW, TIFF, Format
 from sketchseek.pictures.limits import check_size
 from sketchseek.pictures.structure import check_structure
 
 
-# The plugins themselves, not Image.open: that would hold every caller to one limit that all of the process shares.
 class _Tiff(TiffImagePlugin.TiffImageFile):
     def load_prepare(self) -> None:
-        if self._im is None:  # before Pillow holds it to that limit here as well
+        if self._im is None:  # before Pillow checks the process-wide limit here as well
             self.im = Image.new(self.mode, self._tile_size, None).im
         super().load_prepare()
 
 
-_READERS: dict[str, Callable[[BinaryIO], Image.Image]] = {
-    "JPEG": JpegImagePlugin.JpegImageFile,
-    "PNG": PngImagePlugin.PngImageFile,
-    "WEBP": WebPImagePlugin.WebPImageFile,
-    "GIF": GifImagePlugin.GifImageFile,
-    "BMP": BmpImagePlugin.BmpImageFile,
-    "TIFF": _Tiff,
-    "AVIF": AvifImagePlugin.AvifImageFile,
-}
-
-# How much larger than wanted a picture stays: the resize after it then filters nearly as if it had the full picture.
+# A picture stays this much larger than the target, so that the later resize filters nearly as from the full size.
 _SPARE = 1.5
 
 _UPRIGHT = {
@@ -57,38 +38,59 @@ _UPRIGHT = {
 }
 
 
-def decode(stream: BinaryIO, kind: str, name: str, target: int | None, max_pixels: int | None) -> Image.Image:
-    """The first picture in ``stream``, 8 bits a channel, as it is meant to be seen.
+def decode(stream: BinaryIO, format: Format, name: str, target: int | None, max_pixels: int | None) -> Image.Image:
+    """The first picture in ``stream``, 8 bits a channel, upright.
 
     ``target``: shortest side in px that is wanted; a larger picture may come back smaller, but never below it.
     """
-    with _told(name):
-        if kind == "RAW":
-            preview, turn = raw_preview(stream, name, max_pixels)
-            image = preview if isinstance(preview, Image.Image) else _opened(preview, "JPEG", name, target, max_pixels)
-            orientation = _orientation(image)
-            return _turned(_shrunk(to_eight_bits(image), target), turn if orientation == 1 else orientation)
-        if kind == "HEIF":
-            return _shrunk(to_eight_bits(open_heif(stream, name, max_pixels)), target)  # turned by its decoder
-        image = _opened(stream, kind, name, target, max_pixels)
-        orientation = _orientation(image)
-        return _turned(_shrunk(to_eight_bits(image), target), orientation)
+    with _picture_errors(name):
+        if format.pillow:
+            image = _open(stream, format, name, target, max_pixels)
+            return _turned(_shrunk(to_eight_bits(image), target), _orientation(image))
+        return DECODERS[format.name](stream, name, target, max_pixels)
 
 
-def _opened(stream: BinaryIO, kind: str, name: str, target: int | None, max_pixels: int | None) -> Image.Image:
-    check_structure(stream, kind, name)
-    image = _READERS[kind](stream)
+def _decode_heif(stream: BinaryIO, name: str, target: int | None, max_pixels: int | None) -> Image.Image:
+    return _shrunk(to_eight_bits(open_heif(stream, name, max_pixels)), target)  # already upright
+
+
+def _decode_raw(stream: BinaryIO, name: str, target: int | None, max_pixels: int | None) -> Image.Image:
+    preview, turn = raw_preview(stream, name, max_pixels)
+    image = preview if isinstance(preview, Image.Image) else _open(preview, JPEG, name, target, max_pixels)
+    orientation = _orientation(image)
+    return _turned(_shrunk(to_eight_bits(image), target), turn if orientation == 1 else orientation)
+
+
+# Decoders of the photo formats that Pillow does not open: (stream, name, target, max_pixels) -> an upright image.
+DECODERS: dict[str, Callable[[BinaryIO, str, int | None, int | None], Image.Image]] = {
+    HEIF.name: _decode_heif,
+    RAW.name: _decode_raw,
+}
+
+
+def _open(stream: BinaryIO, format: Format, name: str, target: int | None, max_pixels: int | None) -> Image.Image:
+    check_structure(stream, format, name)
+    image = _plugin(format)(stream)
     check_size(image.size, name, max_pixels)
-    if kind == "JPEG" and target is not None:
-        # The decoder skips frequencies it would throw away: 1/2, 1/4 or 1/8 of the size at a fraction of the time.
+    if format is JPEG and target is not None:
+        # The decoder skips frequencies that would be discarded: 1/2, 1/4 or 1/8 of the size in a fraction of the time.
         # A square, since its shorter side decides, whichever way EXIF turns the picture later.
         image.draft(None, (ceil(target * _SPARE), ceil(target * _SPARE)))
     image.load()
     return image
 
 
+def _plugin(format: Format) -> Callable[[BinaryIO], Image.Image]:
+    """Pillow's class for a format; ``Image.open`` would impose one pixel limit on the whole process."""
+    if format is TIFF:
+        return _Tiff
+    module = import_module(f"PIL.{format.pillow}ImagePlugin")
+    reader: Callable[[BinaryIO], Image.Image] = getattr(module, f"{format.pillow}ImageFile")
+    return reader
+
+
 def _shrunk(image: Image.Image, target: int | None) -> Image.Image:
-    """By a whole factor, before colours are converted: that is cheap, and the rest then works on little."""
+    """The image reduced by a whole factor, which is cheap, before its colours are converted, which is not."""
     factor = int(min(image.size) // (target * _SPARE)) if target else 1
     if factor < 2:
         return image
@@ -98,7 +100,7 @@ def _shrunk(image: Image.Image, target: int | None) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation 1 to 8; 1 where there is none or it cannot be read. Pillow has turned a TIFF already."""
+    """EXIF orientation 1 to 8; 1 if it is missing or cannot be read. Pillow has turned a TIFF already."""
     try:
         value: Any = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # damaged EXIF, in any of a dozen ways, does not make the picture itself unusable
@@ -115,11 +117,11 @@ def _turned(image: Image.Image, orientation: int) -> Image.Image:
 
 
 @contextlib.contextmanager
-def _told(name: str) -> Iterator[None]:
-    """Whatever a decoder raises becomes one sentence: on hostile bytes they raise nearly everything."""
+def _picture_errors(name: str) -> Iterator[None]:
+    """Turn whatever a decoder raises into a ``PictureError``: on hostile bytes they raise nearly everything."""
     try:
         yield
-    except SketchseekError:  # said already
+    except SketchseekError:
         raise
     except MemoryError:
         raise PictureError(name, "does not fit into memory") from None

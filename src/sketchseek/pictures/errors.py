@@ -1,13 +1,13 @@
-"""What every picture that cannot be opened ends in."""
+"""The error of every picture that cannot be opened."""
 
 from sketchseek.errors import SketchseekError
 
 
 class PictureError(SketchseekError):
-    """A picture that cannot be used: ``source`` names it, ``reason`` says why and, where there is one, the way out."""
+    """A picture that cannot be used: ``source`` is its name, ``reason`` says why and what to do about it."""
 
     def __init__(self, source: str, reason: str) -> None:
-        super().__init__(source, reason)  # both in `args`, so that the error survives a trip between processes
+        super().__init__(source, reason)  # both in `args`, so that the error can be pickled
         self.source = source
         self.reason = reason
 

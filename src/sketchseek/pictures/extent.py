@@ -1,4 +1,4 @@
-"""Where on a picture the model's square lies: what ``fit`` gave a model, seen from the picture it was made from."""
+"""The part of a picture that a model sees: the square that ``fit`` makes, in coordinates of the picture."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,9 @@ WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
 def extent(picture: NDArray[np.uint8] | Sketch, record: Preprocessing) -> Box:
-    """Left, top, right and bottom of the square that ``fit(picture, record)`` gives, in fractions of the picture.
+    """Left, top, right and bottom of the square that ``fit(picture, record)`` gives, as fractions of the picture.
 
-    Padding reaches beyond 0 and 1. Of strokes, fractions of their sheet; without one, of what is drawn.
+    Padding reaches beyond 0 and 1. For strokes, fractions of their sheet, or of their bounds if it is unknown.
     """
     if isinstance(picture, StrokeSketch):
         return _of_strokes(picture, record)
@@ -32,7 +32,7 @@ def extent(picture: NDArray[np.uint8] | Sketch, record: Preprocessing) -> Box:
 
 
 def _around(box: tuple[int, int, int, int], pixels: NDArray[np.uint8], share: float) -> Box:
-    """The square in whose middle ``box`` lies, its longer side filling ``share`` of it."""
+    """The square centred on ``box``, whose longer side fills ``share`` of it."""
     left, top, right, bottom = box
     half = max(right - left, bottom - top) / share / 2
     across, down, (height, width) = (left + right) / 2, (top + bottom) / 2, pixels.shape[:2]
@@ -43,7 +43,7 @@ def _of_strokes(sketch: StrokeSketch, record: Preprocessing) -> Box:
     (across, down), (right, below) = stroke_frame(sketch, record)
     bounds = sketch.bounds() if sketch.sheet is None else (0.0, 0.0, *sketch.sheet)
     width, height = bounds[2] - bounds[0], bounds[3] - bounds[1]
-    if not (across and down and width and height):  # a single dot, or a line without breadth: no fraction of that
+    if not (across and down and width and height):  # a single dot, or a straight line: it has no area
         return WHOLE
     return (
         (-right / across - bounds[0]) / width,

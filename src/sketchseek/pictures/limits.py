@@ -1,4 +1,4 @@
-"""How many pixels a picture may have before it is refused; checked in its header, before anything is decoded."""
+"""The limit on a picture's pixels, checked in its header before anything is decoded."""
 
 import os
 
@@ -10,13 +10,13 @@ VARIABLE = "SKETCHSEEK_MAX_PIXELS"
 
 
 def pixel_limit() -> int:
-    """The limit in force: of the environment, else ``MAX_PIXELS``."""
-    told = os.environ.get(VARIABLE)
-    if told is None:
+    """The limit: that of the environment variable, else ``MAX_PIXELS``."""
+    value = os.environ.get(VARIABLE)
+    if value is None:
         return MAX_PIXELS
-    if not (told.isdecimal() and len(told) <= 18 and int(told) > 0):
-        raise SketchseekError(f"{VARIABLE} is {told!r}: give a whole number of pixels, such as {MAX_PIXELS}")
-    return int(told)
+    if not (value.isdecimal() and len(value) <= 18 and int(value) > 0):
+        raise SketchseekError(f"{VARIABLE} is {value!r}: give a whole number of pixels, such as {MAX_PIXELS}")
+    return int(value)
 
 
 def check_size(size: tuple[int, int], name: str, max_pixels: int | None) -> None:

@@ -7,10 +7,8 @@ from PIL import Image
 from sketchseek.pictures.colour import over_white, to_srgb
 from sketchseek.pictures.decoding import decode
 from sketchseek.pictures.errors import PictureError
-from sketchseek.pictures.formats import HEAD_BYTES, kind_of, refusal
-from sketchseek.pictures.sources import Source, name_of, opened, suffix_of
-
-DRAWN = {"SVG", "STROKES"}
+from sketchseek.pictures.formats import HEAD_BYTES, format_of, why_unsupported
+from sketchseek.pictures.sources import Source, display_name, file_name, open_source
 
 
 def load_photo(
@@ -18,21 +16,21 @@ def load_photo(
 ) -> NDArray[np.uint8]:
     """A picture from a path or from bytes -> RGB (height, width, 3), upright, transparency over white.
 
-    ``name``: what messages call it, and whose ending tells camera RAW from TIFF. ``target``: shortest side in px that
-    is wanted; large pictures then decode smaller and faster, but never below it. ``max_pixels``: 200 million, or what
-    SKETCHSEEK_MAX_PIXELS says. Raises ``PictureError`` and nothing else for whatever the source holds.
+    ``name``: the picture's name in messages; its suffix separates camera RAW from TIFF. ``target``: the shortest side
+    that is needed, in px; large pictures then decode smaller and faster, but never below it. ``max_pixels``: by default
+    $SKETCHSEEK_MAX_PIXELS, else 200 million. Raises only ``PictureError``, whatever the source holds.
     """
-    shown = name_of(source, name)
-    with opened(source, shown) as stream:
+    label = display_name(source, name)
+    with open_source(source, label) as stream:
         head = stream.read(HEAD_BYTES)
         stream.seek(0)
-        kind = kind_of(head, suffix_of(source, name))
-        if kind is None:
-            raise PictureError(shown, refusal(head))
-        if kind in DRAWN:
-            raise PictureError(shown, "is a drawing, not a photo; give it as a sketch")
-        image = decode(stream, kind, shown, target, max_pixels)
-        return np.asarray(flattened(image, shown), dtype=np.uint8)
+        format = format_of(head, file_name(source, name))
+        if format is None:
+            raise PictureError(label, why_unsupported(head))
+        if format.drawing:
+            raise PictureError(label, "is a drawing, not a photo; give it as a sketch")
+        image = decode(stream, format, label, target, max_pixels)
+        return np.asarray(flattened(image, label), dtype=np.uint8)
 
 
 def flattened(image: Image.Image, name: str) -> Image.Image:

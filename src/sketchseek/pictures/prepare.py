@@ -1,4 +1,4 @@
-"""Pictures -> model input, as a preprocessing record says. One routine for training and for search."""
+"""Pictures -> model input, as a preprocessing record defines it; the same code for training and for search."""
 
 from collections.abc import Iterable
 
@@ -18,7 +18,7 @@ _RESAMPLING = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-_INK = 32  # darkness from which a pixel counts as drawn: above the noise of JPEG and of scanned paper
+_INK = 32  # least darkness of a drawn pixel: above the noise of JPEG and of scanned paper
 
 
 def prepare(picture: NDArray[np.uint8] | Sketch, record: Preprocessing) -> NDArray[np.float32]:
@@ -33,7 +33,7 @@ def prepare_batch(pictures: Iterable[NDArray[np.uint8] | Sketch], record: Prepro
 
 
 def normalise(fitted: NDArray[np.uint8], record: Preprocessing) -> NDArray[np.float32]:
-    """What ``fit`` gave, uint8 (..., size, size, 3) -> float32 (..., 3, size, size), mean taken off, divided by std."""
+    """The result of ``fit``, uint8 (..., size, size, 3) -> float32 (..., 3, size, size): minus mean, divided by std."""
     mean, std = (np.array(values, np.float32) for values in (record.mean, record.std))
     scaled = fitted * (np.float32(1 / 255) / std) - mean / std
     return np.ascontiguousarray(np.moveaxis(scaled, -1, -3), dtype=np.float32)
@@ -63,10 +63,10 @@ def _fit_array(pixels: NDArray[np.uint8], record: Preprocessing) -> NDArray[np.u
 
 
 def central_square(width: int, height: int, size: int) -> Box:
-    """What is left of a picture whose shorter side became ``size`` and whose middle was cut out on whole pixels.
+    """The part of a picture that is left when its shorter side is resized to ``size`` and its centre cropped.
 
-    So do the preprocessors of published CLIPs. Taking the box before the resize never makes the long side: 1 x 20000 px
-    would become 224 x 4480000.
+    The crop lies on whole pixels, as in the preprocessors of published CLIPs. With this box the picture is cropped
+    before it is resized, so the long side is never made: 1 x 20000 px would become 224 x 4480000.
     """
     shortest = min(width, height)
     across, down = size * width // shortest, size * height // shortest

@@ -1,4 +1,4 @@
-"""The record that says how pictures become model input; it is saved with a model and never lives in a caller's code."""
+"""The record of how pictures become model input; it is saved with the model."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ Fit = Literal["squash", "pad", "crop"]
 Placement = Literal["as_drawn", "ink"]
 Triple = tuple[float, float, float]
 
-# The statistics the published weights were trained with.
+# The statistics that the published weights were trained with.
 CLIP_MEAN: Triple = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD: Triple = (0.26862954, 0.26130258, 0.27577711)
 IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
@@ -21,8 +21,8 @@ BLACK = (0, 0, 0)
 WHITE = (255, 255, 255)
 
 MAX_SIZE = 4096
-_LARGEST = 1e6  # of any number in a record; NaN is above every limit too
-_VERSION = 1  # goes up when a field is added, or when the same record would give other numbers
+_LARGEST = 1e6  # of any number in a record; NaN fails this check too
+_VERSION = 1  # increases when a field is added, or when the same record gives other numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class Preprocessing:
             self.stroke_width,
             "a fraction up to 0.5",
         )
-        # One spelling of every value, so that equal records have equal fingerprints.
+        # One type for every value, so that equal records have equal fingerprints.
         object.__setattr__(self, "fill", fill)
         object.__setattr__(self, "mean", tuple(map(float, mean)))
         object.__setattr__(self, "std", tuple(map(float, std)))
@@ -85,7 +85,7 @@ class Preprocessing:
 
     @classmethod
     def from_json(cls, record: dict[str, Any] | str) -> Self:
-        """The record back from :meth:`to_json`, as an object or as text; nothing unknown is passed over."""
+        """The record back from :meth:`to_json`, as an object or as text; unknown fields are errors."""
         if isinstance(record, str):
             try:
                 record = json.loads(record)

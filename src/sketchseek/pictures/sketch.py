@@ -1,6 +1,8 @@
-"""Sketches: what somebody drew, as ink on white or as strokes. It is placed and rendered later, as a model wants it."""
+"""Sketches: drawings as ink on white or as strokes. They are placed and rendered later, as the model requires."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,15 +11,14 @@ from PIL import Image
 from sketchseek.pictures.colour import to_srgb
 from sketchseek.pictures.decoding import decode
 from sketchseek.pictures.errors import PictureError
-from sketchseek.pictures.formats import HEAD_BYTES, kind_of, refusal
+from sketchseek.pictures.formats import HEAD_BYTES, QUICKDRAW, SVG, format_of, why_unsupported
 from sketchseek.pictures.photo import flattened
-from sketchseek.pictures.sources import Source, name_of, opened, read_text, suffix_of
+from sketchseek.pictures.sources import Source, display_name, file_name, open_source, read_text
 from sketchseek.pictures.strokes import MAX_STROKES_BYTES, StrokeSketch, parse_strokes
 from sketchseek.pictures.svg import MAX_SVG_BYTES, render_svg
 
-# Drawings are kept no larger than this needs: lines of a scan survive, a 50-megapixel sheet does not stay in memory.
-_TARGET = 1024
-_DARK, _MOSTLY = 64, 0.6  # a sheet this dark over this share of it, and along its border, is drawn in white on black
+_TARGET = 1024  # px; enough for the lines of a scan, and a 50-megapixel sheet does not stay in memory
+_DARK, _MOSTLY = 64, 0.6  # white on black: darker than this over this share of the sheet and of its border
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,23 +34,31 @@ Sketch = RasterSketch | StrokeSketch
 def load_sketch(source: Source, *, name: str | None = None, max_pixels: int | None = None) -> Sketch:
     """A drawing from a path or from bytes: any photo format, SVG, or QuickDraw strokes (a line of ndjson, or JSON).
 
-    Transparent paper becomes white, white lines on black are inverted. Raises ``PictureError`` and nothing else for
-    whatever the source holds; a sheet on which nothing is drawn is refused too.
+    Transparent paper becomes white, white lines on black are inverted. Raises only ``PictureError``, whatever the
+    source holds, also if nothing is drawn.
     """
-    shown = name_of(source, name)
-    with opened(source, shown) as stream:
+    label = display_name(source, name)
+    with open_source(source, label) as stream:
         head = stream.read(HEAD_BYTES)
         stream.seek(0)
-        kind = kind_of(head, suffix_of(source, name))
-        if kind is None:
-            raise PictureError(shown, refusal(head))
-        if kind == "STROKES":
-            return parse_strokes(read_text(stream, shown, MAX_STROKES_BYTES), shown)
-        if kind == "SVG":
-            image = render_svg(read_text(stream, shown, MAX_SVG_BYTES), shown)
-        else:
-            image = decode(stream, kind, shown, _TARGET, max_pixels)
-        return RasterSketch(on_white(image, shown))
+        format = format_of(head, file_name(source, name))
+        if format is None:
+            raise PictureError(label, why_unsupported(head))
+        if format.drawing:
+            return PARSERS[format.name](stream, label)
+        return RasterSketch(on_white(decode(stream, format, label, _TARGET, max_pixels), label))
+
+
+def _read_strokes(stream: BinaryIO, name: str) -> Sketch:
+    return parse_strokes(read_text(stream, name, MAX_STROKES_BYTES), name)
+
+
+def _read_svg(stream: BinaryIO, name: str) -> Sketch:
+    return RasterSketch(on_white(render_svg(read_text(stream, name, MAX_SVG_BYTES), name), name))
+
+
+# Readers of the formats that only hold drawings: (stream, name) -> a sketch.
+PARSERS: dict[str, Callable[[BinaryIO, str], Sketch]] = {QUICKDRAW.name: _read_strokes, SVG.name: _read_svg}
 
 
 def on_white(image: Image.Image, name: str) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Open what a user points at: a plain file or bytes, and nothing that could block, grow or bite."""
+"""Open a picture's source: bytes or a plain file, and nothing that could block or grow without limit."""
 
 import io
 import os
@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sketchseek.pictures.errors import PictureError
+from sketchseek.wording import shown
 
 Source = Path | str | bytes
 
 MAX_FILE_BYTES = 512 * 2**20
+MAX_NAME = 300  # characters of a name in a message
 
-# Without O_NONBLOCK, opening a pipe that took the file's place after the look at it would wait for a writer forever.
+# Without O_NONBLOCK, opening a pipe that has replaced the file since it was checked would wait forever for a writer.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
-_KINDS = {
+_NOT_FILES = {
     stat.S_IFDIR: "is a folder, not a picture",
     stat.S_IFIFO: "is a pipe, not a picture",
     stat.S_IFCHR: "is a device, not a picture",
@@ -26,28 +28,19 @@ _KINDS = {
 }
 
 
-def name_of(source: Source, name: str | None) -> str:
-    """What messages call the source."""
-    if name is not None:
-        return printable(name)
-    return "picture" if isinstance(source, bytes) else printable(str(source))
+def file_name(source: Source, name: str | None) -> str:
+    """``name``, else the path; empty for bytes without a name."""
+    return name if name is not None else "" if isinstance(source, bytes) else str(source)
 
 
-def printable(text: str) -> str:
-    """A name on one line that any terminal can show, however it was made up."""
-    shown = "".join(letter if letter.isprintable() else "�" for letter in text)
-    return shown if len(shown) <= 300 else f"{shown[:150]}...{shown[-150:]}"
-
-
-def suffix_of(source: Source, name: str | None) -> str:
-    """The lower-case ending of the name, `.jpg`; empty where there is none."""
-    text = name if name is not None else "" if isinstance(source, bytes) else str(source)
-    return os.path.splitext(text)[1].lower()  # noqa: PTH122 - any text, not only what makes a valid Path
+def display_name(source: Source, name: str | None) -> str:
+    """The source's name in messages."""
+    return "picture" if name is None and isinstance(source, bytes) else shown(file_name(source, name), MAX_NAME)
 
 
 @contextmanager
-def opened(source: Source, name: str) -> Iterator[BinaryIO]:
-    """The source as a seekable stream at its start; a ``PictureError`` for anything but a plain file of sane size."""
+def open_source(source: Source, name: str) -> Iterator[BinaryIO]:
+    """The source as a seekable stream; a ``PictureError`` if it is empty, too large or not a plain file."""
     stream = io.BytesIO(source) if isinstance(source, bytes) else _open_file(source, name)
     with stream, _readable(name):
         size = stream.seek(0, os.SEEK_END)
@@ -62,10 +55,10 @@ def opened(source: Source, name: str) -> Iterator[BinaryIO]:
 
 
 def read_text(stream: BinaryIO, name: str, limit: int) -> str:
-    """All of a text file (SVG, JSON) of up to ``limit`` bytes."""
+    """The whole text of a file (SVG, JSON) of up to ``limit`` bytes."""
     data = stream.read(limit + 1)
     if len(data) > limit:
-        raise PictureError(name, f"is over the limit of {limit // 2**20} MB for a drawing made of text")
+        raise PictureError(name, f"is over the limit of {limit // 2**20} MB for a drawing in a text format")
     try:
         return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError:
@@ -103,4 +96,4 @@ def _open_file(path: Path | str, name: str) -> BinaryIO:
 
 def _refuse_special(mode: int, name: str) -> None:
     if not stat.S_ISREG(mode):
-        raise PictureError(name, _KINDS.get(stat.S_IFMT(mode), "is not a plain file"))
+        raise PictureError(name, _NOT_FILES.get(stat.S_IFMT(mode), "is not a plain file"))

@@ -1,4 +1,4 @@
-"""Drawings made of strokes: QuickDraw's JSON, the web page's canvas; rendered with round, anti-aliased lines."""
+"""Drawings made of strokes (QuickDraw's JSON, the web page's canvas), rendered with round, anti-aliased lines."""
 
 import json
 import math
@@ -13,9 +13,9 @@ from PIL import Image, ImageDraw
 from sketchseek.pictures.errors import PictureError
 
 MAX_STROKES_BYTES = 4 * 2**20
-MAX_POINTS = 50_000  # a pen that reports 120 a second draws for seven minutes
+MAX_POINTS = 50_000  # seven minutes of a pen that reports 120 points a second
 MAX_COORDINATE = 1e6
-MAX_WIDTH = 20.0  # times the width of a model's lines
+MAX_WIDTH = 20.0  # in units of the width of a model's lines
 _OVERSAMPLING = 4  # Pillow draws lines with hard edges: drawn larger and averaged down they become smooth
 
 
@@ -23,15 +23,15 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-_READER = json.JSONDecoder(parse_constant=_refuse)  # NaN and Infinity are no JSON
+_READER = json.JSONDecoder(parse_constant=_refuse)  # NaN and Infinity are not JSON
 
 
 @dataclass(frozen=True, eq=False)
 class StrokeSketch:
     """Strokes in the order they were drawn, each float64 (points, 2) as x to the right and y down.
 
-    ``sheet``: width and height of the paper; None where it is unknown, then what is drawn is the whole sheet.
-    ``widths``: how many times as wide as a model's lines each stroke is; None: all are as wide as those.
+    ``sheet``: width and height of the paper; if None, the sheet ends where the drawing does.
+    ``widths``: of each stroke, in units of the width of a model's lines; None: 1 for all.
     """
 
     strokes: tuple[NDArray[np.float64], ...]
@@ -80,7 +80,7 @@ def sketch_from_strokes(
 
 
 def parse_strokes(text: str, name: str) -> StrokeSketch:
-    """JSON ``[[xs, ys], ...]`` or QuickDraw's object with a ``drawing``; of many lines of them the first counts."""
+    """JSON ``[[xs, ys], ...]`` or QuickDraw's object with a ``drawing``; only the first line is read."""
     text = text.lstrip()
     try:
         found, end = _READER.raw_decode(text)
@@ -102,22 +102,22 @@ def render(
     offset: tuple[float, float],
     width: float,
 ) -> NDArray[np.uint8]:
-    """Black lines ``width`` px wide, times their own, on white, RGB (height, width, 3).
+    """Black lines on white, RGB (height, width, 3); a line of width 1 is ``width`` px wide.
 
-    Point p lands at p * scale + offset, in px.
+    Point p is drawn at p * scale + offset, in px.
     """
-    # On a large sheet the lines are smooth enough with less, and the memory stays bounded.
+    # Large sheets need less oversampling, which also limits memory.
     factor = max(1, min(_OVERSAMPLING, 4096 // max(size)))
     image = Image.new("L", (size[0] * factor, size[1] * factor), 255)
     pen = ImageDraw.Draw(image)
     for stroke, own in zip(sketch.strokes, sketch.widths or (1.0,) * len(sketch.strokes), strict=True):
         radius = max(own * width * factor / 2, 1)  # thinner would leave gaps
         points = (stroke * np.array(scale) + np.array(offset)) * factor - 0.5
-        # What lies far outside is drawn nearer, still outside: Pillow walks along every pixel of a line.
+        # Points far outside are moved nearer, but stay outside: Pillow visits every pixel of a line.
         points = points.clip(-2 * max(image.size), 3 * max(image.size))
         if len(points) > 1:
             pen.line([(x, y) for x, y in points], fill=0, width=max(1, round(2 * radius)))
-        for x, y in points:  # round ends and joints, and a dot for a single point
+        for x, y in points:  # round ends and joins, and a dot for a single point
             pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=0)
     smooth = image.reduce(factor) if factor > 1 else image
     return np.asarray(smooth.convert("RGB"), dtype=np.uint8)

@@ -1,15 +1,16 @@
-"""What a decoder walks besides the pixels, counted before it does: small files that would keep it busy for minutes."""
+"""Count the parts of a file before it is decoded: small files of very many parts would take minutes."""
 
 import re
 import struct
 from typing import BinaryIO
 
 from sketchseek.pictures.errors import PictureError
+from sketchseek.pictures.formats import JPEG, PNG, TIFF, Format
 
 # A baseline JPEG has one scan, a progressive one about ten; each costs a pass over the whole picture.
 MAX_SCANS = 100
 MAX_SEGMENTS = 5_000
-MAX_HEADER = 32 * 2**20  # bytes in front of a JPEG's pixels: Pillow joins EXIF piece by piece, each time copying all
+MAX_HEADER = 32 * 2**20  # bytes before a JPEG's pixels: Pillow joins EXIF piece by piece and copies all of it each time
 
 MAX_DATA_CHUNKS = 200_000  # a PNG's pixels usually come in chunks of 8 KiB or more
 MAX_OTHER_CHUNKS = 1_000
@@ -18,7 +19,7 @@ MAX_TAGS = 4_096
 MAX_PIECES = 200_000
 _LARGE_TILE = 4096 * 4096  # px
 
-_SIZE, _PIECES, _TILE = (256, 257), (273, 324), (322, 323)  # TIFF's tags: of the picture, strips and tiles, a tile
+_SIZE, _PIECES, _TILE = (256, 257), (273, 324), (322, 323)  # TIFF tags: of the picture, strips and tiles, a tile
 
 # Inside compressed data 0xff is followed by 0 or by a restart's d0 to d7.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
@@ -27,9 +28,9 @@ _FRAMES = _PROGRESSIVE | {0xC0, 0xC1, 0xC3, 0xC5, 0xC7, 0xC9, 0xCB, 0xCD, 0xCF}
 _BARE = {0x01, *range(0xD0, 0xDA)}  # markers without content
 
 
-def check_structure(stream: BinaryIO, kind: str, name: str) -> None:
-    """Refuse files in more pieces than a picture needs; whatever else is wrong is left to the decoder to say."""
-    check = {"JPEG": _check_jpeg, "PNG": _check_png, "TIFF": _check_tiff}.get(kind)
+def check_structure(stream: BinaryIO, format: Format, name: str) -> None:
+    """Refuse files in more pieces than a picture needs; the decoder reports everything else that is wrong."""
+    check = {JPEG: _check_jpeg, PNG: _check_png, TIFF: _check_tiff}.get(format)
     if check is not None:
         check(stream, name)
         stream.seek(0)
@@ -57,11 +58,11 @@ def _check_jpeg(stream: BinaryIO, name: str) -> None:
             if head[1] in _FRAMES:
                 parts, progressive = (stream.read(6) or b"\0")[-1], head[1] in _PROGRESSIVE
             stream.seek(at + 2 + int.from_bytes(head[2:]))
-    raise PictureError(name, "has more in front of its pixels than any camera or program writes; save it anew")
+    raise PictureError(name, "has more data before its pixels than any camera or program writes; save it again")
 
 
 def _check_scans(stream: BinaryIO, name: str) -> None:
-    """Of the first picture only: phones put films behind it."""
+    """Count the scans of the first picture only: phones append films."""
     scans = 1
     for _ in range(MAX_SEGMENTS):
         marker = _next_marker(stream)
@@ -72,11 +73,11 @@ def _check_scans(stream: BinaryIO, name: str) -> None:
             break
         if marker not in _BARE:
             stream.seek(max(0, int.from_bytes(stream.read(2)) - 2), 1)
-    raise PictureError(name, f"has more than {MAX_SCANS} scans, which no camera and no program writes; save it anew")
+    raise PictureError(name, f"has more than {MAX_SCANS} scans, more than any camera or program writes; save it again")
 
 
 def _next_marker(stream: BinaryIO) -> int | None:
-    """The code of the next marker, with the stream behind it."""
+    """The code of the next marker; the stream is then just after it."""
     last = b""
     while block := stream.read(1 << 16):
         if found := _MARKER.search(last + block):
@@ -97,7 +98,7 @@ def _check_png(stream: BinaryIO, name: str) -> None:
         if others > MAX_OTHER_CHUNKS:
             break
         stream.seek(int.from_bytes(head[:4]) + 4, 1)
-    raise PictureError(name, "is in more pieces than any camera or program writes; save it anew")
+    raise PictureError(name, "is in more pieces than any camera or program writes; save it again")
 
 
 def _check_tiff(stream: BinaryIO, name: str) -> None:
@@ -115,14 +116,14 @@ def _check_tiff(stream: BinaryIO, name: str) -> None:
     sides = dict.fromkeys((*_SIZE, *_TILE), 0)
     for tag, kind, count, value in entries:
         if tag in _PIECES and count > MAX_PIECES:
-            raise PictureError(name, f"is in more than {MAX_PIECES} pieces; save it anew")
+            raise PictureError(name, f"is in more than {MAX_PIECES} pieces; save it again")
         if tag in sides:
             width = {1: 1, 3: 2, 4: 4}.get(kind, 8)
             side = int.from_bytes(value[:width], "little" if order == "<" else "big")
             sides[tag] = max(sides[tag], side)
     if tags > MAX_TAGS:
-        raise PictureError(name, f"has more than {MAX_TAGS} tags; save it anew")
-    # The decoder takes memory for a whole tile, however small the picture is.
+        raise PictureError(name, f"has more than {MAX_TAGS} tags; save it again")
+    # The decoder allocates a whole tile, however small the picture is.
     tile, picture = sides[322] * sides[323], sides[256] * sides[257]
     if tile > max(_LARGE_TILE, 2 * picture):
         raise PictureError(name, f"its tiles of {sides[322]} x {sides[323]} pixels are larger than the picture")

@@ -1,7 +1,7 @@
-"""SVG drawings -> pixels, by resvg: no scripts, no network, no other files, nothing that exhausts the machine.
+"""SVG drawings -> pixels, by resvg, without scripts, network or other files, and within limits of time and memory.
 
-The renderer overflows its stack on deep documents and takes minutes for others that look harmless, without letting any
-other thread run. So it works in a process of its own, which starts in about 20 ms and may be killed.
+The renderer overflows its stack on deep documents, and takes minutes for others that look harmless while it blocks all
+other threads. So it runs in a separate process, which starts in about 20 ms and can be killed.
 """
 
 import io
@@ -15,11 +15,12 @@ from xml.parsers import expat
 from PIL import Image
 
 from sketchseek.pictures.errors import PictureError
+from sketchseek.pictures.formats import SVG
 
 SIDE = 1024  # px of the longer side of the rendered sheet
 MAX_SVG_BYTES = 8 * 2**20
 MAX_ELEMENTS = 20_000
-SECONDS = 5  # on a machine that is not busy a drawing takes milliseconds
+SECONDS = 5  # a drawing takes milliseconds unless the machine is busy
 _MEMORY = 1 << 30
 
 _CHILD = """
@@ -30,7 +31,7 @@ try:
     resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[3]), int(sys.argv[3])))
     resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[4]), int(sys.argv[4])))
 except (ImportError, ValueError, OSError):
-    pass  # not on every system; the time-out outside holds everywhere
+    pass  # not on every system; the caller's time-out works everywhere
 sys.path.insert(0, sys.argv[1])
 import resvg_py
 side = int(sys.argv[2])
@@ -52,11 +53,11 @@ _REFUSED = {
 def render_svg(text: str, name: str) -> Image.Image:
     """The drawing as RGBA on transparent paper, its longer side ``SIDE`` px."""
     _inspect(text, name)
-    spec = find_spec("resvg_py")
+    spec = find_spec(SVG.package)
     if spec is None or spec.origin is None:
-        raise PictureError(name, "is SVG, which needs a package that is missing: pip install resvg-py")
+        raise PictureError(name, f"is SVG, which needs a package that is missing: pip install {SVG.install}")
     place = Path(spec.origin).parent.parent
-    # -I -S: nothing of the user's environment, and no start-up files.
+    # -I -S: ignore the user's environment and start-up files.
     call = [sys.executable, "-I", "-S", "-c", _CHILD, str(place), str(SIDE), str(SECONDS), str(_MEMORY)]
     try:
         done = subprocess.run(call, input=text.encode(), capture_output=True, timeout=2 * SECONDS, check=False)  # noqa: S603
@@ -72,9 +73,9 @@ def render_svg(text: str, name: str) -> Image.Image:
 
 
 def _inspect(text: str, name: str) -> None:
-    """Refuse what would reach outside the document, or unfold in memory, before the renderer sees it."""
+    """Before rendering, refuse documents that refer to others or that would expand in memory."""
     inspector = _Inspector(name)
-    parser = expat.ParserCreate("utf-8")  # whatever the document declares: it is decoded already
+    parser = expat.ParserCreate("utf-8")  # whatever the document declares: it has been decoded already
     parser.StartElementHandler = inspector.start
     parser.EndElementHandler = inspector.end
     parser.CharacterDataHandler = inspector.text
@@ -88,7 +89,7 @@ def _inspect(text: str, name: str) -> None:
 
 
 class _Inspector:
-    """Reads the document and refuses at the first thing that a drawing has no use for."""
+    """Reads the document and refuses it at the first thing that a drawing does not need."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -123,7 +124,7 @@ class _Inspector:
         self.refuse("declares entities")
 
     def style(self, value: str) -> None:
-        """A style sheet, or the value of an attribute that may be one."""
+        """Check a style sheet, or the value of an attribute that may be one."""
         lowered = value.lower()
         targets = [part.lstrip(" '\"\t\n") for part in lowered.split("url(")[1:]]
         if "@import" in lowered or not all(target.startswith("#") for target in targets):

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.pictures import PictureError, RasterSketch, Sketch, load_sketch
-from sketchseek.pictures.formats import HEAD_BYTES, kind_of
-from sketchseek.pictures.sources import printable
+from sketchseek.pictures.formats import format_of
+from sketchseek.pictures.sources import MAX_NAME
 from sketchseek.server.protection.limits import Limits
+from sketchseek.wording import shown
 
 MEMORY = 2 * 2**30  # address space of one process; the interpreter and its libraries need half a gigabyte of it
-TEXT_KINDS = ("SVG", "STROKES")
 
 
 class Decoders:
@@ -33,14 +33,15 @@ class Decoders:
 
     def sketch(self, data: bytes, name: str) -> Sketch:
         """An uploaded drawing."""
-        if kind_of(data[:HEAD_BYTES], os.path.splitext(name)[1].lower()) in TEXT_KINDS:  # noqa: PTH122 - any text
+        format = format_of(data, name)
+        if format is not None and format.drawing:
             return load_sketch(data, name=name)  # strokes are only numbers; SVG already runs in its own process
-        head, body = self._request("uploaded_sketch", printable(name), data, pixels=self._limits.pixels)
+        head, body = self._request("uploaded_sketch", shown(name, MAX_NAME), data, pixels=self._limits.pixels)
         return RasterSketch(np.frombuffer(body, np.uint8).reshape(head["shape"]))
 
     def photo(self, data: bytes, name: str, side: int) -> NDArray[np.uint8]:
         """An uploaded photo, shortest side about ``side`` px."""
-        head, body = self._request("uploaded_photo", printable(name), data, side=side, pixels=self._limits.pixels)
+        head, body = self._request("uploaded_photo", shown(name, MAX_NAME), data, side=side, pixels=self._limits.pixels)
         return np.frombuffer(body, np.uint8).reshape(head["shape"])
 
     def pixels(self, path: str, name: str, side: int) -> NDArray[np.uint8]:

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator
 from sketchseek.gallery import Hit
 from sketchseek.gallery.errors import GalleryDamagedError, GalleryError
 from sketchseek.gallery.reading import HASH_BYTES
-from sketchseek.pictures.formats import HEAD_BYTES, kind_of
+from sketchseek.pictures.formats import FORMATS, HEAD_BYTES, JPEG, Format, format_of
 from sketchseek.server.api.responses import PhotoDetails
 from sketchseek.server.api.schema import errors, picture
 from sketchseek.server.errors import RequestError
@@ -26,14 +26,7 @@ from sketchseek.wording import shown
 
 PhotoId = Annotated[str, InPath(pattern="^[0-9a-f]{16}$")]
 CACHE_CONTROL = "private, max-age=31536000, immutable"  # the id is a hash of the content, which therefore never changes
-BROWSER_FORMATS = {
-    "JPEG": "image/jpeg",
-    "PNG": "image/png",
-    "WEBP": "image/webp",
-    "GIF": "image/gif",
-    "AVIF": "image/avif",
-    "BMP": "image/bmp",
-}
+BROWSER_TYPES = tuple(format.mime_type for format in FORMATS if format.mime_type)
 Size = Annotated[Literal[160, 320, 640, 1280], BeforeValidator(int), Query()]  # query parameters arrive as text
 BLOCK_BYTES = 1 << 18
 
@@ -41,9 +34,7 @@ BLOCK_BYTES = 1 << 18
 def create_router(service: Service) -> APIRouter:
     router = APIRouter(prefix="/api/photos")
 
-    @router.get(
-        "/{id}", response_class=Response, responses=picture(*BROWSER_FORMATS.values()) | errors(404, 410, 422, 503)
-    )
+    @router.get("/{id}", response_class=Response, responses=picture(*BROWSER_TYPES) | errors(404, 410, 422, 503))
     async def original(request: Request, id: PhotoId) -> Response:
         """The file itself if browsers can show its format, otherwise a JPEG of it; upright."""
         if _is_cached(request, id):
@@ -104,11 +95,11 @@ def _original(service: Service, id: str) -> tuple[BinaryIO, str, int] | bytes:
     """(open file, media type, bytes), or a JPEG if browsers cannot show the file upright."""
     stream, path = _open(photo_of(service, id))
     try:
-        kind = kind_of(stream.read(HEAD_BYTES), path.suffix.lower())
+        format = format_of(stream.read(HEAD_BYTES), path.name)
         size = stream.seek(0, os.SEEK_END)
         stream.seek(0)
-        if kind in BROWSER_FORMATS and (kind == "JPEG" or _is_upright(stream)):
-            return stream, BROWSER_FORMATS[kind], size
+        if format is not None and format.mime_type and (format is JPEG or _is_upright(stream, format)):
+            return stream, format.mime_type, size
     except BaseException:
         stream.close()
         raise
@@ -157,12 +148,12 @@ def _open(photo: Hit) -> tuple[BinaryIO, Path]:
     )
 
 
-def _is_upright(stream: BinaryIO) -> bool:
+def _is_upright(stream: BinaryIO, format: Format) -> bool:
     """Whether the EXIF orientation of the file is normal; browsers apply it only in JPEGs."""
     from PIL import ExifTags, Image
 
     try:
-        with Image.open(stream, formats=("PNG", "WEBP", "GIF", "AVIF", "BMP")) as image:
+        with Image.open(stream, formats=(format.pillow_format,)) as image:
             upright: bool = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
     except Exception:  # damaged metadata: browsers ignore it as well
         return True
