@@ -32,7 +32,7 @@ def test_minus_words(page: Page) -> None:
     page.get_by_label("Words", exact=True).fill("blue")
     expect_first(page, "blue.png")
     with page.expect_request("**/api/search") as request:
-        page.get_by_label("Words for what it should not be").fill("red, green,")
+        page.get_by_label("Words to exclude").fill("red, green,")
     assert re.findall(r'name="minus"\s+(\w+)', request.value.post_data or "") == ["red", "green"]
     expect_first(page, "blue.png")
 
@@ -79,7 +79,7 @@ def test_files_are_recognised_and_can_be_used_the_other_way(page: Page, watch: W
     page.get_by_role("button", name="Use shot.png as a drawing").click()
     expect(page.locator(".chip[data-kind=sketch]")).to_contain_text("shot.png")
     # What the server cannot use it says in a sentence, on the page.
-    expect(page.get_by_text("This search did not work")).to_be_visible()
+    expect(page.get_by_text("The search failed")).to_be_visible()
     page.get_by_role("button", name="Use shot.png as a photo").click()
     expect_first(page, "red.png")
 
@@ -141,7 +141,7 @@ def test_the_threshold_hides_what_is_less_likely(page: Page) -> None:
     expect(page.locator(".tile")).not_to_have_count(many)
     threshold.fill("100")
     expect(page.get_by_text("Nothing found")).to_be_visible()
-    page.get_by_role("button", name="Show the nearest all the same").click()
+    page.get_by_role("button", name="Show the closest matches anyway").click()
     expect_first(page, "left.png")
     expect(page.locator("#threshold-value")).to_have_text("any")
 

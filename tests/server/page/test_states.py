@@ -29,7 +29,7 @@ def test_first_run_says_what_to_do(open_page: OpenPage, tmp_path: Path) -> None:
     try:
         page = open_page(server)
         expect(page.get_by_role("heading", name="No photos yet")).to_be_visible()
-        expect(page.get_by_text("hold no photos")).to_be_visible()
+        expect(page.get_by_text("contain no photos")).to_be_visible()
         expect(page.locator("#notice code")).to_have_text("sketchseek serve ~/Pictures")
         expect(page.locator("#summary")).to_have_text("0 photos")
         draw(page, *SIDES["left"])  # drawing before there are photos is allowed
@@ -81,8 +81,8 @@ def test_a_lost_connection_is_reported_and_restored(open_page: OpenPage, own: Se
     port = own.port
     own.stop()
     draw(page, *SIDES["top"])
-    expect(page.get_by_role("alert")).to_contain_text("The server does not answer")
-    expect(page.locator("#summary")).to_have_text("server lost")
+    expect(page.get_by_role("alert")).to_contain_text("The server does not respond")
+    expect(page.locator("#summary")).to_have_text("not connected")
     expect_strokes(page, 2)
     expect(page.locator(".tile").first).to_be_visible()  # the hits stay
     own.start(port)
@@ -132,5 +132,5 @@ def test_files_that_cannot_be_taken_are_refused_in_words(page: Page) -> None:
     strokes = {"name": "a.json", "mimeType": "application/json", "buffer": b"[[[0, 9], [0, 9]]]"}
     for _ in range(5):
         page.locator("#files").set_input_files(strokes)
-    expect(page.locator("#toast")).to_have_text("That is as many pictures as one search takes.")
+    expect(page.locator("#toast")).to_have_text("A search can use at most 4 drawings and 4 photos.")
     expect(page.locator(".chip")).to_have_count(4)

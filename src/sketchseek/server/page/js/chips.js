@@ -1,4 +1,4 @@
-/** The pictures and marked photos of a question, each with a way to take it out again. */
+/** The pictures and marked photos of the query, each with a button to remove it. */
 
 import { thumbnailUrl } from "./api.js";
 import { icon, make } from "./dom.js";
@@ -19,7 +19,7 @@ export function showChips(/** @type {HTMLElement} */ list, /** @type {Query} */ 
 }
 
 function pictureChip(/** @type {Query} */ query, /** @type {Picture} */ picture) {
-  const word = picture.kind === "sketch" ? "Drawing" : "Photo";
+  const label = picture.kind === "sketch" ? "Drawing" : "Photo";
   const other = picture.kind === "sketch" ? "photo" : "sketch";
   const swap = () => query.set({ pictures: query.pictures.map((one) => (one === picture ? { ...one, kind: other } : one)) });
   const remove = () => {
@@ -28,7 +28,7 @@ function pictureChip(/** @type {Query} */ query, /** @type {Picture} */ picture)
   };
   return make("li", { class: "chip", "data-kind": picture.kind },
     picture.url ? make("img", { src: picture.url, alt: "" }) : make("span", { class: "no-picture" }, icon("picture")),
-    make("span", { class: "chip-text" }, make("span", { class: "chip-kind", text: word }), make("span", { class: "chip-name", text: picture.file.name, title: picture.file.name })),
+    make("span", { class: "chip-text" }, make("span", { class: "chip-kind", text: label }), make("span", { class: "chip-name", text: picture.file.name, title: picture.file.name })),
     make("button", { type: "button", class: "icon-button", click: swap, title: `Use it as a ${other === "sketch" ? "drawing" : "photo"}`,
       "aria-label": `Use ${picture.file.name} as a ${other === "sketch" ? "drawing" : "photo"}` }, icon("swap")),
     removeButton(picture.file.name, remove));

@@ -1,4 +1,4 @@
-/** Elements found by id and elements made, with their types checked. */
+/** Find elements by id and create elements, with type checks. */
 
 /**
  * @template {HTMLElement} [T=HTMLElement]
@@ -13,16 +13,16 @@ export function byId(id, kind = /** @type {any} */ (HTMLElement)) {
 }
 
 /**
- * An element with properties (`class`, `text`, others as attributes) and children; nothing is ever read as HTML.
+ * An element with properties (`class`, `text`, others as attributes) and children; no text is parsed as HTML.
  * @param {string} tag
- * @param {Record<string, string | number | boolean | null | undefined | ((event: any) => void)>} [given]
- *   functions become listeners of the event they are named after; null, undefined and false are left out
+ * @param {Record<string, string | number | boolean | null | undefined | ((event: any) => void)>} [properties]
+ *   functions are added as event listeners of that name; null, undefined and false are ignored
  * @param {...(Node | string | null)} children
  * @returns {any}
  */
-export function make(tag, given = {}, ...children) {
+export function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(given)) {
+  for (const [name, value] of Object.entries(properties)) {
     if (value === null || value === undefined || value === false) continue;
     if (typeof value === "function") element.addEventListener(name, value);
     else if (name === "text") element.textContent = String(value);
@@ -32,7 +32,7 @@ export function make(tag, given = {}, ...children) {
   return element;
 }
 
-/** A sign of `icons.svg`, which a screen reader passes over. */
+/** An icon of `icons.svg`, hidden from screen readers. */
 export function icon(/** @type {string} */ name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.classList.add("icon");
@@ -43,7 +43,7 @@ export function icon(/** @type {string} */ name) {
   return svg;
 }
 
-/** A count as people write it: 10,000. */
+/** A count with separators: 10,000. */
 export function number(/** @type {number} */ value) {
   return value.toLocaleString("en");
 }

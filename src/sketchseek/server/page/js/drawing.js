@@ -1,23 +1,23 @@
-/** The strokes of a drawing and their history. Knows nothing of the page. */
+/** The strokes of a drawing and their history, independent of the page. */
 
-/** The sheet's size in its own units; every coordinate below is in these. */
+/** Size of the sheet in its own units, which all coordinates use. */
 export const SHEET = { width: 1000, height: 800 };
 
 /** Width of a line in sheet units. */
 export const WIDTHS = { fine: 6, medium: 12, broad: 26 };
 
-/** The server refuses more points; a pen that reports 120 a second draws for minutes. */
+/** The server rejects more points; a pen that reports 120 a second can draw for minutes. */
 export const MAX_POINTS = 40_000;
 
-const HISTORY = 200;
+const MAX_HISTORY = 200;
 
 /**
- * Never changed once made, so that steps of the history share strokes.
+ * Immutable, so that steps of the history can share strokes.
  * @typedef {{width: number, xs: readonly number[], ys: readonly number[], pressures: readonly number[]}} Stroke
  *   `pressures` are factors on the width, 1 for a mouse.
  */
 
-/** Fires "change" on whatever changes the strokes, "settle" when a step is done and not only growing. */
+/** Fires "change" whenever the strokes change, and "commit" when a step is complete. */
 export class Drawing extends EventTarget {
   /** @type {readonly Stroke[]} */ strokes = [];
   /** @type {(readonly Stroke[])[]} */ #past = [];
@@ -29,44 +29,44 @@ export class Drawing extends EventTarget {
   get canRedo() { return this.#future.length > 0; }
   get isFull() { return this.strokes.reduce((sum, stroke) => sum + stroke.xs.length, 0) >= MAX_POINTS; }
 
-  /** Show strokes of a gesture that still goes on: one step of the history, however often it is called. */
-  grow(/** @type {readonly Stroke[]} */ strokes) {
+  /** Show the strokes of an unfinished gesture; all calls until `commit` are one step of the history. */
+  preview(/** @type {readonly Stroke[]} */ strokes) {
     this.#before ??= this.strokes;
     this.strokes = strokes;
-    this.#tell("change");
+    this.#emit("change");
   }
 
-  /** The gesture is over. */
-  settle() {
-    if (this.#before && this.#before !== this.strokes) this.#remember(this.#before);
+  /** End the gesture. */
+  commit() {
+    if (this.#before && this.#before !== this.strokes) this.#addToHistory(this.#before);
     this.#before = null;
-    this.#tell("settle");
+    this.#emit("commit");
   }
 
-  /** The gesture was none: a second finger, a palm. */
+  /** Discard the gesture: it was a second finger or a palm. */
   cancel() {
     if (!this.#before) return;
     this.strokes = this.#before;
     this.#before = null;
-    this.#tell("change", "settle");
+    this.#emit("change", "commit");
   }
 
-  /** Put other strokes in place of all, as one step. */
+  /** Replace all strokes, as one step. */
   replace(/** @type {readonly Stroke[]} */ strokes) {
-    this.#remember(this.strokes);
+    this.#addToHistory(this.strokes);
     this.#before = null;
     this.strokes = strokes;
-    this.#tell("change", "settle");
+    this.#emit("change", "commit");
   }
 
-  /** Strokes of an earlier visit: no step to undo. */
+  /** Show the strokes of an earlier visit, without a step to undo. */
   restore(/** @type {readonly Stroke[]} */ strokes) {
     this.strokes = strokes;
-    this.#tell("change", "settle");
+    this.#emit("change", "commit");
   }
 
-  undo() { this.#step(this.#past, this.#future); }
-  redo() { this.#step(this.#future, this.#past); }
+  undo() { this.#move(this.#past, this.#future); }
+  redo() { this.#move(this.#future, this.#past); }
 
   clear() {
     if (!this.isEmpty) this.replace([]);
@@ -77,21 +77,21 @@ export class Drawing extends EventTarget {
     this.replace(this.strokes.map((stroke) => ({ ...stroke, xs: stroke.xs.map((x) => SHEET.width - x) })));
   }
 
-  #step(/** @type {(readonly Stroke[])[]} */ from, /** @type {(readonly Stroke[])[]} */ to) {
-    const other = this.#before ? undefined : from.pop();
-    if (!other) return;
+  #move(/** @type {(readonly Stroke[])[]} */ from, /** @type {(readonly Stroke[])[]} */ to) {
+    const strokes = this.#before ? undefined : from.pop();
+    if (!strokes) return;
     to.push(this.strokes);
-    this.strokes = other;
-    this.#tell("change", "settle");
+    this.strokes = strokes;
+    this.#emit("change", "commit");
   }
 
-  #remember(/** @type {readonly Stroke[]} */ strokes) {
+  #addToHistory(/** @type {readonly Stroke[]} */ strokes) {
     this.#past.push(strokes);
-    if (this.#past.length > HISTORY) this.#past.shift();
+    if (this.#past.length > MAX_HISTORY) this.#past.shift();
     this.#future.length = 0;
   }
 
-  #tell(/** @type {string[]} */ ...events) {
+  #emit(/** @type {string[]} */ ...events) {
     for (const event of events) this.dispatchEvent(new Event(event));
   }
 }

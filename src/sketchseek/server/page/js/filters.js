@@ -1,11 +1,11 @@
-/** Folder, dates, threshold and folding. */
+/** The filters: folder, dates, threshold, grouping of near-duplicates. */
 
 import { byId } from "./dom.js";
 
 /** @import { Status } from "./api.js" */
 /** @import { Query } from "./query.js" */
 
-const LEAST = 10; // % of likelihood below which a photo is no result
+const DEFAULT_RELEVANCE = 10; // %, the default threshold
 
 export class Filters {
   #query;
@@ -24,7 +24,7 @@ export class Filters {
     this.#form.addEventListener("submit", (event) => event.preventDefault());
     this.#form.addEventListener("input", () => this.#read());
     this.#form.addEventListener("reset", () => setTimeout(() => this.#read()));
-    query.addEventListener("change", () => this.#say());
+    query.addEventListener("change", () => this.#showState());
   }
 
   open(/** @type {boolean} */ open) {
@@ -32,29 +32,29 @@ export class Filters {
     this.#button.setAttribute("aria-expanded", String(open));
   }
 
-  /** Everything without limits, as after a reset. */
+  /** Back to the defaults. */
   reset() {
     this.#form.reset();
   }
 
-  /** Nothing is too little like it. */
-  allowAll() {
+  /** Remove the threshold. */
+  removeThreshold() {
     this.#threshold.value = "0";
     this.#read();
   }
 
-  /** Whether the model knows how likely a photo is what was meant: then little likely ones are left out at first. */
-  calibrated(/** @type {boolean} */ known) {
+  /** Whether the model reports a relevance; if so, hits of low relevance are hidden by default. */
+  setCalibrated(/** @type {boolean} */ known) {
     if (this.#query.relevance === known) return;
     this.#query.relevance = known;
-    this.#query.usual = known ? LEAST : 0;
-    this.#threshold.defaultValue = String(this.#query.usual);
+    this.#query.defaultThreshold = known ? DEFAULT_RELEVANCE : 0;
+    this.#threshold.defaultValue = String(this.#query.defaultThreshold);
     this.#threshold.value = this.#threshold.defaultValue;
     this.#read();
   }
 
-  /** Folders that can be chosen: those the gallery was given, and those in them that photos were seen in. */
-  offer(/** @type {Status} */ status, /** @type {Iterable<string>} */ seen) {
+  /** Update the choice of folders: those of the gallery, and the folders below them that hits came from. */
+  setFolders(/** @type {Status} */ status, /** @type {Iterable<string>} */ seen) {
     const all = new Set(status.folders.map(({ folder }) => folder));
     for (const folder of seen) {
       const parts = folder.split("/");
@@ -78,7 +78,7 @@ export class Filters {
     }, true);
   }
 
-  #say() {
+  #showState() {
     const query = this.#query;
     const unit = query.relevance ? `${query.threshold} %` : (query.threshold / 100).toFixed(2);
     byId("threshold-value").textContent = query.threshold ? unit : "any";

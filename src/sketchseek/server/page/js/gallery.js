@@ -1,4 +1,4 @@
-/** The gallery in the header and in its dialog: photos, model, folders, progress, and what failed and why. */
+/** The summary of the gallery in the header, and its dialog: photos, model, folders, progress, failures. */
 
 import { byId, make, number, photos } from "./dom.js";
 import { progress } from "./status.js";
@@ -7,21 +7,21 @@ import { progress } from "./status.js";
 
 export function showSummary(/** @type {Status | null} */ status, /** @type {boolean} */ lost) {
   const summary = byId("summary");
-  if (!status) return void (summary.textContent = lost ? "no server" : "…");
+  if (!status) return void (summary.textContent = lost ? "not connected" : "…");
   const failed = status.failed ? ` · ${number(status.failed)} failed` : "";
-  const doing = progress(status);
-  summary.textContent = lost ? "server lost" : `${photos(status.photos)}${doing ? ` · ${doing}` : ""}${failed}`;
-  byId("gallery-open").dataset.state = lost ? "lost" : doing ? "working" : "";
+  const activity = progress(status);
+  summary.textContent = lost ? "not connected" : `${photos(status.photos)}${activity ? ` · ${activity}` : ""}${failed}`;
+  byId("gallery-open").dataset.state = lost ? "lost" : activity ? "working" : "";
 }
 
 export function showGallery(/** @type {Status} */ status) {
   const { indexing, failures, folders } = status;
-  const doing = progress(status) || { idle: "up to date", done: "up to date", stopped: "stopped", failed: "failed" }[indexing.state] || "";
+  const activity = progress(status) || { idle: "up to date", done: "up to date", stopped: "stopped", failed: "failed" }[indexing.state] || "";
   const rows = [
     ["Photos", number(status.photos)],
     ["Files", `${number(status.files)}${status.duplicates ? `, ${number(status.duplicates)} of them copies` : ""}`],
     ["Model", status.model ?? "none"],
-    ["Indexing", indexing.error ? `${doing}: ${indexing.error}` : doing],
+    ["Indexing", indexing.error ? `${activity}: ${indexing.error}` : activity],
     ["Version", status.version],
   ];
   const body = byId("gallery-body");
@@ -32,11 +32,11 @@ export function showGallery(/** @type {Status} */ status) {
     folders.length
       ? make("ul", { class: "places" }, ...folders.map(({ path }) => make("li", { text: path })))
       : make("p", { class: "muted", text: "None yet." }),
-    ...(failures.length ? [failed(status, open)] : []),
+    ...(failures.length ? [failureList(status, open)] : []),
   );
 }
 
-function failed(/** @type {Status} */ { failures, failed: count }, /** @type {boolean} */ open) {
+function failureList(/** @type {Status} */ { failures, failed: count }, /** @type {boolean} */ open) {
   const rest = count - failures.length;
   return make("details", { class: "failures", open },
     make("summary", {}, make("h3", { text: `${photos(count)} could not be read` })),

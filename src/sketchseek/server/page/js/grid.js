@@ -1,63 +1,63 @@
-/** The photos found: kept by id from answer to answer, so that what stays does not flicker, and longer as one scrolls. */
+/** The grid of hits. Tiles are kept by photo id between responses, so that they do not flicker. */
 
 import { Tile } from "./tile.js";
 
 /** @import { Hit } from "./api.js" */
-/** @import { Acts } from "./tile.js" */
+/** @import { Actions } from "./tile.js" */
 
-const FIRST_LOOK = 10; // photos whose pictures are waited for, a moment, before they take the place of others
-const MOMENT = 70; // ms
+const FIRST_TILES = 10; // whose pictures are loaded before they replace the previous hits
+const MAX_WAIT = 70; // ms
 
 export class Grid {
   /** @type {Map<string, Tile>} in the order they are shown */ #tiles = new Map();
   #list;
-  #acts;
+  #actions;
   #markOf;
-  /** @type {string | null} the photo that Tab reaches */ #current = null;
+  /** @type {string | null} the photo that Tab focuses */ #current = null;
   #version = 0;
   /** @type {Hit[]} */ hits = [];
 
   /**
    * @param {HTMLOListElement} list
-   * @param {Acts} acts
+   * @param {Actions} actions
    * @param {(id: string) => "like" | "unlike" | null} markOf
    */
-  constructor(list, acts, markOf) {
+  constructor(list, actions, markOf) {
     this.#list = list;
-    this.#acts = acts;
+    this.#actions = actions;
     this.#markOf = markOf;
-    list.addEventListener("keydown", (event) => this.#key(event));
+    list.addEventListener("keydown", (event) => this.#onKey(event));
     list.addEventListener("focusin", (event) => {
       const tile = /** @type {Element} */ (event.target).closest("li");
-      if (tile instanceof HTMLLIElement && tile.dataset.id) this.#reach(tile.dataset.id);
+      if (tile instanceof HTMLLIElement && tile.dataset.id) this.#setCurrent(tile.dataset.id);
     });
   }
 
-  /** Show these photos and no others, once the first pictures are there or a moment has passed. */
+  /** Replace all hits, as soon as the first pictures have loaded or after a short wait. */
   async show(/** @type {Hit[]} */ hits) {
     const version = ++this.#version;
-    const tiles = hits.map((hit) => this.#tiles.get(hit.id) ?? this.#made(hit));
+    const tiles = hits.map((hit) => this.#tiles.get(hit.id) ?? this.#createTile(hit));
     if (this.#tiles.size) {
-      const moment = new Promise((resolve) => setTimeout(resolve, MOMENT));
-      await Promise.race([Promise.all(tiles.slice(0, FIRST_LOOK).map((tile) => tile.ready())), moment]);
+      const timeout = new Promise((resolve) => setTimeout(resolve, MAX_WAIT));
+      await Promise.race([Promise.all(tiles.slice(0, FIRST_TILES).map((tile) => tile.ready())), timeout]);
       if (version !== this.#version) {
         for (const tile of tiles) if (!this.#tiles.has(tile.hit.id)) tile.remove();
         return;
       }
     }
     this.#place(hits, tiles);
-    if (!this.#list.contains(document.activeElement)) this.#reach(hits[0]?.id ?? null);
+    if (!this.#list.contains(document.activeElement)) this.#setCurrent(hits[0]?.id ?? null);
   }
 
-  /** More photos of the same answer; those that are shown already are left out. */
+  /** Add the next page of hits; those already shown are skipped. */
   append(/** @type {Hit[]} */ hits) {
     const fresh = hits.filter((hit) => !this.#tiles.has(hit.id));
     this.#version++;
-    this.#place([...this.hits, ...fresh], [...this.#tiles.values(), ...fresh.map((hit) => this.#made(hit))]);
+    this.#place([...this.hits, ...fresh], [...this.#tiles.values(), ...fresh.map((hit) => this.#createTile(hit))]);
   }
 
-  /** Empty tiles, for the first answer of a visit. */
-  expect() {
+  /** Show empty tiles until the first response. */
+  showSkeletons() {
     if (this.#tiles.size) return;
     const ratios = [1.5, 0.75, 1.5, 1.33, 1, 1.5, 1.5, 0.7, 1.33, 1.5, 1, 1.5];
     this.#list.replaceChildren(...ratios.map((ratio) => {
@@ -74,18 +74,18 @@ export class Grid {
     this.#place([], []);
   }
 
-  /** Marks may have changed. */
+  /** Show changed marks. */
   refresh() {
     for (const tile of this.#tiles.values()) tile.update(tile.hit, this.#markOf(tile.hit.id));
   }
 
-  /** Go to a photo, or if it is not there any more to the one that Tab would reach. */
+  /** Focus a photo, or the current one if it is no longer shown. */
   focus(/** @type {string} */ id) {
-    if (this.#tiles.has(id)) this.#reach(id);
+    if (this.#tiles.has(id)) this.#setCurrent(id);
     this.focusCurrent();
   }
 
-  /** Go to the photo that Tab would reach. */
+  /** Focus the photo that Tab would focus. */
   focusCurrent() {
     if (this.#current) this.#tiles.get(this.#current)?.focus();
   }
@@ -94,8 +94,8 @@ export class Grid {
     return parseFloat(getComputedStyle(this.#list).getPropertyValue("--row")) || 180;
   }
 
-  #made(/** @type {Hit} */ hit) {
-    return new Tile(hit, this.#acts, this.rowHeight);
+  #createTile(/** @type {Hit} */ hit) {
+    return new Tile(hit, this.#actions, this.rowHeight);
   }
 
   #place(/** @type {Hit[]} */ hits, /** @type {Tile[]} */ tiles) {
@@ -103,30 +103,30 @@ export class Grid {
     const place = [...this.#tiles.keys()].indexOf(focused?.closest("li")?.dataset.id ?? "");
     const staying = new Set(tiles);
     for (const tile of this.#tiles.values()) if (!staying.has(tile)) tile.remove();
-    for (const waiting of this.#list.querySelectorAll(".skeleton")) waiting.remove();
+    for (const skeleton of this.#list.querySelectorAll(".skeleton")) skeleton.remove();
     tiles.forEach((tile, i) => {
       tile.update(hits[i], this.#markOf(hits[i].id));
-      const there = this.#list.children[i];
-      if (there !== tile.element) this.#list.insertBefore(tile.element, there ?? null);
+      const sibling = this.#list.children[i];
+      if (sibling !== tile.element) this.#list.insertBefore(tile.element, sibling ?? null);
     });
     this.#tiles = new Map(tiles.map((tile) => [tile.hit.id, tile]));
     this.hits = hits;
     this.#list.removeAttribute("aria-busy");
-    if (!this.#current || !this.#tiles.has(this.#current)) this.#reach(hits[Math.max(0, Math.min(place, hits.length - 1))]?.id ?? null);
+    if (!this.#current || !this.#tiles.has(this.#current)) this.#setCurrent(hits[Math.max(0, Math.min(place, hits.length - 1))]?.id ?? null);
     if (focused && document.activeElement !== focused) {
-      // Moved or gone: whoever works by keyboard stays in the grid.
+      // Moved or removed: the keyboard focus stays in the grid.
       if (focused.isConnected) focused.focus({ preventScroll: true });
       else if (this.#current) this.#tiles.get(this.#current)?.focus();
     }
   }
 
-  #reach(/** @type {string | null} */ id) {
-    if (this.#current) this.#tiles.get(this.#current)?.reachable(false);
+  #setCurrent(/** @type {string | null} */ id) {
+    if (this.#current) this.#tiles.get(this.#current)?.setTabStop(false);
     this.#current = id;
-    if (id) this.#tiles.get(id)?.reachable(true);
+    if (id) this.#tiles.get(id)?.setTabStop(true);
   }
 
-  #key(/** @type {KeyboardEvent} */ event) {
+  #onKey(/** @type {KeyboardEvent} */ event) {
     const ids = [...this.#tiles.keys()];
     const place = this.#current ? ids.indexOf(this.#current) : -1;
     if (place < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -149,8 +149,8 @@ export class Grid {
       if (Math.abs(at.top - from.top) < 4) continue;
       row ??= at.top;
       if (Math.abs(at.top - row) > 4) break;
-      const off = (/** @type {DOMRect} */ one) => Math.abs(one.left + one.width / 2 - middle);
-      if (best === place || off(at) < off(box(best))) best = i;
+      const offset = (/** @type {DOMRect} */ one) => Math.abs(one.left + one.width / 2 - middle);
+      if (best === place || offset(at) < offset(box(best))) best = i;
     }
     return best;
   }

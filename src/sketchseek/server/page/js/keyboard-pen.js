@@ -13,52 +13,52 @@ const STEP = 20; // sheet units; five times that with Shift
  * @param {Drawing} drawing
  * @param {Pen} pen
  * @param {Sheet} sheet
- * @param {(text: string) => void} say
+ * @param {(text: string) => void} announce
  */
-export function drawByKeyboard(canvas, drawing, pen, sheet, say) {
+export function addKeyboardPen(canvas, drawing, pen, sheet, announce) {
   let at = { x: SHEET.width / 2, y: SHEET.height / 2 };
   let down = false;
-  const point = () => sheet.point({ ...at, radius: WIDTHS[pen.width] / 2 + (down ? 8 : 14) });
+  const showCursor = () => sheet.showCursor({ ...at, radius: WIDTHS[pen.width] / 2 + (down ? 8 : 14) });
   const lift = () => {
     if (!down) return;
     down = false;
-    drawing.settle();
+    drawing.commit();
   };
   const lower = () => {
     down = true;
     if (pen.tool === "pen") {
-      drawing.grow([...drawing.strokes, { width: WIDTHS[pen.width], xs: [at.x], ys: [at.y], pressures: [1] }]);
+      drawing.preview([...drawing.strokes, { width: WIDTHS[pen.width], xs: [at.x], ys: [at.y], pressures: [1] }]);
     }
   };
   const move = (/** @type {number} */ x, /** @type {number} */ y) => {
     const from = at;
     at = { x: Math.min(SHEET.width, Math.max(0, at.x + x)), y: Math.min(SHEET.height, Math.max(0, at.y + y)) };
     if (!down) return;
-    if (pen.tool === "eraser") return drawing.grow(erase(drawing.strokes, from, at, WIDTHS[pen.width] + 8));
+    if (pen.tool === "eraser") return drawing.preview(erase(drawing.strokes, from, at, WIDTHS[pen.width] + 8));
     const last = drawing.strokes[drawing.strokes.length - 1];
-    drawing.grow([...drawing.strokes.slice(0, -1),
+    drawing.preview([...drawing.strokes.slice(0, -1),
       { ...last, xs: [...last.xs, at.x], ys: [...last.ys, at.y], pressures: [...last.pressures, 1] }]);
   };
   canvas.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const step = event.shiftKey ? 5 * STEP : STEP;
-    const way = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
-    if (way) move(way[0], way[1]);
+    const direction = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
+    if (direction) move(direction[0], direction[1]);
     else if (event.key === " ") {
       if (down) lift();
       else lower();
-      say(down ? "Pen down." : "Pen up.");
+      announce(down ? "Pen down." : "Pen up.");
     } else return;
     event.preventDefault();
-    point();
+    showCursor();
   });
   canvas.addEventListener("blur", () => {
     lift();
-    sheet.point(null);
+    sheet.showCursor(null);
   });
   canvas.addEventListener("pointerdown", () => {
     lift();
-    sheet.point(null);
+    sheet.showCursor(null);
   }, { capture: true });
-  canvas.addEventListener("focus", () => canvas.matches(":focus-visible") && point());
+  canvas.addEventListener("focus", () => canvas.matches(":focus-visible") && showCursor());
 }

@@ -1,4 +1,4 @@
-/** Puts the page together. */
+/** Sets up the page. */
 
 import { showChips } from "./chips.js";
 import { byId } from "./dom.js";
@@ -6,65 +6,65 @@ import { Drawing } from "./drawing.js";
 import { Filters } from "./filters.js";
 import { showGallery, showSummary } from "./gallery.js";
 import { Grid } from "./grid.js";
-import * as incoming from "./incoming.js";
-import { drawByKeyboard } from "./keyboard-pen.js";
-import { banner, say } from "./messages.js";
-import { Query } from "./query.js";
+import * as pictureInput from "./picture-input.js";
+import { addKeyboardPen } from "./keyboard-pen.js";
+import { banner, notify } from "./messages.js";
+import { MAX_PICTURES, Query } from "./query.js";
 import { Results } from "./results.js";
 import { sample } from "./samples.js";
 import { Sheet } from "./sheet.js";
 import * as shortcuts from "./shortcuts.js";
 import { StatusWatch } from "./status.js";
-import { keep, load, strokesOf } from "./storage.js";
-import { offerThemes } from "./theme.js";
-import { Tools } from "./tools.js";
+import { load, save, validStrokes } from "./storage.js";
+import { addThemeButton } from "./theme.js";
+import { Toolbar } from "./toolbar.js";
 import { Viewer } from "./viewer.js";
-import { Words } from "./words.js";
+import { TextFields } from "./text-fields.js";
 
-const TYPING = 120; // ms without a key or a move of a slider before it is searched
+const INPUT_DELAY = 120; // ms after the last key or slider movement before a search
 
 const drawing = new Drawing();
 const query = new Query(drawing);
 const canvas = byId("sheet", HTMLCanvasElement);
-const tools = new Tools(drawing);
-const sheet = new Sheet(canvas, drawing, tools.pen);
+const toolbar = new Toolbar(drawing);
+const sheet = new Sheet(canvas, drawing, toolbar.pen);
 const watch = new StatusWatch();
 const filters = new Filters(query);
-const words = new Words(query);
+const textFields = new TextFields(query);
 const grid = new Grid(byId("grid", HTMLOListElement), { open: (id) => viewer.open(id), mark: (how, hit) => query.mark(how, hit) },
   (id) => query.markOf(id));
 const results = new Results(query, grid, watch, filters, { start: (name) => drawing.replace(sample(name)), copy, banner });
-const viewer = new Viewer(query, { hits: () => grid.hits, more: () => results.loadMore(), closed: (id) => grid.focus(id), say });
+const viewer = new Viewer(query, { hits: () => grid.hits, more: () => results.loadMore(), closed: (id) => grid.focus(id), notify });
 
-// What is asked.
-drawing.addEventListener("change", () => results.meanwhile());
-drawing.addEventListener("settle", () => {
-  keep({ strokes: drawing.strokes });
-  words.show();
-  results.soon();
+// The query.
+drawing.addEventListener("change", () => results.whileDrawing());
+drawing.addEventListener("commit", () => {
+  save({ strokes: drawing.strokes });
+  textFields.show();
+  results.schedule();
 });
 query.addEventListener("change", (event) => {
-  const { soon } = /** @type {CustomEvent} */ (event).detail;
+  const { typing } = /** @type {CustomEvent} */ (event).detail;
   showChips(byId("chips"), query);
   grid.refresh();
-  results.soon(soon ? TYPING : 0);
+  results.schedule(typing ? INPUT_DELAY : 0);
 });
-drawByKeyboard(canvas, drawing, tools.pen, sheet, say);
-incoming.listen(async (files) => {
+addKeyboardPen(canvas, drawing, toolbar.pen, sheet, notify);
+pictureInput.listen(async (files) => {
   for (const file of files) {
-    const refusal = incoming.refusal(file);
-    const found = refusal ? null : await incoming.recognise(file);
-    if (refusal) say(refusal);
-    else if (found && !query.addPicture({ ...found, file })) say("That is as many pictures as one search takes.");
+    const problem = pictureInput.problem(file);
+    const found = problem ? null : await pictureInput.recognise(file);
+    if (problem) notify(problem);
+    else if (found && !query.addPicture({ ...found, file })) notify(`A search can use at most ${MAX_PICTURES} drawings and ${MAX_PICTURES} photos.`);
   }
 });
 
-// What the server does.
+// The state of the server.
 watch.addEventListener("status", () => {
   const status = /** @type {import("./api.js").Status} */ (watch.last);
-  filters.calibrated(status.relevance);
-  filters.offer(status, results.folders);
-  viewer.explains = status.explains;
+  filters.setCalibrated(status.relevance);
+  filters.setFolders(status, results.folders);
+  viewer.canExplain = status.explains;
   showSummary(status, false);
   showGallery(status);
   results.refresh();
@@ -75,11 +75,11 @@ watch.addEventListener("lost", () => {
 });
 watch.addEventListener("back", () => {
   banner("lost", false);
-  results.soon();
+  results.schedule();
 });
 
 // The rest of the page.
-offerThemes(() => sheet.recolour());
+addThemeButton(() => sheet.recolour());
 for (const [opener, dialog] of [["help-open", "help"], ["gallery-open", "gallery"]]) {
   byId(opener).addEventListener("click", () => byId(dialog, HTMLDialogElement).showModal());
 }
@@ -97,36 +97,36 @@ toSheet.addEventListener("click", () => {
 });
 
 shortcuts.listen([
-  { keys: ["b"], shown: "B", what: "Pen", act: () => tools.choose("pen") },
-  { keys: ["e"], shown: "E", what: "Eraser", act: () => tools.choose("eraser") },
-  { keys: ["["], shown: "[", what: "Finer line", act: () => tools.step(-1) },
-  { keys: ["]"], shown: "]", what: "Broader line", act: () => tools.step(1) },
-  { keys: ["mod+z"], shown: "Ctrl Z", what: "Undo", act: () => drawing.undo() },
-  { keys: ["mod+shift+z", "mod+y"], shown: "Ctrl Shift Z", what: "Redo", act: () => drawing.redo() },
-  { keys: ["f"], shown: "F", what: "Flip left and right", act: () => drawing.flip() },
-  { keys: ["delete", "backspace"], shown: "Delete", what: "Clear the sheet", act: () => drawing.clear() },
-  { keys: ["/"], shown: "/", what: "Go to the words", act: () => byId("text").focus() },
-  { keys: ["d"], shown: "D", what: "Go to the sheet", act: () => canvas.focus() },
-  { keys: ["r"], shown: "R", what: "Go to the photos", act: () => grid.focusCurrent() },
-  { keys: ["o"], shown: "O", what: "Add a drawing or photo", act: () => byId("files").click() },
-  { keys: ["?"], shown: "?", what: "This help", act: () => byId("help", HTMLDialogElement).showModal() },
+  { keys: ["b"], shown: "B", label: "Pen", action: () => toolbar.setTool("pen") },
+  { keys: ["e"], shown: "E", label: "Eraser", action: () => toolbar.setTool("eraser") },
+  { keys: ["["], shown: "[", label: "Finer line", action: () => toolbar.stepWidth(-1) },
+  { keys: ["]"], shown: "]", label: "Broader line", action: () => toolbar.stepWidth(1) },
+  { keys: ["mod+z"], shown: "Ctrl Z", label: "Undo", action: () => drawing.undo() },
+  { keys: ["mod+shift+z", "mod+y"], shown: "Ctrl Shift Z", label: "Redo", action: () => drawing.redo() },
+  { keys: ["f"], shown: "F", label: "Flip left and right", action: () => drawing.flip() },
+  { keys: ["delete", "backspace"], shown: "Delete", label: "Clear the sheet", action: () => drawing.clear() },
+  { keys: ["/"], shown: "/", label: "Go to the words", action: () => byId("text").focus() },
+  { keys: ["d"], shown: "D", label: "Go to the sheet", action: () => canvas.focus() },
+  { keys: ["r"], shown: "R", label: "Go to the photos", action: () => grid.focusCurrent() },
+  { keys: ["o"], shown: "O", label: "Add a drawing or photo", action: () => byId("files").click() },
+  { keys: ["?"], shown: "?", label: "This help", action: () => byId("help", HTMLDialogElement).showModal() },
 ], [
-  { shown: "Arrows", what: "Move the pen on the sheet, go through photos" },
-  { shown: "Space", what: "On the sheet: pen down, pen up" },
-  { shown: "Ctrl V", what: "Search with a copied picture" },
-  { shown: "Esc", what: "Close what is open" },
+  { shown: "Arrows", label: "Move the pen on the sheet, move between photos" },
+  { shown: "Space", label: "On the sheet: pen down, pen up" },
+  { shown: "Ctrl V", label: "Search with a copied picture" },
+  { shown: "Esc", label: "Close the dialog" },
 ]);
 
 /** @param {string} text */
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
-    say("Copied.");
+    notify("Copied.");
   } catch {
-    say("The browser does not allow copying here.");
+    notify("The browser does not allow copying here.");
   }
 }
 
-drawing.restore(strokesOf(load().strokes));
-words.restore();
-watch.ask();
+drawing.restore(validStrokes(load().strokes));
+textFields.restore();
+watch.poll();

@@ -1,14 +1,14 @@
-/** What stands in the photos' place when there are none: how to begin, what is going on, or why not. */
+/** What is shown in place of the grid: how to start, indexing, no hits, or an error. */
 
 import { SHEET } from "./drawing.js";
-import { drawAll } from "./ink.js";
+import { drawStrokes } from "./render-strokes.js";
 import { byId, icon, make, number, photos } from "./dom.js";
 import { SAMPLES, sample } from "./samples.js";
 
 /** @import { Status } from "./api.js" */
 
 const notice = byId("notice");
-/** What is shown, so that an equal one is not made anew under somebody's pointer. */
+/** Key of the current notice: an equal one is not created again, which would interrupt a click. */
 let shown = "";
 
 export function hideNotice() {
@@ -24,25 +24,25 @@ function show(/** @type {string} */ key, /** @type {() => (Node | null)[]} */ co
   notice.hidden = false;
 }
 
-/** There are photos, and nothing is asked yet. */
+/** There are photos, and the query is empty. */
 export function invite(/** @type {number} */ count, /** @type {(name: string) => void} */ start) {
   show(`invite ${count}`, () => [
     make("h3", { text: `${photos(count)}, one drawing away` }),
-    make("p", { text: "Draw an outline, and the photos follow every stroke. Or begin with one of these:" }),
+    make("p", { text: "Draw an outline, and the photos follow every stroke. Or start with one of these:" }),
     make("div", { class: "samples" }, ...SAMPLES.map((name) =>
       make("button", { type: "button", class: "sample", click: () => start(name), "aria-label": `Draw a ${name}` }, preview(name), make("span", { text: name })))),
   ]);
 }
 
-/** The gallery holds no photos, or none yet. */
+/** The gallery contains no photos yet. */
 export function firstRun(/** @type {Status} */ status, /** @type {(text: string) => void} */ copy) {
   const { indexing, folders, failed } = status;
   if (indexing.state === "looking" || indexing.state === "indexing") {
-    show("taking in", () => [
+    show("indexing", () => [
       illustration(),
       make("h3", { text: "Getting to know your photos" }),
-      make("p", { text: "You can draw as soon as the first ones are in. Photos are only read, never changed or sent anywhere." }),
-      make("progress", { id: "first-progress", "aria-label": "Photos taken in" }),
+      make("p", { text: "You can search as soon as the first ones are indexed. Photos are only read, never changed or sent anywhere." }),
+      make("progress", { id: "first-progress", "aria-label": "Photos indexed" }),
       make("p", { id: "first-words", class: "muted" }),
     ]);
     const bar = byId("first-progress", HTMLProgressElement);
@@ -53,7 +53,7 @@ export function firstRun(/** @type {Status} */ status, /** @type {(text: string)
     return;
   }
   const command = "sketchseek serve ~/Pictures";
-  const reason = indexing.error ?? (failed ? `None of ${photos(failed)} could be read.` : folders.length ? "The folders of this gallery hold no photos." : null);
+  const reason = indexing.error ?? (failed ? `None of ${photos(failed)} could be read.` : folders.length ? "The folders of this gallery contain no photos." : null);
   show(`first run ${reason}`, () => [
     illustration(),
     make("h3", { text: "No photos yet" }),
@@ -65,33 +65,33 @@ export function firstRun(/** @type {Status} */ status, /** @type {(text: string)
   ]);
 }
 
-/** Nothing was found. */
-export function nothing(/** @type {string} */ reason, /** @type {{label: string, act: () => void}[]} */ ways) {
-  show(`nothing ${reason} ${ways.map((way) => way.label)}`, () => [
+/** The search found no photos. */
+export function noHits(/** @type {string} */ reason, /** @type {{label: string, action: () => void}[]} */ actions) {
+  show(`no hits ${reason} ${actions.map((action) => action.label)}`, () => [
     make("h3", { text: "Nothing found" }),
     make("p", { text: reason[0].toUpperCase() + reason.slice(1) }),
-    make("div", { class: "samples" }, ...ways.map(({ label, act }) => make("button", { type: "button", class: "button", text: label, click: act }))),
+    make("div", { class: "samples" }, ...actions.map(({ label, action }) => make("button", { type: "button", class: "button", text: label, click: action }))),
   ]);
 }
 
-/** The server refused the question, or failed. */
-export function refused(/** @type {string} */ reason, /** @type {() => void} */ again) {
-  show(`refused ${reason}`, () => [
+/** The server rejected the search, or failed. */
+export function searchFailed(/** @type {string} */ reason, /** @type {() => void} */ retry) {
+  show(`failed ${reason}`, () => [
     icon("warning"),
-    make("h3", { text: "This search did not work" }),
+    make("h3", { text: "The search failed" }),
     make("p", { text: reason }),
-    make("div", { class: "samples" }, make("button", { type: "button", class: "button", text: "Try again", click: again })),
+    make("div", { class: "samples" }, make("button", { type: "button", class: "button", text: "Try again", click: retry })),
   ]);
 }
 
-/** A ready drawing, small. */
+/** A small picture of a sample drawing. */
 function preview(/** @type {string} */ name) {
   const canvas = make("canvas", { width: 160, height: 128, "aria-hidden": "true" });
-  drawAll(canvas, sample(name), SHEET, getComputedStyle(notice).color);
+  drawStrokes(canvas, sample(name), SHEET, getComputedStyle(notice).color);
   return canvas;
 }
 
-/** A pencil line that becomes a picture. */
+/** A pencil line that turns into a picture. */
 function illustration() {
   return make("img", { src: "begin.svg", alt: "", class: "illustration", width: 220, height: 132 });
 }

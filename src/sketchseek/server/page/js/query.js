@@ -1,31 +1,31 @@
-/** What is asked for: drawing, words, pictures, marked photos and filters, and the form that the server takes. */
+/** The query: drawing, words, pictures, marked photos and filters, and the form to send. */
 
 import { SHEET, WIDTHS } from "./drawing.js";
 
 /** @import { Drawing } from "./drawing.js" */
-/** @typedef {{kind: "sketch" | "photo", file: File, url: string}} Picture `url` shows it on the page */
+/** @typedef {{kind: "sketch" | "photo", file: File, url: string}} Picture `url` shows it on the page, empty if the browser cannot */
 /** @typedef {{id: string, name: string}} Marked */
 
 export const PAGE = 48;
 const FOLD = 0.97;
-const MAX_PICTURES = 4;
-const MAX_TERMS = 8;
+export const MAX_PICTURES = 4;
+const MAX_TEXTS = 8;
 
-/** Fires "change" with `detail.soon` true while somebody is still at it (typing, sliding). */
+/** Fires "change"; `detail.typing` is true while the user types or moves a slider. */
 export class Query extends EventTarget {
   /** @type {Picture[]} */ pictures = [];
   /** @type {Marked[]} */ like = [];
   /** @type {Marked[]} */ unlike = [];
   text = "";
   minus = "";
-  /** 0: only what is drawn or shown, 100: only words. */ balance = 50;
-  /** Of relevance where the model knows it, else of score, 0..100. */ threshold = 0;
+  /** 0: only drawings and photos, 100: only words. */ balance = 50;
+  /** 0 to 100: of the relevance if the model reports it, otherwise of the score. */ threshold = 0;
   under = "";
   from = "";
   to = "";
   fold = true;
-  /** The threshold unless somebody changes it. */ usual = 0;
-  /** Whether the model says how likely a photo is what was meant. */ relevance = false;
+  /** The threshold until the user changes it. */ defaultThreshold = 0;
+  /** Whether the model reports a relevance. */ relevance = false;
 
   constructor(/** @type {Drawing} */ drawing) {
     super();
@@ -34,25 +34,25 @@ export class Query extends EventTarget {
 
   get hasPictures() { return !this.drawing.isEmpty || this.pictures.length > 0; }
   get isEmpty() { return !this.hasPictures && !this.text.trim() && !this.like.length; }
-  get filters() { return [this.under, this.from || this.to, this.threshold !== this.usual].filter(Boolean).length; }
+  get filters() { return [this.under, this.from || this.to, this.threshold !== this.defaultThreshold].filter(Boolean).length; }
 
-  set(/** @type {Partial<Query>} */ values, soon = false) {
+  set(/** @type {Partial<Query>} */ values, typing = false) {
     Object.assign(this, values);
-    this.changed(soon);
+    this.changed(typing);
   }
 
-  changed(soon = false) {
-    this.dispatchEvent(new CustomEvent("change", { detail: { soon } }));
+  changed(typing = false) {
+    this.dispatchEvent(new CustomEvent("change", { detail: { typing } }));
   }
 
-  /** @returns {boolean} false if there are as many as the server takes already */
+  /** @returns {boolean} false if the query already has as many as the server accepts */
   addPicture(/** @type {Picture} */ picture) {
     if (this.pictures.filter((one) => one.kind === picture.kind).length >= MAX_PICTURES) return false;
     this.set({ pictures: [...this.pictures, picture] });
     return true;
   }
 
-  /** More or less like a photo; marked the same way again, the mark goes away. */
+  /** Mark a photo as liked or unliked; marking it the same way again removes the mark. */
   mark(/** @type {"like" | "unlike"} */ how, /** @type {Marked} */ { id, name }) {
     const had = this[how].some((one) => one.id === id);
     this.like = this.like.filter((one) => one.id !== id);
@@ -67,13 +67,13 @@ export class Query extends EventTarget {
     return this.unlike.some((one) => one.id === id) ? "unlike" : null;
   }
 
-  /** The terms of the question, without paging and filters. */
+  /** The terms of the query, without paging and filters. */
   terms() {
     const form = new FormData();
     if (!this.drawing.isEmpty) form.set("strokes", JSON.stringify(strokesRecord(this.drawing)));
     for (const { kind, file } of this.pictures) form.append(kind, file, file.name);
     if (this.text.trim()) form.append("text", this.text.trim());
-    for (const words of this.minus.split(",").map((part) => part.trim()).filter(Boolean).slice(0, MAX_TERMS)) {
+    for (const words of this.minus.split(",").map((part) => part.trim()).filter(Boolean).slice(0, MAX_TEXTS)) {
       form.append("minus", words);
     }
     for (const { id } of this.like) form.append("like", id);
@@ -85,7 +85,7 @@ export class Query extends EventTarget {
     return form;
   }
 
-  /** The whole question: `k` hits after the first `offset`. */
+  /** The complete form: `k` hits after the first `offset`. */
   form(offset = 0, k = PAGE) {
     const form = this.terms();
     form.set("k", String(k));
@@ -100,7 +100,7 @@ export class Query extends EventTarget {
   }
 }
 
-/** The drawing as the server reads it; its widths are counted in those of ordinary lines. */
+/** The drawing in the format of the server; a width of 1 is that of a medium line. */
 function strokesRecord(/** @type {Drawing} */ { strokes }) {
   const mean = (/** @type {readonly number[]} */ values) => values.reduce((sum, value) => sum + value, 0) / values.length;
   return {

@@ -1,78 +1,78 @@
-/** From a question to photos on the page: asks while one draws, pages on while one scrolls, says what came of it. */
+/** Search and show the hits: while the user draws, further pages while the user scrolls, and notices. */
 
-import { Busy, Lost, Refusal, search } from "./api.js";
+import { RequestError, search, ServerBusy, ServerUnreachable } from "./api.js";
 import { byId, photos } from "./dom.js";
 import * as notices from "./notices.js";
 import { PAGE } from "./query.js";
-import { LiveSearch } from "./search.js";
+import { LiveSearch } from "./live-search.js";
 
-/** @import { Answer, Hit } from "./api.js" */
+/** @import { SearchResponse, Hit } from "./api.js" */
 /** @import { Filters } from "./filters.js" */
 /** @import { Grid } from "./grid.js" */
 /** @import { Query } from "./query.js" */
 /** @import { StatusWatch } from "./status.js" */
-/** @typedef {{start: (sample: string) => void, copy: (text: string) => void, banner: (what: "busy", on: boolean) => void}} Ways */
+/** @typedef {{start: (sample: string) => void, copy: (text: string) => void, banner: (what: "busy", on: boolean) => void}} Callbacks */
 
-const QUIET = 700; // ms without a new answer before a screen reader hears of the last
-const DEEPEST = 2000; // hits; the server pages no further
+const ANNOUNCE_DELAY = 700; // ms without a new response before the last one is announced to screen readers
+const MAX_OFFSET = 2000; // hits, the limit of the server
 
 export class Results {
-  /** @type {LiveSearch<Answer>} */ #live;
+  /** @type {LiveSearch<SearchResponse>} */ #live;
   #query;
   #grid;
   #watch;
   #filters;
-  #ways;
+  #callbacks;
   #list = byId("grid");
   #more = false;
-  #taken = 0; // hits of this question that came, those left out as known included
+  #received = 0; // hits of this query, including those not shown
   /** @type {Promise<boolean> | null} */ #paging = null;
-  /** @type {number | null} in the gallery, when last heard */ #photos = null;
+  /** @type {number | null} photos in the gallery at the last update */ #photos = null;
   #generation = 0;
-  #telling = 0;
-  /** Folders that photos were found in. @type {Set<string>} */ folders = new Set();
+  #announceTimer = 0;
+  /** Folders of all hits so far. @type {Set<string>} */ folders = new Set();
 
   /**
    * @param {Query} query
    * @param {Grid} grid
    * @param {StatusWatch} watch
    * @param {Filters} filters
-   * @param {Ways} ways
+   * @param {Callbacks} callbacks
    */
-  constructor(query, grid, watch, filters, ways) {
+  constructor(query, grid, watch, filters, callbacks) {
     this.#query = query;
     this.#grid = grid;
     this.#watch = watch;
     this.#filters = filters;
-    this.#ways = ways;
+    this.#callbacks = callbacks;
     this.#live = new LiveSearch({
-      ask: (signal) => this.#ask(signal),
+      search: (signal) => this.#search(signal),
       show: (answer) => this.#show(answer),
-      refuse: (reason) => this.#refuse(reason),
-      busy: (waiting) => ways.banner("busy", waiting),
-      lost: () => this.#lost(),
+      fail: (error) => this.#fail(error),
+      busy: (waiting) => callbacks.banner("busy", waiting),
+      unreachable: () => this.#onUnreachable(),
     });
     new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this.loadMore(), { rootMargin: "900px" })
       .observe(byId("grid-end"));
   }
 
-  /** The question is another one: ask after `delay` ms without a further change. */
-  soon(delay = 0) {
-    this.#live.soon(delay);
+  /** The query has changed: search after `delay` ms without another change. */
+  schedule(delay = 0) {
+    this.#live.schedule(delay);
   }
 
-  /** A stroke grows. */
-  meanwhile() {
-    this.#live.meanwhile();
+  /** A stroke is being drawn: search now and then. */
+  whileDrawing() {
+    this.#live.whileDrawing();
   }
 
-  /** The gallery may have changed: what stands where photos are not, and photos that nobody is going through. */
+  /** The gallery may have changed: update the notice, and the hits unless the user is browsing them. */
   refresh() {
     const photos = this.#watch.last?.photos ?? 0;
-    const grown = this.#photos !== null && photos !== this.#photos;
+    const changed = this.#photos !== null && photos !== this.#photos;
     this.#photos = photos;
     if (!this.#grid.hits.length && (this.#query.isEmpty || !photos)) this.#welcome();
-    else if (grown && !this.#query.isEmpty && this.#grid.hits.length <= PAGE && !this.#looking && !this.#scrolled) this.soon();
+    else if (changed && !this.#query.isEmpty && this.#grid.hits.length <= PAGE && !this.#isBrowsing && !this.#isScrolled) this.schedule();
   }
 
   /** The next page. @returns {Promise<boolean>} whether there are more photos now than before */
@@ -88,124 +88,124 @@ export class Results {
   }
 
   async #page(/** @type {number} */ generation) {
-    const offset = this.#taken;
-    const k = Math.min(PAGE, DEEPEST - offset);
+    const offset = this.#received;
+    const k = Math.min(PAGE, MAX_OFFSET - offset);
     if (k <= 0) return false;
     try {
       const answer = await search(this.#query.form(offset, k), AbortSignal.timeout(20_000));
       if (generation !== this.#generation) return false;
-      this.#taken += answer.hits.length;
+      this.#received += answer.hits.length;
       this.#more = answer.more && answer.hits.length > 0;
-      this.#note(answer);
+      this.#collectFolders(answer);
       const before = this.#grid.hits.length;
-      this.#grid.append(this.#wanted(answer.hits));
+      this.#grid.append(this.#withoutUnliked(answer.hits));
       this.#count(this.#grid.hits.length);
       return this.#grid.hits.length > before;
     } catch (error) {
-      if (error instanceof Lost) this.#watch.ask();
-      return false; // scrolling on asks again
+      if (error instanceof ServerUnreachable) this.#watch.poll();
+      return false; // the next scroll tries again
     }
   }
 
-  #ask(/** @type {AbortSignal} */ signal) {
+  #search(/** @type {AbortSignal} */ signal) {
     if (this.#query.isEmpty || this.#watch.last?.photos === 0) return null;
     if (!this.#grid.hits.length && !this.#generation) this.#skeletons();
     return search(this.#query.form(), signal);
   }
 
-  #show(/** @type {Answer | null} */ answer) {
+  #show(/** @type {SearchResponse | null} */ answer) {
     this.#generation++;
-    this.#taken = answer?.hits.length ?? 0;
+    this.#received = answer?.hits.length ?? 0;
     this.#more = answer?.more ?? false;
     if (!answer) {
       this.#grid.clear();
       this.#count(0);
       return this.#welcome();
     }
-    this.#note(answer);
-    const hits = this.#wanted(answer.hits);
+    this.#collectFolders(answer);
+    const hits = this.#withoutUnliked(answer.hits);
     if (hits.length) {
       notices.hideNotice();
       this.#list.hidden = false;
       this.#grid.show(hits);
-      if (this.#scrolled && !this.#looking) byId("found").scrollIntoView({ block: "start" }); // the best are at the top
+      if (this.#isScrolled && !this.#isBrowsing) byId("results").scrollIntoView({ block: "start" }); // the best hits are at the top
     } else {
       this.#grid.clear();
       this.#list.hidden = true;
-      notices.nothing(answer.note ?? "No photo matches.", this.#waysOut());
+      notices.noHits(answer.note ?? "No photo matches.", this.#suggestions());
     }
     this.#count(hits.length);
-    this.#tell(hits, answer);
+    this.#announce(hits, answer);
   }
 
-  /** Whether somebody goes through the photos by keyboard, or sees one large. */
-  get #looking() {
+  /** Whether the user moves through the photos by keyboard, or a dialog is open. */
+  get #isBrowsing() {
     return this.#list.contains(document.activeElement) || document.querySelector("dialog[open]") !== null;
   }
 
-  get #scrolled() {
+  get #isScrolled() {
     return this.#list.getBoundingClientRect().top < 0;
   }
 
-  /** No answer: if only this one was lost, ask again; else the page waits for the server. */
-  async #lost() {
-    await this.#watch.ask();
-    if (!this.#watch.isLost) this.soon(1000);
+  /** No response: search again if the server still responds, otherwise wait for it. */
+  async #onUnreachable() {
+    await this.#watch.poll();
+    if (!this.#watch.isLost) this.schedule(1000);
   }
 
-  #refuse(/** @type {Error} */ reason) {
+  #fail(/** @type {Error} */ error) {
     this.#generation++;
     this.#more = false;
     this.#grid.clear();
     this.#list.hidden = true;
     this.#count(0);
-    const sentence = reason instanceof Busy ? "The server is busy with other searches." : reason instanceof Refusal ? reason.message : "Something in the page went wrong.";
-    notices.refused(sentence, () => this.soon());
-    byId("live").textContent = sentence;
-    if (!(reason instanceof Busy || reason instanceof Refusal)) throw reason;
+    const message = error instanceof ServerBusy ? "The server is busy with other searches." : error instanceof RequestError ? error.message : "Internal error of the page.";
+    notices.searchFailed(message, () => this.schedule());
+    byId("live").textContent = message;
+    if (!(error instanceof ServerBusy || error instanceof RequestError)) throw error;
   }
 
   #welcome() {
     const status = this.#watch.last;
     if (!status) return;
     this.#list.hidden = true;
-    if (status.photos) notices.invite(status.photos, this.#ways.start);
-    else notices.firstRun(status, this.#ways.copy);
+    if (status.photos) notices.invite(status.photos, this.#callbacks.start);
+    else notices.firstRun(status, this.#callbacks.copy);
   }
 
   #skeletons() {
     notices.hideNotice();
     this.#list.hidden = false;
-    this.#grid.expect();
+    this.#grid.showSkeletons();
   }
 
-  #waysOut() {
+  #suggestions() {
     const { threshold, filters } = this.#query;
     return [
-      ...(threshold ? [{ label: "Show the nearest all the same", act: () => this.#filters.allowAll() }] : []),
-      ...(filters ? [{ label: "Reset the filters", act: () => this.#filters.reset() }] : []),
+      ...(threshold ? [{ label: "Show the closest matches anyway", action: () => this.#filters.removeThreshold() }] : []),
+      ...(filters ? [{ label: "Reset the filters", action: () => this.#filters.reset() }] : []),
     ];
   }
 
-  #note(/** @type {Answer} */ answer) {
+  #collectFolders(/** @type {SearchResponse} */ answer) {
     for (const hit of answer.hits) this.folders.add(hit.folder);
-    if (this.#watch.last) this.#filters.offer(this.#watch.last, this.folders);
+    if (this.#watch.last) this.#filters.setFolders(this.#watch.last, this.folders);
   }
 
   #count(/** @type {number} */ shown) {
     byId("count").textContent = shown ? `${photos(shown)}${this.#more ? " and more" : ""}` : "";
   }
 
-  /** What somebody does not want is not shown again. */
-  #wanted(/** @type {Hit[]} */ hits) {
+  /** Unliked photos are hidden at once, before the server responds. */
+  #withoutUnliked(/** @type {Hit[]} */ hits) {
     return hits.filter((hit) => this.#query.markOf(hit.id) !== "unlike");
   }
 
-  #tell(/** @type {Hit[]} */ hits, /** @type {Answer} */ answer) {
-    clearTimeout(this.#telling);
-    this.#telling = setTimeout(() => {
+  #announce(/** @type {Hit[]} */ hits, /** @type {SearchResponse} */ answer) {
+    clearTimeout(this.#announceTimer);
+    this.#announceTimer = setTimeout(() => {
       const [first] = hits;
       byId("live").textContent = first ? `${photos(hits.length)} found${answer.more ? ", and more" : ""}. First: ${first.name}.` : (answer.note ?? "No photo found.");
-    }, QUIET);
+    }, ANNOUNCE_DELAY);
   }
 }

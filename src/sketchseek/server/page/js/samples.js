@@ -1,4 +1,4 @@
-/** A few ready drawings, to start from without a pen. */
+/** Sample drawings to start a search without a pen. */
 
 import { WIDTHS } from "./drawing.js";
 

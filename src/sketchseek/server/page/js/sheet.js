@@ -1,22 +1,22 @@
-/** The sheet on the page: shows a drawing, and turns pointers into strokes. */
+/** The sheet on the page: shows the drawing and turns pointer events into strokes. */
 
 import { erase } from "./eraser.js";
 import { MAX_POINTS, SHEET, WIDTHS } from "./drawing.js";
-import { drawAll, drawStroke } from "./ink.js";
+import { drawStrokes, drawStroke } from "./render-strokes.js";
 
 /** @import { Drawing, Stroke } from "./drawing.js" */
 
-const STEP = 1.5; // sheet units; nearer points add trembling, not shape
-const ERASER_BUTTON = 32; // of a stylus turned round
+const STEP = 1.5; // sheet units; closer points add noise, not shape
+const ERASER_BUTTON = 32; // of a stylus
 
-/** @typedef {{tool: "pen" | "eraser", width: keyof WIDTHS}} Pen */
+/** @typedef {{tool: "pen" | "eraser", width: keyof typeof WIDTHS}} Pen */
 
 export class Sheet {
   #canvas;
   #drawing;
   #pen;
   #context;
-  #settled = document.createElement("canvas"); // the strokes that do not change while one grows
+  #committed = document.createElement("canvas"); // all strokes but the one being drawn
   /** @type {readonly Stroke[]} */ #shown = [];
   /** @type {number | null} */ #pointer = null;
   /** @type {{x: number, y: number}} */ #last = { x: 0, y: 0 };
@@ -24,13 +24,13 @@ export class Sheet {
   #erasing = false;
   #frame = 0;
   #colour = "";
-  /** Where the keyboard's pen or the eraser stands, drawn over the strokes. @type {{x: number, y: number, radius: number} | null} */
+  /** Position of the keyboard's pen or the eraser, drawn over the strokes. @type {{x: number, y: number, radius: number} | null} */
   #cursor = null;
 
   /**
    * @param {HTMLCanvasElement} canvas
    * @param {Drawing} drawing
-   * @param {Pen} pen tool and width as they are when a stroke begins
+   * @param {Pen} pen current tool and width
    */
   constructor(canvas, drawing, pen) {
     this.#canvas = canvas;
@@ -40,46 +40,46 @@ export class Sheet {
     drawing.addEventListener("change", () => this.#repaint());
     new ResizeObserver(() => this.#resize()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.recolour());
-    canvas.addEventListener("pointerdown", (event) => this.#down(event));
-    canvas.addEventListener("pointermove", (event) => this.#move(event));
-    canvas.addEventListener("pointerup", (event) => this.#up(event));
-    canvas.addEventListener("pointercancel", (event) => event.pointerId === this.#pointer && this.#abandon());
-    canvas.addEventListener("pointerleave", () => this.point(null));
+    canvas.addEventListener("pointerdown", (event) => this.#onDown(event));
+    canvas.addEventListener("pointermove", (event) => this.#onMove(event));
+    canvas.addEventListener("pointerup", (event) => this.#onUp(event));
+    canvas.addEventListener("pointercancel", (event) => event.pointerId === this.#pointer && this.#cancel());
+    canvas.addEventListener("pointerleave", () => this.showCursor(null));
     this.recolour();
   }
 
-  /** Light and dark have inks of their own. */
+  /** Use the ink colour of the light or dark theme. */
   recolour() {
     this.#colour = getComputedStyle(this.#canvas).getPropertyValue("color");
     this.#resize();
   }
 
-  /** Mark a place on the sheet with a ring, or none. */
-  point(/** @type {{x: number, y: number, radius: number} | null} */ cursor) {
+  /** Show a ring on the sheet, or hide it. */
+  showCursor(/** @type {{x: number, y: number, radius: number} | null} */ cursor) {
     this.#cursor = cursor;
     this.#repaint();
   }
 
-  #down(/** @type {PointerEvent} */ event) {
+  #onDown(/** @type {PointerEvent} */ event) {
     if (event.button !== 0 && event.button !== 5) return;
     if (this.#pointer !== null) {
-      // Two fingers are no stroke; a palm beside a stylus is ignored.
-      if (event.pointerType === "touch") this.#abandon();
+      // A second finger cancels the stroke; a palm beside a stylus is ignored.
+      if (event.pointerType === "touch") this.#cancel();
       return;
     }
     this.#canvas.setPointerCapture(event.pointerId);
     this.#pointer = event.pointerId;
     this.#erasing = this.#pen.tool === "eraser" || (event.buttons & ERASER_BUTTON) !== 0;
-    const point = (this.#last = this.#place(event));
+    const point = (this.#last = this.#sheetPoint(event));
     if (this.#erasing) return this.#erase(point);
-    if (this.#drawing.isFull) return this.#abandon();
+    if (this.#drawing.isFull) return this.#cancel();
     this.#stroke = { width: WIDTHS[this.#pen.width], xs: [point.x], ys: [point.y], pressures: [pressure(event)] };
-    this.#drawing.grow([...this.#drawing.strokes, this.#stroke]);
+    this.#drawing.preview([...this.#drawing.strokes, this.#stroke]);
   }
 
-  #move(/** @type {PointerEvent} */ event) {
+  #onMove(/** @type {PointerEvent} */ event) {
     if (this.#pen.tool === "eraser" && event.pointerType !== "touch") {
-      this.point({ ...this.#place(event), radius: this.#reach() });
+      this.showCursor({ ...this.#sheetPoint(event), radius: this.#eraserRadius() });
     }
     if (event.pointerId !== this.#pointer) return;
     const all = event.getCoalescedEvents?.() ?? [];
@@ -87,7 +87,7 @@ export class Sheet {
   }
 
   #follow(/** @type {PointerEvent} */ event) {
-    const point = this.#place(event);
+    const point = this.#sheetPoint(event);
     if (Math.hypot(point.x - this.#last.x, point.y - this.#last.y) < STEP) return;
     if (this.#erasing) this.#erase(point);
     else this.#extend(point, pressure(event));
@@ -103,22 +103,22 @@ export class Sheet {
       ys: [...stroke.ys, point.y],
       pressures: [...stroke.pressures, press],
     };
-    this.#drawing.grow([...this.#drawing.strokes.slice(0, -1), this.#stroke]);
+    this.#drawing.preview([...this.#drawing.strokes.slice(0, -1), this.#stroke]);
   }
 
   #erase(/** @type {{x: number, y: number}} */ point) {
-    const left = erase(this.#drawing.strokes, this.#last, point, this.#reach());
-    if (left !== this.#drawing.strokes) this.#drawing.grow(left);
+    const left = erase(this.#drawing.strokes, this.#last, point, this.#eraserRadius());
+    if (left !== this.#drawing.strokes) this.#drawing.preview(left);
   }
 
-  #up(/** @type {PointerEvent} */ event) {
+  #onUp(/** @type {PointerEvent} */ event) {
     if (event.pointerId !== this.#pointer) return;
     this.#follow(event);
     this.#pointer = this.#stroke = null;
-    this.#drawing.settle();
+    this.#drawing.commit();
   }
 
-  #abandon() {
+  #cancel() {
     if (this.#pointer !== null && this.#canvas.hasPointerCapture(this.#pointer)) {
       this.#canvas.releasePointerCapture(this.#pointer);
     }
@@ -126,11 +126,11 @@ export class Sheet {
     this.#drawing.cancel();
   }
 
-  #reach() {
+  #eraserRadius() {
     return WIDTHS[this.#pen.width] + 8;
   }
 
-  #place(/** @type {PointerEvent} */ event) {
+  #sheetPoint(/** @type {PointerEvent} */ event) {
     const box = this.#canvas.getBoundingClientRect();
     const round = (/** @type {number} */ value) => Math.round(value * 10) / 10;
     return {
@@ -143,7 +143,7 @@ export class Sheet {
     const box = this.#canvas.getBoundingClientRect();
     if (!box.width) return;
     const scale = devicePixelRatio || 1;
-    for (const canvas of [this.#canvas, this.#settled]) {
+    for (const canvas of [this.#canvas, this.#committed]) {
       canvas.width = Math.round(box.width * scale);
       canvas.height = Math.round(box.height * scale);
     }
@@ -159,16 +159,16 @@ export class Sheet {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     const strokes = this.#drawing.strokes;
-    const settled = this.#stroke ? strokes.slice(0, -1) : strokes;
-    if (settled.length !== this.#shown.length || settled.some((stroke, i) => stroke !== this.#shown[i]) || !settled.length) {
-      drawAll(this.#settled, settled, SHEET, this.#colour);
-      this.#shown = settled;
+    const committed = this.#stroke ? strokes.slice(0, -1) : strokes;
+    if (committed.length !== this.#shown.length || committed.some((stroke, i) => stroke !== this.#shown[i]) || !committed.length) {
+      drawStrokes(this.#committed, committed, SHEET, this.#colour);
+      this.#shown = committed;
     }
     const context = this.#context;
     const { width, height } = this.#canvas;
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, width, height);
-    if (width && height) context.drawImage(this.#settled, 0, 0);
+    if (width && height) context.drawImage(this.#committed, 0, 0);
     context.setTransform(width / SHEET.width, 0, 0, height / SHEET.height, 0, 0);
     context.strokeStyle = context.fillStyle = this.#colour;
     if (this.#stroke) drawStroke(context, this.#stroke);
@@ -181,7 +181,7 @@ export class Sheet {
   }
 }
 
-/** A pen's pressure as a factor on the width; other pointers report none that means anything. */
+/** Pressure of a pen as a factor of the width; other pointers report no useful pressure. */
 function pressure(/** @type {PointerEvent} */ event) {
   return event.pointerType === "pen" ? Math.round((0.35 + 1.3 * event.pressure) * 100) / 100 : 1;
 }

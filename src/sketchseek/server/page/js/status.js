@@ -1,14 +1,14 @@
-/** What the server is doing, asked again and again; also how its loss and its return are noticed. */
+/** Poll the status of the server, and notice when it stops responding and when it is back. */
 
-import { Lost, status } from "./api.js";
+import { ServerUnreachable, status } from "./api.js";
 
 /** @import { Status } from "./api.js" */
 
-const BUSY = 1000; // ms between two questions while photos are being taken in
-const CALM = 10_000;
-const LOST = [500, 1000, 2000, 4000];
+const INDEXING_INTERVAL = 1000; // ms between two requests while photos are being indexed
+const IDLE_INTERVAL = 10_000;
+const RETRY_INTERVALS = [500, 1000, 2000, 4000];
 
-/** Fires "status" with each answer, "lost" and "back" when the server goes and comes. */
+/** Fires "status" with each response, "lost" when the server stops responding, "back" when it responds again. */
 export class StatusWatch extends EventTarget {
   /** @type {Status | null} */ last = null;
   #failures = 0;
@@ -16,26 +16,26 @@ export class StatusWatch extends EventTarget {
 
   get isLost() { return this.#failures > 0; }
 
-  async ask() {
+  async poll() {
     clearTimeout(this.#timer);
-    let wait = CALM;
+    let wait = IDLE_INTERVAL;
     try {
       this.last = await status();
-      if (["looking", "indexing"].includes(this.last.indexing.state)) wait = BUSY;
+      if (["looking", "indexing"].includes(this.last.indexing.state)) wait = INDEXING_INTERVAL;
       const returned = this.isLost;
       this.#failures = 0;
       this.dispatchEvent(new Event("status"));
       if (returned) this.dispatchEvent(new Event("back"));
     } catch (error) {
-      if (error instanceof Lost && this.#failures++ === 0) this.dispatchEvent(new Event("lost"));
-      wait = LOST[Math.min(Math.max(0, this.#failures - 1), LOST.length - 1)];
+      if (error instanceof ServerUnreachable && this.#failures++ === 0) this.dispatchEvent(new Event("lost"));
+      wait = RETRY_INTERVALS[Math.min(Math.max(0, this.#failures - 1), RETRY_INTERVALS.length - 1)];
     }
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.ask(), wait);
+    this.#timer = setTimeout(() => this.poll(), wait);
   }
 }
 
-/** Indexing in one line, or nothing. */
+/** The progress of indexing in one line, or an empty string. */
 export function progress(/** @type {Status} */ { indexing }) {
   if (indexing.state === "looking") return "looking through your folders";
   if (indexing.state !== "indexing") return "";

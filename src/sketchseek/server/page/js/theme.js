@@ -1,11 +1,11 @@
-/** Light, dark, or as the system says. */
+/** The theme: light, dark, or that of the system. */
 
 import { byId } from "./dom.js";
-import { keep, load } from "./storage.js";
+import { load, save } from "./storage.js";
 
 const THEMES = ["system", "light", "dark"];
 
-export function offerThemes(/** @type {() => void} */ changed) {
+export function addThemeButton(/** @type {() => void} */ changed) {
   const button = byId("theme");
   let theme = THEMES.includes(load().theme) ? load().theme : "system";
   const apply = () => {
@@ -16,7 +16,7 @@ export function offerThemes(/** @type {() => void} */ changed) {
   };
   button.addEventListener("click", () => {
     theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
-    keep({ theme });
+    save({ theme });
     apply();
   });
   apply();

@@ -1,12 +1,12 @@
-/** One photo in the grid. Its size is known before its picture comes, so that nothing moves when it does. */
+/** One photo in the grid. Its size is known before its picture loads, so that nothing moves. */
 
 import { thumbnailFailure, thumbnailUrl } from "./api.js";
 import { icon, make } from "./dom.js";
 
 /** @import { Hit } from "./api.js" */
-/** @typedef {{open: (id: string) => void, mark: (how: "like" | "unlike", hit: Hit) => void}} Acts */
+/** @typedef {{open: (id: string) => void, mark: (how: "like" | "unlike", hit: Hit) => void}} Actions */
 
-const NARROWEST = 0.5; // width over height; beyond these a photo is shown cut
+const NARROWEST = 0.5; // width / height; photos beyond these limits are cropped
 const WIDEST = 2.4;
 
 export class Tile {
@@ -19,7 +19,7 @@ export class Tile {
   #more;
   #less;
 
-  constructor(/** @type {Hit} */ hit, /** @type {Acts} */ acts, /** @type {number} */ rowHeight) {
+  constructor(/** @type {Hit} */ hit, /** @type {Actions} */ actions, /** @type {number} */ rowHeight) {
     this.hit = hit;
     const ratio = Math.min(WIDEST, Math.max(NARROWEST, hit.width / hit.height));
     const px = Math.max(ratio, 1) * rowHeight * 1.3 * devicePixelRatio;
@@ -27,42 +27,42 @@ export class Tile {
     this.#image.src = thumbnailUrl(hit.id, px > 340 ? 640 : 320);
     this.#caption = make("span", { class: "caption" });
     this.#folded = make("span", { class: "folded" });
-    this.#open = make("button", { type: "button", class: "open", click: () => acts.open(this.hit.id) }, this.#image, this.#folded, this.#caption);
-    this.#more = this.#act("more", "More like this", () => acts.mark("like", this.hit));
-    this.#less = this.#act("less", "Not like this", () => acts.mark("unlike", this.hit));
+    this.#open = make("button", { type: "button", class: "open", click: () => actions.open(this.hit.id) }, this.#image, this.#folded, this.#caption);
+    this.#more = this.#markButton("more", "More like this", () => actions.mark("like", this.hit));
+    this.#less = this.#markButton("less", "Not like this", () => actions.mark("unlike", this.hit));
     this.element = make("li", { class: "tile", "data-id": hit.id }, this.#open, make("span", { class: "marks" }, this.#more, this.#less));
     this.element.style.setProperty("--ratio", String(ratio));
-    this.reachable(false);
+    this.setTabStop(false);
   }
 
-  /** The same photo as an answer to another question. */
+  /** Show the same photo as a hit of another query. */
   update(/** @type {Hit} */ hit, /** @type {"like" | "unlike" | null} */ mark) {
     this.hit = hit;
-    const degree = likeness(hit);
-    this.#caption.replaceChildren(make("span", { class: "name", text: hit.name }), make("span", { class: "degree", text: degree }));
+    const match = matchLabel(hit);
+    this.#caption.replaceChildren(make("span", { class: "name", text: hit.name }), make("span", { class: "degree", text: match }));
     this.#folded.replaceChildren(...(hit.duplicates ? [icon("layers"), `+${hit.duplicates}`] : []));
-    const folded = hit.duplicates ? `, ${hit.duplicates} more like it` : "";
-    this.#open.setAttribute("aria-label", `${hit.name}, ${degree}${folded}`);
+    const copies = hit.duplicates ? `, ${hit.duplicates} more like it` : "";
+    this.#open.setAttribute("aria-label", `${hit.name}, ${match}${copies}`);
     this.#more.setAttribute("aria-pressed", String(mark === "like"));
     this.#less.setAttribute("aria-pressed", String(mark === "unlike"));
     this.element.dataset.mark = mark ?? "";
   }
 
-  /** Whether Tab stops here: one photo of the grid at a time. */
-  reachable(/** @type {boolean} */ yes) {
-    for (const button of [this.#open, this.#more, this.#less]) button.tabIndex = yes ? 0 : -1;
+  /** Whether Tab stops here; one photo of the grid at a time. */
+  setTabStop(/** @type {boolean} */ stop) {
+    for (const button of [this.#open, this.#more, this.#less]) button.tabIndex = stop ? 0 : -1;
   }
 
   focus() {
     this.#open.focus({ preventScroll: false });
   }
 
-  /** When the picture can be shown. */
+  /** Resolves when the picture can be shown. */
   async ready() {
     await this.#image.decode().catch(() => {});
   }
 
-  /** A picture still on its way is not waited for any more. */
+  /** Also stops loading the picture. */
   remove() {
     if (!this.#image.complete) this.#image.removeAttribute("src");
     this.element.remove();
@@ -76,15 +76,15 @@ export class Tile {
     if (!this.#image.getAttribute("src")) return;
     this.element.classList.add("failed");
     const reason = await thumbnailFailure(this.hit.id);
-    this.#image.replaceWith(make("span", { class: "reason", text: reason || "The picture did not come." }));
+    this.#image.replaceWith(make("span", { class: "reason", text: reason || "The picture could not be loaded." }));
   }
 
-  #act(/** @type {string} */ sign, /** @type {string} */ label, /** @type {() => void} */ act) {
-    return make("button", { type: "button", class: "mark", title: label, "aria-label": label, click: act }, icon(sign));
+  #markButton(/** @type {string} */ name, /** @type {string} */ label, /** @type {() => void} */ action) {
+    return make("button", { type: "button", class: "mark", title: label, "aria-label": label, click: action }, icon(name));
   }
 }
 
-/** How much a photo is what was asked for, in words. */
-export function likeness(/** @type {Hit} */ hit) {
+/** How well a photo matches, in words. */
+export function matchLabel(/** @type {Hit} */ hit) {
   return hit.relevance === null ? `similarity ${hit.score.toFixed(2)}` : `${Math.round(hit.relevance * 100)} % match`;
 }

@@ -1,37 +1,37 @@
-/** Which part matches which: warm spots and numbered pairs over a photo and over a drawing. */
+/** The heatmap of an explanation: warm spots and numbered pairs over a photo and a drawing. */
 
 /** @import { Box, Explanation } from "./api.js" */
 
-const PAIRS = 4; // numbered; more would hide the pictures
-const APART = 2; // cells between two numbers
+const MAX_PAIRS = 4; // more numbers would hide the pictures
+const MIN_DISTANCE = 2; // cells between two numbers
 
 /**
- * The strongest cells of the drawing, apart from each other, each with the photo's cell that it is found in.
+ * The best matching cells of the drawing, at some distance from each other, each with its cell of the photo.
  * @param {Explanation} explanation
  * @returns {{drawing: number, photo: number}[]}
  */
 export function pairs({ grid, drawing, best }) {
   if (!drawing || !best) return [];
   const far = (/** @type {number} */ a, /** @type {number} */ b) =>
-    Math.max(Math.abs((a % grid) - (b % grid)), Math.abs(Math.floor(a / grid) - Math.floor(b / grid))) >= APART;
+    Math.max(Math.abs((a % grid) - (b % grid)), Math.abs(Math.floor(a / grid) - Math.floor(b / grid))) >= MIN_DISTANCE;
   /** @type {{drawing: number, photo: number}[]} */
   const found = [];
   for (const cell of drawing.map((_, i) => i).sort((a, b) => drawing[b] - drawing[a])) {
     const photo = best[cell];
-    if (photo === null || drawing[cell] <= 0 || found.length === PAIRS) continue;
+    if (photo === null || drawing[cell] <= 0 || found.length === MAX_PAIRS) continue;
     if (found.every((one) => far(one.drawing, cell) && one.photo !== photo)) found.push({ drawing: cell, photo });
   }
   return found;
 }
 
 /**
- * Paint a map over a picture that fills the canvas.
+ * Paint a heatmap over a picture that fills the canvas.
  * @param {HTMLCanvasElement} canvas
- * @param {readonly number[]} values row by row, 0..1
- * @param {number} grid cells a side
- * @param {Box} box what the grid covers of the canvas
- * @param {readonly number[]} marks cells that get the numbers 1, 2, ...
- * @param {boolean} dim darken what does not match; on paper it stays as it is
+ * @param {readonly number[]} values row by row, 0 to 1
+ * @param {number} grid cells per side
+ * @param {Box} box the part of the canvas that the grid covers
+ * @param {readonly number[]} marks cells to label with 1, 2, ...
+ * @param {boolean} dim whether to darken what does not match (photos, not drawings)
  */
 export function paintHeat(canvas, values, grid, box, marks, dim) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
@@ -41,7 +41,7 @@ export function paintHeat(canvas, values, grid, box, marks, dim) {
   const most = Math.max(...values, 1e-6);
   values.forEach((value, i) => {
     const warm = value / most;
-    // A photo: night around the light. Paper: fire where it matches.
+    // Photos: dark except where they match. Drawings: coloured where they match.
     const colour = dim
       ? [255 * warm, 130 * warm, 30 * (1 - warm), 170 * (1 - warm) ** 1.5 + 70 * warm]
       : [255, 90 + 110 * warm, 0, 190 * warm ** 1.5];

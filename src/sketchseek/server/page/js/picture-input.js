@@ -1,17 +1,17 @@
-/** Pictures from outside: chosen, dropped or pasted. Tells drawings from photos, and asks where it is unclear. */
+/** Pictures that the user chooses, drops or pastes: is it a drawing or a photo? Asks if it is unclear. */
 
 import { byId } from "./dom.js";
 
 const DRAWINGS = /\.(svg|json|ndjson)$/i;
 const MAX_BYTES = 64 * 2 ** 20;
-const SIDE = 64; // px of the small copy that is looked at
+const SIDE = 64; // px of the small copy that is examined
 
 /** @typedef {"sketch" | "photo"} Kind */
 
 /**
  * @param {File} file
- * @returns {Promise<{kind: Kind, url: string} | null>} `url` to show it with, empty where the browser cannot; null if
- *   nobody said what it is
+ * @returns {Promise<{kind: Kind, url: string} | null>} `url` shows the picture, empty if the browser cannot;
+ *   null if the user cancelled the question
  */
 export async function recognise(file) {
   if (/\.(json|ndjson)$/i.test(file.name)) return { kind: "sketch", url: "" };
@@ -25,7 +25,7 @@ export async function recognise(file) {
   return chosen && { kind: chosen, url: shown ? url : "" };
 }
 
-/** A drawing is mostly paper, all of one tone, with little colour; a photo is not. @returns {Kind | null} null: unclear */
+/** A drawing is mostly paper of one tone, with little colour. @returns {Kind | null} null: unclear */
 function guess(/** @type {HTMLImageElement} */ image) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = SIDE;
@@ -59,15 +59,15 @@ function choose(/** @type {string} */ url, /** @type {string} */ name) {
 }
 
 /**
- * Call `take` with whatever files come: by the button, by dropping anywhere, by pasting anywhere.
- * @param {(files: File[]) => void} take
+ * Call `addFiles` with the files of the button, of drag and drop, and of the clipboard.
+ * @param {(files: File[]) => void} addFiles
  */
-export function listen(take) {
+export function listen(addFiles) {
   const input = byId("files", HTMLInputElement);
   const drop = byId("drop");
   byId("add-picture").addEventListener("click", () => input.click());
   input.addEventListener("change", () => {
-    take([...(input.files ?? [])]);
+    addFiles([...(input.files ?? [])]);
     input.value = ""; // so that the same file can be chosen again
   });
   addEventListener("dragover", (event) => {
@@ -82,18 +82,18 @@ export function listen(take) {
     drop.hidden = true;
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
-    take([...event.dataTransfer.files]);
+    addFiles([...event.dataTransfer.files]);
   });
   addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
-    if (!files.length) return; // words go where they are pasted
+    if (!files.length) return; // text is pasted as usual
     event.preventDefault();
-    take(files);
+    addFiles(files);
   });
 }
 
-/** Why a file is not taken, or nothing. */
-export function refusal(/** @type {File} */ file) {
+/** Why a file cannot be used, or an empty string. */
+export function problem(/** @type {File} */ file) {
   if (!file.size) return `${file.name} is empty.`;
   return file.size > MAX_BYTES ? `${file.name} is larger than ${MAX_BYTES / 2 ** 20} MB.` : "";
 }

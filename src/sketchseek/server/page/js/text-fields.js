@@ -1,11 +1,11 @@
-/** Words beside the drawing, words for what it should not be, and the balance between drawing and words. */
+/** The text fields for words and for words to exclude, and the balance between drawing and words. */
 
 import { byId } from "./dom.js";
-import { keep, load } from "./storage.js";
+import { load, save } from "./storage.js";
 
 /** @import { Query } from "./query.js" */
 
-export class Words {
+export class TextFields {
   #query;
   #text = byId("text", HTMLInputElement);
   #minus = byId("minus", HTMLInputElement);
@@ -22,7 +22,7 @@ export class Words {
     query.addEventListener("change", () => this.show());
   }
 
-  /** The words of an earlier visit. */
+  /** Show the words of an earlier visit. */
   restore() {
     const { text, minus, balance } = load();
     if (typeof text === "string") this.#text.value = text;
@@ -31,16 +31,16 @@ export class Words {
     this.#read(false);
   }
 
-  /** A balance needs both sides. */
+  /** Show the balance if there are both words and pictures. */
   show() {
     byId("balance-row").hidden = !this.#query.text.trim() || !this.#query.hasPictures;
     const balance = this.#query.balance;
     this.#balance.setAttribute("aria-valuetext", balance === 50 ? "even" : balance < 50 ? `${100 - balance} % drawing` : `${balance} % words`);
   }
 
-  #read(/** @type {boolean} */ soon) {
+  #read(/** @type {boolean} */ typing) {
     const values = { text: this.#text.value, minus: this.#minus.value, balance: Number(this.#balance.value) };
-    keep(values);
-    this.#query.set(values, soon);
+    save(values);
+    this.#query.set(values, typing);
   }
 }

@@ -1,10 +1,9 @@
-/** Strokes -> smooth lines on a canvas. */
+/** Draw strokes as smooth lines on a canvas. */
 
 /** @import { Stroke } from "./drawing.js" */
 
 /**
- * A line through the midpoints of neighbouring points, bent towards the points themselves: no corners where the pen
- * was sampled.
+ * Quadratic curves between the midpoints of neighbouring points, so that the samples of the pen make no corners.
  * @param {CanvasRenderingContext2D} context scaled to sheet units, `strokeStyle` and `fillStyle` set
  * @param {Stroke} stroke
  */
@@ -26,7 +25,7 @@ export function drawStroke(context, stroke) {
     const [x, y] = i < last ? [(xs[i] + xs[i + 1]) / 2, (ys[i] + ys[i + 1]) / 2] : [xs[i], ys[i]];
     context.quadraticCurveTo(xs[i], ys[i], x, y);
     if (even) continue;
-    // The pen's pressure: each piece with its own width.
+    // With pressure, each piece has its own width.
     context.lineWidth = (width * (pressures[i - 1] + pressures[i])) / 2;
     context.stroke();
     context.beginPath();
@@ -36,13 +35,13 @@ export function drawStroke(context, stroke) {
 }
 
 /**
- * All strokes on a canvas of their own, as large as it is.
+ * Clear a canvas and draw strokes at its full size.
  * @param {HTMLCanvasElement} canvas
  * @param {readonly Stroke[]} strokes
  * @param {{width: number, height: number}} sheet
  * @param {string} colour
  */
-export function drawAll(canvas, strokes, sheet, colour) {
+export function drawStrokes(canvas, strokes, sheet, colour) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.setTransform(canvas.width / sheet.width, 0, 0, canvas.height / sheet.height, 0, 0);
   context.clearRect(0, 0, sheet.width, sheet.height);
