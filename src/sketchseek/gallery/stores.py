@@ -42,7 +42,7 @@ class OpenStore(Protocol):
         create: bool,
         roots: "Mapping[str, str | os.PathLike[str]] | None",
     ) -> "Gallery":
-        """The gallery at ``address``, made if it is not there and ``create`` says so; see ``Gallery.open``."""
+        """The gallery at ``address``, created if it is missing and ``create`` is true; see ``Gallery.open``."""
 
 
 def is_address(place: object) -> bool:

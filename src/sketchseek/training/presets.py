@@ -1,4 +1,4 @@
-"""Presets: the values of the papers, of released codes and of ours, as data files, one per method."""
+"""Presets: values from the papers, from released code and our own, as data files, one per method."""
 
 import tomllib
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from sketchseek.training.errors import TrainingError
 from sketchseek.training.recipe import Recipe, make_recipe
 from sketchseek.wording import nearest
 
-#: What a key may be so that it opens an inner table instead of naming a value.
+#: Keys that open an inner table instead of naming a value.
 SCOPES = ("category", "fine-grained", "sketchy", "tuberlin", "quickdraw", "custom")
-#: The key of a preset that has values for one setting alone.
+#: The key that limits a preset to one setting.
 ONLY = "only"
 
 
@@ -33,7 +33,7 @@ def presets_of(method: str) -> dict[str, Any]:
 
 
 def preset_values(method: str, preset: str, setting: Setting, dataset: str) -> dict[str, Any]:
-    """What a preset says for a setting and a dataset: inner tables overrule outer ones."""
+    """The values of a preset for a setting and a dataset; inner tables override outer ones."""
     presets = presets_of(method)
     if preset not in presets:
         close = nearest(preset, presets) or sorted(presets)
@@ -60,5 +60,7 @@ def recipe_from_preset(
 ) -> Recipe:
     """The preset's values with ``given`` ones over them; ``dataset`` is sketchy, tuberlin, quickdraw or custom."""
     values = preset_values(method, preset, setting, dataset)
-    make_recipe(method, {"data": "", **values}, f"preset {preset} of {method}")  # blames the right file for a bad key
+    make_recipe(
+        method, {"data": "", **values}, f"preset {preset} of {method}"
+    )  # a wrong key is then reported for the preset
     return make_recipe(method, {**values, "preset": preset, "setting": setting, **given}, source)

@@ -1,4 +1,4 @@
-"""A recipe: everything that decides what a training gives. Saved beside the result, it repeats the training."""
+"""A recipe: everything that decides the result of a training. Saved beside the result, it repeats the training."""
 
 import hashlib
 import tomllib
@@ -16,7 +16,7 @@ from sketchseek.wording import nearest
 
 FORMAT = 1  # of recipe.toml: a newer one is refused, because it may mean something else
 
-#: Where and with what a training runs, not what it computes: these may differ when it goes on.
+#: Where and how a training runs, not what it computes: these may change when it is resumed.
 ELSEWHERE = ("data", "device", "workers", "threads")
 
 
@@ -39,7 +39,7 @@ class Recipe:
     validation_subset: str | None = None  # as ``evaluate --subset`` reads it, for a quicker look
     seed: int = 0
     epochs: int = 60
-    steps: int | None = None  # in all, instead of epochs
+    steps: int | None = None  # in total, instead of epochs
     batch: int = 64
     accumulate: int = 1  # parts a batch is computed in, one after the other: less memory, the same step
     checkpointing: bool = False  # recompute activations on the way back: less memory, more time
@@ -74,7 +74,7 @@ class Recipe:
             )
 
     def values(self) -> dict[str, Any]:
-        """All values by name but the method's: what ``make_recipe`` takes."""
+        """All values by name, except the method: what ``make_recipe`` takes."""
         own = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in own.items() if name not in ("method", "options")} | asdict(self.options)
 
@@ -135,7 +135,7 @@ def _typed(name: str, value: object, kind: Any, source: str) -> Any:
 
 
 def parse_settings(settings: Iterable[str]) -> dict[str, str]:
-    """The words of ``--set key=value``, as many as there are; the last one for a key counts."""
+    """Arguments of ``--set key=value`` by key; the last one for a key counts."""
     found = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
@@ -146,13 +146,13 @@ def parse_settings(settings: Iterable[str]) -> dict[str, str]:
 
 
 def read_recipe(file: Path) -> Recipe:
-    """The recipe in a TOML file that ``Recipe.to_toml`` wrote, or that somebody wrote in its manner."""
+    """The recipe in a TOML file as ``Recipe.to_toml`` writes it."""
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise TrainingError(f"there is no recipe {file}: name a run folder or the recipe.toml in one") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise TrainingError(f"{file} cannot be read as a recipe ({error}): mend it") from error
+        raise TrainingError(f"{file} cannot be read as a recipe ({error}): correct it") from error
     if (version := data.pop("format", FORMAT)) != FORMAT:
         raise TrainingError(f"{file} has format {version}, and this sketchseek reads {FORMAT}: install a newer one")
     method, options = data.pop("method", None), data.pop("options", {})
