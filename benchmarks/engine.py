@@ -22,7 +22,7 @@ from sketchseek.engine import Encoder, find_model, load
 from sketchseek.engine.folder import read_file
 from sketchseek.engine.sessions import OrtSession
 from sketchseek.export import export
-from sketchseek.export.sample_inputs import made_pictures
+from sketchseek.export.sample_inputs import sample_pictures
 from sketchseek.pictures import load_sketch
 
 BATCHES = (1, 4, 8, 16, 32)
@@ -76,7 +76,7 @@ def throughput(
     models: dict[str, Encoder], threads: int, repeats: int
 ) -> tuple[dict[tuple[str, int], float], dict[tuple[str, int], float]]:
     """(model, batch size) -> pictures a second of the clock, and of the processor."""
-    pixels = made_pictures(max(BATCHES), 224)
+    pixels = sample_pictures(max(BATCHES), 224)
     wall: dict[tuple[str, int], float] = defaultdict(float)
     busy: dict[tuple[str, int], float] = defaultdict(float)
     sessions = {

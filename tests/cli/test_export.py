@@ -25,7 +25,7 @@ def test_a_backbone_becomes_a_model_to_search_with(
     from sketchseek.engine import load
 
     assert captured.out == f"{load(tmp_path / 'model').identity}\n"
-    assert "Least cosine of the fp32 graphs with torch on made inputs: 1.0" in captured.err
+    assert "Lowest cosine between the fp32 graphs and torch on sample inputs: 1.0" in captured.err
     assert captured.err.endswith(f"search with --model {tmp_path / 'model'}\n")
 
 
@@ -33,7 +33,7 @@ def test_a_backbone_becomes_a_model_to_search_with(
     ("arguments", "message"),
     [
         (["nothing", "--out", "new"], "no model 'nothing'"),
-        (["lite", "--out", "."], "is there already: name a new folder with --out"),
+        (["lite", "--out", "."], "already exists: name a new folder with --out"),
         (["lite", "--out", "new", "--int8"], "name a dataset with --data"),
         (["lite", "--out", "new", "--data", "nowhere"], "nowhere"),
         (["lite", "--out", "/proc/new"], "/proc/new cannot be written"),

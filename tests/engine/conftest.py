@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sketchseek.engine import Encoder
 from sketchseek.export import export
-from sketchseek.export.sample_inputs import made_pictures
+from sketchseek.export.sample_inputs import sample_pictures
 from sketchseek.pictures import Sketch, sketch_from_strokes
 
 torch.set_num_threads(1)  # the tiny CLIP is too small to share out
@@ -23,7 +23,7 @@ def exported(tiny_clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
 def photos() -> list[NDArray[np.uint8]]:
     """Made photos of several shapes."""
     shapes = [(224, 224), (300, 150), (64, 500), (224, 300), (1, 9)] * 4
-    return [made_pictures(1, 512, seed)[0, :height, :width] for seed, (height, width) in enumerate(shapes)]
+    return [sample_pictures(1, 512, seed)[0, :height, :width] for seed, (height, width) in enumerate(shapes)]
 
 
 @pytest.fixture(scope="session")

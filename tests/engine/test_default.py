@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from sketchseek.engine import find_model, load
-from sketchseek.export.sample_inputs import made_pictures
+from sketchseek.export.sample_inputs import sample_pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCKED = ("torch", "transformers", "safetensors", "onnx", "matplotlib", "sklearn")
@@ -25,7 +25,7 @@ def test_what_ships_gives_its_golden_vectors() -> None:
 def test_indexing_and_searching_need_no_torch_and_no_network(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     for seed in range(3):
-        Image.fromarray(made_pictures(1, 300, seed)[0]).save(tmp_path / "photos" / f"{seed}.jpg")
+        Image.fromarray(sample_pictures(1, 300, seed)[0]).save(tmp_path / "photos" / f"{seed}.jpg")
     (tmp_path / "x.svg").write_text(
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M1 1 8 8" stroke="black"/></svg>'
     )
@@ -37,7 +37,7 @@ class Blocked:
             raise ModuleNotFoundError(name, name=name)
 sys.meta_path.insert(0, Blocked())
 def refuse(*_):
-    raise AssertionError("the network was asked")
+    raise AssertionError("the network was used")
 socket.socket.connect = refuse
 from sketchseek.cli import main
 try:

@@ -11,7 +11,7 @@ from sketchseek.engine import Encoder
 from sketchseek.engine.golden import LEAST
 from sketchseek.export.relevance import PRIOR
 from sketchseek.export.rounding import TOLERATED
-from sketchseek.export.sample_inputs import made_pictures
+from sketchseek.export.sample_inputs import sample_pictures
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "guide" / "engine.md").read_text()
 TEXT = " ".join(PAGE.split())
@@ -19,7 +19,7 @@ TEXT = " ".join(PAGE.split())
 
 def test_the_python_on_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Image.fromarray(made_pictures(1, 300)[0]).save("fish.jpg")
+    Image.fromarray(sample_pictures(1, 300)[0]).save("fish.jpg")
     line = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M1 1 8 8" stroke="black"/></svg>'
     (tmp_path / "fish.svg").write_text(line)
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

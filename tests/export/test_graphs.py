@@ -56,7 +56,7 @@ def run(graph: bytes) -> list[Any]:
         ([0, 0, 0, 0, 0, 0, 1, 1], "constant", None, [1] * 4, False, 1),  # two paddings
         ([0, 0, 1, 1, 0, 0, 1, 1], "reflect", None, [0] * 4, False, 1),
         ([0, 0, 1, 1, 0, 0, 1, 1], "constant", 3.0, [0] * 4, False, 1),
-        ([0, 0, 1, 1, 0, 0, 1, 1], "constant", None, [0] * 4, True, 1),  # somebody else reads it
+        ([0, 0, 1, 1, 0, 0, 1, 1], "constant", None, [0] * 4, True, 1),  # another node reads it
         ([1, 0, 1, 1, 0, 0, 1, 1], "constant", None, [0] * 4, False, 1),  # a picture more
         ([0, 0, -1, 0, 0, 0, 1, 1], "constant", None, [0] * 4, False, 1),  # a row less
     ],

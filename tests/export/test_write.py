@@ -143,13 +143,13 @@ def test_a_failure_while_writing_leaves_nothing_behind(
 
 def test_a_folder_that_is_there_is_left_alone(tiny_clip_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(EngineError, match="is there already: name a new folder with --out"):
+    with pytest.raises(EngineError, match="already exists: name a new folder with --out"):
         export(tiny_clip_folder, tmp_path)
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
 def test_int8_wants_pictures(tiny_clip_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match=r"int8 needs pictures .*: name a dataset with --data"):
+    with pytest.raises(EngineError, match=r"int8 requires pictures .*: name a dataset with --data"):
         export(tiny_clip_folder, tmp_path / "model", int8=True)
 
 

@@ -40,10 +40,10 @@ def command(source: str, out: Path, data: Path | None, int8: bool, trust_pickle:
             f"exporting requires {error.name}, which is not installed: pip install 'sketchseek[train]'"
         ) from None
 
-    def tell(what: str) -> None:
-        click.echo(f"sketchseek: {what} ...", err=True)
+    def report(step: str) -> None:
+        click.echo(f"sketchseek: {step} ...", err=True)
 
-    encoder = export(source, out, int8=int8, data=data, trust_pickle=trust_pickle, tell=tell)
+    encoder = export(source, out, int8=int8, data=data, trust_pickle=trust_pickle, report=report)
     for line in figures(encoder.record):
         click.echo(f"sketchseek: {line}", err=True)
     click.echo(f"sketchseek: {source} was exported to {out}; search with --model {out}", err=True)

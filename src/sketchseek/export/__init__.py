@@ -1,4 +1,4 @@
-"""Write a model folder: from a run folder or a backbone, with torch, for search to use without."""
+"""Write a model folder, which search reads without torch, from a run folder or a backbone."""
 
 from sketchseek.export.write import export
 

@@ -1,4 +1,4 @@
-"""The model card: what a model folder holds, in words and figures."""
+"""The model card of a model folder."""
 
 from sketchseek.engine.folder import Record
 
@@ -27,9 +27,9 @@ def model_card(record: Record) -> str:
 
 
 def figures(record: Record) -> list[str]:
-    """What was measured when it was written, a sentence a figure."""
+    """The measurements of the export, one sentence each."""
     measured = record.measured
-    found = [f"Least cosine of the fp32 graphs with torch on made inputs: {measured['parity']:.6f}."]
+    found = [f"Lowest cosine between the fp32 graphs and torch on sample inputs: {measured['parity']:.6f}."]
     if "data" in measured:
         data = measured["data"]
         where = (
@@ -38,15 +38,15 @@ def figures(record: Record) -> list[str]:
         )
         if "rounding" in measured:
             cost = measured["rounding"]["map@all"]
-            whole = measured["rounding"]["whole"]
+            integers = measured["rounding"]["whole"]
             found.append(
                 f"mAP@all on {where}: {cost['fp32']:.2f} in fp32, {cost['int8']:.2f} in int8 "
                 f"({cost['int8'] - cost['fp32']:+.2f}); weights are stored in 8 bits, "
-                f"{whole} computed with whole numbers."
+                f"{integers} computed with integers."
             )
         curves = record.calibration or {}
         found += [
-            f"Relevance of a {kind} query, fitted on {where}: one half at cosine {midpoint:.3f}, scale {scale:.4f}."
+            f"Relevance of a {kind} query, fitted on {where}: 0.5 at cosine {midpoint:.3f}, scale {scale:.4f}."
             for kind, (midpoint, scale) in curves.items()
         ]
     return found

@@ -1,6 +1,6 @@
-"""A method -> ONNX graphs, by tracing what torch does with pixels and with token numbers.
+"""A method -> ONNX graphs, by tracing torch on pixels and on token ids.
 
-What does not depend on the input (prompts, the texts of seen classes, scales made of texts) becomes constants.
+What does not depend on the input (prompts, the texts of seen classes, scales made from texts) becomes constants.
 """
 
 import io
@@ -22,7 +22,7 @@ from sketchseek.clip.adaptation import Adaptation, Prompted
 from sketchseek.clip.texts import Texts
 from sketchseek.clip.towers import LayerInput
 from sketchseek.engine.folder import EngineError
-from sketchseek.export.sample_inputs import TEXTS, made_pictures
+from sketchseek.export.sample_inputs import SAMPLE_TEXTS, sample_pictures
 from sketchseek.methods.method import Method, Modality
 from sketchseek.pictures import Preprocessing
 
@@ -30,30 +30,30 @@ OPSET = 18
 
 
 class PictureGraph(nn.Module):
-    """Pixels as ``fit`` gives them -> unit vectors, and the tokens that enter the last layer."""
+    """Pixels from ``fit`` -> unit vectors, and the tokens that enter the last layer."""
 
     def __init__(self, method: Method, modality: Modality, record: Preprocessing) -> None:
         super().__init__()
         self.method, self.modality = method, modality
         std = torch.tensor(record.std)
-        # The very numbers of pictures.normalise.
+        # The same numbers as in pictures.normalise.
         self.register_buffer("scale", (1 / 255) / std)
         self.register_buffer("shift", torch.tensor(record.mean) / std)
         self.scale: Tensor
         self.shift: Tensor
 
-    def look(self, pixels: Tensor) -> tuple[Tensor, LayerInput]:
-        """uint8 (n, side, side, 3) -> float (n, size), and what entered the last layer."""
+    def encode(self, pixels: Tensor) -> tuple[Tensor, LayerInput]:
+        """uint8 (n, side, side, 3) -> float (n, size), and the input of the last layer."""
         prepared = (pixels.float() * self.scale - self.shift).permute(0, 3, 1, 2)
         image = self.method.backbone.image
         with image.recording(image.depth - 1) as inputs:
             vectors = normalize(self.method.encode(prepared, self.modality), dim=1)
-        return vectors, inputs[-1]  # a method may look twice, and then the second time decides
+        return vectors, inputs[-1]  # a method may run the tower twice; the second run gives the vectors
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 (n, side, side, 3) -> float (n, size) and (n, tokens, width)."""
-        vectors, entry = self.look(pixels)
-        return vectors, entry.tokens
+        vectors, last_input = self.encode(pixels)
+        return vectors, last_input.tokens
 
 
 class PatchGraph(nn.Module):
@@ -67,14 +67,14 @@ class PatchGraph(nn.Module):
         """float (n, tokens, width) -> (n, grid * grid, size)."""
         image = self.method.backbone.image
         prompts = states.shape[1] - 1 - image.grid**2
-        left = image.run_layer(image.depth - 1, states, self.adaptation)
-        plain = Prompted(left, int(prompts), self.adaptation.place).plain[:, 1:]
-        whole = image.project(plain.reshape(-1, image.width), self.adaptation.norms)
-        return normalize(self.method.head(whole), dim=1).view(-1, image.grid**2, self.method.size)
+        outputs = image.run_layer(image.depth - 1, states, self.adaptation)
+        patches = Prompted(outputs, int(prompts), self.adaptation.place).plain[:, 1:]
+        embeddings = image.project(patches.reshape(-1, image.width), self.adaptation.norms)
+        return normalize(self.method.head(embeddings), dim=1).view(-1, image.grid**2, self.method.size)
 
 
 class TextGraph(nn.Module):
-    """Token numbers and where each text ends -> unit vectors."""
+    """Token ids and the position of each EOS -> unit vectors."""
 
     def __init__(self, method: Method) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class TextGraph(nn.Module):
 
 @dataclass(frozen=True)
 class Traced:
-    """One graph as bytes, with the module it was traced from and the inputs it was traced with."""
+    """A graph as bytes, with the module and the inputs of the trace."""
 
     graph: bytes
     module: nn.Module
@@ -96,25 +96,25 @@ class Traced:
 
 
 def trace_pictures(method: Method, modality: Modality, record: Preprocessing) -> tuple[Traced, Traced | None]:
-    """The graph of photos or sketches, and that of their patches; None where the last layer depends on the picture."""
+    """The graph of photos or sketches, and that of their patches: None if the last layer depends on the picture."""
     module = PictureGraph(method, modality, record).eval()
-    pixels = torch.from_numpy(made_pictures(2, record.size))
+    pixels = torch.from_numpy(sample_pictures(2, record.size))
     with torch.no_grad():
-        _, entry = module.look(pixels)  # also prepares what does not depend on pictures
+        _, last_input = module.encode(pixels)  # also prepares what does not depend on pictures
     pictures = _trace(module, {"pixels": pixels}, {"vectors": ["n"], "states": ["n"]}, {"pixels": ["n"]})
-    closer = PatchGraph(method, entry.adaptation).eval()
-    if not _is_for_all(closer, module, torch.from_numpy(made_pictures(3, record.size, seed=1))):
+    patches = PatchGraph(method, last_input.adaptation).eval()
+    if not _fits_all_pictures(patches, module, torch.from_numpy(sample_pictures(3, record.size, seed=1))):
         return pictures, None
-    return pictures, _trace(closer, {"states": entry.tokens}, {"vectors": ["n"]}, {"states": ["n"]})
+    return pictures, _trace(patches, {"states": last_input.tokens}, {"vectors": ["n"]}, {"states": ["n"]})
 
 
-def _is_for_all(closer: PatchGraph, pictures: PictureGraph, pixels: Tensor) -> bool:
-    """Whether other pictures adapt the last layer as those did that ``closer`` was made from."""
+def _fits_all_pictures(patches: PatchGraph, pictures: PictureGraph, pixels: Tensor) -> bool:
+    """Whether the adaptation of ``patches``, taken from other pictures, also holds for ``pixels``."""
     with torch.no_grad():
-        _, entry = pictures.look(pixels)
-        own = PatchGraph(pictures.method, entry.adaptation)(entry.tokens)
+        _, last_input = pictures.encode(pixels)
+        own = PatchGraph(pictures.method, last_input.adaptation)(last_input.tokens)
         try:
-            return torch.allclose(closer(entry.tokens), own, atol=1e-5)
+            return torch.allclose(patches(last_input.tokens), own, atol=1e-5)
         except RuntimeError:  # made for another number of pictures
             return False
 
@@ -122,8 +122,8 @@ def _is_for_all(closer: PatchGraph, pictures: PictureGraph, pixels: Tensor) -> b
 def trace_texts(method: Method) -> Traced:
     """The graph of texts."""
     module = TextGraph(method).eval()
-    words = method.backbone.tokenizer(TEXTS[:2])
-    inputs = {"ids": words.ids, "ends": words.ends}
+    tokens = method.backbone.tokenizer(SAMPLE_TEXTS[:2])
+    inputs = {"ids": tokens.ids, "ends": tokens.ends}
     return _trace(module, inputs, {"vectors": ["n"]}, {"ids": ["n", "longest"], "ends": ["n"]})
 
 
@@ -134,15 +134,15 @@ def _trace(
     free: Mapping[str, Sequence[str]],
 ) -> Traced:
     axes = {name: dict(enumerate(names)) for name, names in {**free, **outputs}.items()}
-    held = io.BytesIO()
+    stream = io.BytesIO()
     with torch.no_grad(), warnings.catch_warnings():
-        # What tracing warns of (sizes it takes for constants) is found out by comparing at other sizes.
+        # Tracing warns of sizes that become constants; check_parity finds these by comparing other sizes.
         warnings.simplefilter("ignore")
         try:
             torch.onnx.export(
                 module,
                 tuple(inputs.values()),
-                held,  # type: ignore[arg-type]  # the tracing exporter takes a stream
+                stream,  # type: ignore[arg-type]  # the tracing exporter accepts a stream
                 input_names=list(inputs),
                 output_names=list(outputs),
                 dynamic_axes=axes,
@@ -151,12 +151,12 @@ def _trace(
             )
         except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise EngineError(f"this model cannot be written as a graph ({reason})") from None
-    return Traced(simplified(held.getvalue()), module, inputs)
+            raise EngineError(f"this model cannot be exported as a graph ({reason})") from None
+    return Traced(simplified(stream.getvalue()), module, inputs)
 
 
 def simplified(graph: bytes) -> bytes:
-    """The same graph with constants folded and doubles merged, in standard operators only."""
+    """The same graph with constants folded and duplicates merged, in standard operators only."""
     import onnxruntime
 
     with tempfile.TemporaryDirectory() as folder:
@@ -170,9 +170,9 @@ def simplified(graph: bytes) -> bytes:
 
 
 def with_padding_inside(graph: bytes) -> bytes:
-    """The same graph with zeros around maps put there by the convolutions themselves.
+    """The same graph, with separate padding nodes merged into their convolutions.
 
-    A padding of its own copies the maps, and takes them out of the order in which convolutions are quickest and back.
+    A separate node copies the maps, and converts them to and from the memory layout in which convolutions are fastest.
     """
     import onnx
     from onnx.numpy_helper import to_array
@@ -187,7 +187,7 @@ def with_padding_inside(graph: bytes) -> bytes:
             continue
         mode = {attribute.name: attribute.s for attribute in padding.attribute}.get("mode", b"constant")
         amounts = known.get(padding.input[1])
-        if mode != b"constant" or amounts is None or any(padding.input[2:]):  # a value of its own is none of ours
+        if mode != b"constant" or amounts is None or any(padding.input[2:]):  # pads with another value
             continue
         pads = to_array(amounts).reshape(2, -1)
         own = next((attribute for attribute in node.attribute if attribute.name == "pads"), None)
@@ -198,14 +198,14 @@ def with_padding_inside(graph: bytes) -> bytes:
         node.attribute.append(onnx.helper.make_attribute("pads", pads[:, 2:].ravel().tolist()))
         node.input[0] = padding.input[0]
         model.graph.node.remove(padding)
-    read = {name for node in model.graph.node for name in node.input}
-    for tensor in [tensor for tensor in model.graph.initializer if tensor.name not in read]:
+    used = {name for node in model.graph.node for name in node.input}
+    for tensor in [tensor for tensor in model.graph.initializer if tensor.name not in used]:
         model.graph.initializer.remove(tensor)
     return bytes(model.SerializeToString())
 
 
 def run_torch(traced: Traced, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-    """The outputs that torch gives."""
+    """The outputs of torch."""
     with torch.no_grad():
         found = traced.module(*(torch.from_numpy(inputs[name]) for name in traced.inputs))
     outputs = found if isinstance(found, tuple) else (found,)

@@ -1,4 +1,4 @@
-"""Graphs against torch on made inputs: what does not agree is refused."""
+"""Compare the exported graphs with torch on sample inputs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,14 +11,14 @@ from sketchseek.engine.folder import EngineError, Role
 from sketchseek.engine.golden import LEAST, least_cosine
 from sketchseek.engine.sessions import OrtSession
 from sketchseek.export.graphs import Traced, run_torch
-from sketchseek.export.sample_inputs import TEXTS, made_pictures
+from sketchseek.export.sample_inputs import SAMPLE_TEXTS, sample_pictures
 
 Inputs = dict[str, NDArray[Any]]
 _BATCHES = (1, 3)  # other sizes than the trace's
 
 
 def check_parity(graphs: Mapping[Role, Traced], backbone: Backbone) -> float:
-    """The least cosine of an exported graph's vectors with torch's; a sentence if it is too small."""
+    """The lowest cosine between the vectors of a graph and those of torch; raises an error if it is too low."""
     least = 1.0
     for role, traced in graphs.items():
         session = OrtSession(traced.graph, "CPU", threads=0)
@@ -27,8 +27,8 @@ def check_parity(graphs: Mapping[Role, Traced], backbone: Backbone) -> float:
             cosine = least_cosine(found, run_torch(traced, inputs)[0])
             if not cosine >= LEAST["fp32"]:
                 raise EngineError(
-                    f"the exported graph of {role} does not compute what torch does (cosine {cosine:.5f} on made "
-                    f"inputs, {LEAST['fp32']} is needed): nothing was written"
+                    f"the exported graph of {role} does not compute what torch does (cosine {cosine:.5f} on sample "
+                    f"inputs, {LEAST['fp32']} is required): nothing was written"
                 )
             least = min(least, cosine)
     return least
@@ -36,16 +36,16 @@ def check_parity(graphs: Mapping[Role, Traced], backbone: Backbone) -> float:
 
 def _inputs(role: Role, graphs: Mapping[Role, Traced], backbone: Backbone) -> list[Inputs]:
     if role == "text":
-        return [text_inputs(backbone, TEXTS), text_inputs(backbone, TEXTS[:1])]
-    seen: Role = "sketch" if role.startswith("sketch") else "photo"
-    side = (backbone.sketches if seen == "sketch" else backbone.photos).size
-    pixels: list[Inputs] = [{"pixels": made_pictures(count, side, seed=count)} for count in _BATCHES]
-    if role == seen:
+        return [text_inputs(backbone, SAMPLE_TEXTS), text_inputs(backbone, SAMPLE_TEXTS[:1])]
+    pictures: Role = "sketch" if role.startswith("sketch") else "photo"
+    side = (backbone.sketches if pictures == "sketch" else backbone.photos).size
+    pixels: list[Inputs] = [{"pixels": sample_pictures(count, side, seed=count)} for count in _BATCHES]
+    if role == pictures:
         return pixels
-    return [{"states": run_torch(graphs[seen], some)[1]} for some in pixels]
+    return [{"states": run_torch(graphs[pictures], inputs)[1]} for inputs in pixels]
 
 
 def text_inputs(backbone: Backbone, texts: Sequence[str]) -> Inputs:
     """Texts -> the inputs of a text graph."""
-    words = backbone.tokenizer(texts)
-    return {"ids": np.asarray(words.ids.numpy()), "ends": np.asarray(words.ends.numpy())}
+    tokens = backbone.tokenizer(texts)
+    return {"ids": np.asarray(tokens.ids.numpy()), "ends": np.asarray(tokens.ends.numpy())}

@@ -1,6 +1,6 @@
-"""From cosine to relevance: logistic curves, fitted where the right answers are known.
+"""From cosine to relevance: logistic curves, fitted on pictures whose classes are known.
 
-A curve says how likely a photo of some cosine is right, if ``PRIOR`` is how likely any photo is.
+A curve gives the probability that a photo with some cosine is right, if ``PRIOR`` is the probability for any photo.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,23 +11,23 @@ from numpy.typing import NDArray
 
 from sketchseek.engine.sessions import Session
 from sketchseek.export.measure import Vectors, encode
-from sketchseek.export.pictures import Material
+from sketchseek.export.pictures import MeasuredPictures
 
-PRIOR = 0.02  # share of a gallery's photos that show what is looked for, before the model has seen them
+PRIOR = 0.02  # assumed share of a gallery's photos that show what a query is about
 PHRASES = ("{}", "a photo of a {}")
 Curve = tuple[float, float]
-Read = Callable[[Sequence[str]], Mapping[str, NDArray[Any]]]
-_LEAST_RIGHT = 20  # fewer right pairs make no curve
+Tokenize = Callable[[Sequence[str]], Mapping[str, NDArray[Any]]]  # texts -> the inputs of the text graph
+_MIN_PAIRS = 20  # right pairs, and wrong ones, that a fit requires
 
 
 def fit_curve(cosines: NDArray[np.floating], right: NDArray[np.bool_], prior: float = PRIOR) -> Curve | None:
-    """(midpoint, scale) of the logistic curve of greatest likelihood, right and wrong pairs weighted to ``prior``.
+    """(midpoint, scale) of the logistic curve of maximum likelihood, right and wrong pairs weighted to ``prior``.
 
-    ``cosines`` and ``right`` have the same shape. None where there are too few pairs, or a greater cosine does not
-    speak for a photo.
+    ``cosines`` and ``right`` have the same shape. None if there are too few pairs, or if a higher cosine does not make
+    a photo more likely to be right.
     """
     x, y = cosines.astype(np.float64).ravel(), right.ravel()
-    if y.sum() < _LEAST_RIGHT or (~y).sum() < _LEAST_RIGHT:
+    if y.sum() < _MIN_PAIRS or (~y).sum() < _MIN_PAIRS:
         return None
     weights = np.where(y, prior / y.sum(), (1 - prior) / (~y).sum())
     mean, spread = x.mean(), x.std() or 1.0
@@ -44,7 +44,7 @@ def fit_curve(cosines: NDArray[np.floating], right: NDArray[np.bool_], prior: fl
         curvature = (features * (weights * p * (1 - p))[:, None]).T @ features + 1e-9 * np.eye(2)
         step = np.linalg.solve(curvature, gradient)
         while likelihood(beta + step) < likelihood(beta) and np.abs(step).max() >= 1e-9:
-            step /= 2  # where right and wrong hardly overlap, a whole step goes too far
+            step /= 2  # if right and wrong pairs hardly overlap, a full step goes too far
         beta += step
         if np.abs(step).max() < 1e-9:
             break
@@ -55,21 +55,21 @@ def fit_curve(cosines: NDArray[np.floating], right: NDArray[np.bool_], prior: fl
 
 
 def relevance_curves(
-    photo: Session, sketch: Session, text: Session, read: Read, material: Material
+    photo: Session, sketch: Session, text: Session, tokenize: Tokenize, pictures: MeasuredPictures
 ) -> dict[str, Curve]:
-    """A curve for each kind of query that gives one: sketch, photo, text. ``read``: words -> the inputs of ``text``."""
-    photos, sketches = encode(photo, material.photos), encode(sketch, material.sketches)
-    phrases = [(key, phrase.format(word)) for key, word in material.words.items() for phrase in PHRASES]
-    (texts,) = text(read([phrase for _, phrase in phrases]), ["vectors"])
-    others = ~np.eye(len(photos), dtype=bool)  # a photo tells nothing about itself
-    asked: dict[str, tuple[Vectors, NDArray[np.str_], NDArray[np.bool_]]] = {
-        "sketch": (sketches, material.sketch_labels, np.ones((len(sketches), len(photos)), bool)),
-        "photo": (photos, material.photo_labels, others),
+    """A curve for each kind of query (sketch, photo, text) that can be fitted."""
+    photos, sketches = encode(photo, pictures.photos), encode(sketch, pictures.sketches)
+    phrases = [(key, phrase.format(name)) for key, name in pictures.class_names.items() for phrase in PHRASES]
+    (texts,) = text(tokenize([phrase for _, phrase in phrases]), ["vectors"])
+    others = ~np.eye(len(photos), dtype=bool)  # a photo is not a result of itself
+    queries: dict[str, tuple[Vectors, NDArray[np.str_], NDArray[np.bool_]]] = {
+        "sketch": (sketches, pictures.sketch_labels, np.ones((len(sketches), len(photos)), bool)),
+        "photo": (photos, pictures.photo_labels, others),
         "text": (texts, np.array([key for key, _ in phrases]), np.ones((len(texts), len(photos)), bool)),
     }
     curves = {}
-    for kind, (vectors, labels, counted) in asked.items():
-        right = labels[:, None] == material.photo_labels
+    for kind, (vectors, labels, counted) in queries.items():
+        right = labels[:, None] == pictures.photo_labels
         curve = fit_curve((vectors @ photos.T)[counted], right[counted])
         if curve is not None:
             curves[kind] = curve

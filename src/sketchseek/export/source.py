@@ -1,4 +1,4 @@
-"""What is exported: a run folder or a backbone, seen as a method that encodes pictures and words."""
+"""The source of an export, a run folder or a backbone, as a method that encodes pictures and texts."""
 
 import json
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 from sketchseek.clip.weights import read_backbone
 from sketchseek.engine.folder import EngineError
 from sketchseek.hub.catalog import published
-from sketchseek.hub.find import existing, find_backbone
+from sketchseek.hub.find import existing_path, find_backbone
 from sketchseek.methods.baselines import BaselineOptions, ZeroShot
 from sketchseek.methods.method import Method
 from sketchseek.methods.model import MethodModel
@@ -18,7 +18,7 @@ from sketchseek.training.run import load_run
 
 @dataclass(frozen=True)
 class Source:
-    """A method with its weights, on the CPU, frozen; and what people should know of it."""
+    """A frozen method on the CPU, with facts for the model card."""
 
     name: str
     about: str
@@ -28,8 +28,8 @@ class Source:
 
 
 def open_source(name_or_path: str | Path, *, trust_pickle: bool = False) -> Source:
-    """The run folder or the backbone of a name or a path."""
-    place = existing(name_or_path)
+    """The run folder or backbone with this name or path."""
+    place = existing_path(name_or_path)
     if place is not None and (place / files.RECIPE).is_file():
         return _run(place, trust_pickle=trust_pickle)
     found = find_backbone(name_or_path, trust_pickle=trust_pickle)

@@ -1,4 +1,4 @@
-"""Weights stored in 8 bits: a quarter of the file, the same arithmetic. They are fp32 again once a graph is loaded."""
+"""Store weights in 8 bits: a quarter of the size. They are converted back to fp32 when the graph is loaded."""
 
 from typing import Any
 
@@ -7,23 +7,23 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-_LEAST = 2048  # smaller tensors stay as they are
+_MIN_SIZE = 2048  # smaller tensors stay as they are
 
 
 def store_in_8_bits(graph: bytes) -> bytes:
-    """The same graph, its matrices rounded to 255 steps: of each output's own size, or of each row's in a table."""
+    """The same graph, its matrices rounded to 255 steps, whose size is set per output, or per row of a table."""
     model = onnx.load_from_string(graph)
     axes = _axes(model.graph)
     kept, fresh = [], []
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if tensor.name not in axes or values.dtype != np.float32 or values.size < _LEAST:
+        if tensor.name not in axes or values.dtype != np.float32 or values.size < _MIN_SIZE:
             kept.append(tensor)
             continue
         steps, sizes = rounded(values, axes[tensor.name])
         names = [f"{tensor.name}.{part}" for part in ("steps", "size", "float")]
         kept += [numpy_helper.from_array(steps, names[0]), numpy_helper.from_array(sizes, names[1])]
-        # Of constants alone: onnxruntime computes them once, when it loads the graph.
+        # These nodes depend on constants only, so onnxruntime computes them once, when it loads the graph.
         fresh.append(onnx.helper.make_node("Cast", [names[0]], [names[2]], to=onnx.TensorProto.FLOAT))
         fresh.append(onnx.helper.make_node("Mul", [names[2], names[1]], [tensor.name]))
     nodes = [*fresh, *model.graph.node]
@@ -35,7 +35,7 @@ def store_in_8_bits(graph: bytes) -> bytes:
 
 
 def rounded(values: NDArray[np.float32], axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Whole numbers from -127 to 127 and sizes of a step along ``axis``, whose product is near ``values``."""
+    """Integers from -127 to 127 and step sizes along ``axis``, whose product approximates ``values``."""
     others = tuple(number for number in range(values.ndim) if number != axis)
     sizes = np.maximum(np.abs(values).max(axis=others, keepdims=True), 1e-12) / 127
     return np.rint(values / sizes).astype(np.int8), np.asarray(sizes, np.float32)
@@ -50,8 +50,8 @@ def _axes(graph: Any) -> dict[str, int]:
         elif node.op_type == "MatMul":
             axes[node.input[1]] = 1
         elif node.op_type == "Gemm":
-            turned = any(one.name == "transB" and one.i for one in node.attribute)
-            axes[node.input[1]] = 0 if turned else 1
+            transposed = any(one.name == "transB" and one.i for one in node.attribute)
+            axes[node.input[1]] = 0 if transposed else 1
         elif node.op_type == "Gather":
             axes[node.input[0]] = 0
     return axes

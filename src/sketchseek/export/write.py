@@ -1,4 +1,4 @@
-"""The whole way: trace, compare with torch, write the folder, open it. What fails leaves nothing behind."""
+"""The whole export: trace, compare with torch, write the folder, open it. A failed export leaves nothing behind."""
 
 import json
 import shutil
@@ -30,10 +30,10 @@ from sketchseek.engine.sessions import OrtSession
 from sketchseek.export.card import model_card
 from sketchseek.export.graphs import Traced, trace_pictures, trace_texts
 from sketchseek.export.parity import check_parity, text_inputs
-from sketchseek.export.pictures import Material, read_material
+from sketchseek.export.pictures import MeasuredPictures, read_pictures
 from sketchseek.export.relevance import Curve, relevance_curves
 from sketchseek.export.rounding import round_pictures
-from sketchseek.export.sample_inputs import TEXTS, made_pictures
+from sketchseek.export.sample_inputs import SAMPLE_TEXTS, sample_pictures
 from sketchseek.export.source import Source, open_source
 from sketchseek.export.weights import store_in_8_bits
 from sketchseek.methods.method import Method
@@ -56,67 +56,66 @@ def export(
     int8: bool = False,
     data: str | Path | None = None,
     trust_pickle: bool = False,
-    tell: Callable[[str], None] = lambda _: None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> Encoder:
     """Write the run or the backbone ``source`` as the model folder ``out``, and open it.
 
     ``data``: a dataset, on whose ``val`` classes the curve from score to relevance is fitted. ``int8``: store weights
-    in 8 bits and compute pictures with whole numbers where that costs little, as measured there. ``tell`` hears what is
-    going on.
+    in 8 bits, and compute pictures with integers where that costs little accuracy there. ``report`` is called with the
+    name of each step.
     """
-    place = Path(out).expanduser()
-    if place.exists():
-        raise EngineError(f"{place} is there already: name a new folder with --out, or remove that one first")
+    target = Path(out).expanduser()
+    if target.exists():
+        raise EngineError(f"{target} already exists: name a new folder with --out, or remove that one first")
     if int8 and data is None:
-        raise EngineError(
-            "int8 needs pictures to find ranges with and to measure the cost on: name a dataset with --data"
-        )
+        raise EngineError("int8 requires pictures to measure ranges and accuracy on: name a dataset with --data")
     opened = open_source(source, trust_pickle=trust_pickle)
     method = opened.method
-    material = None
+    pictures = None
     if data is not None:
-        tell("reading pictures")
-        material = read_material(Path(data), method.backbone)
-    tell("writing graphs and comparing them with torch")
+        report("reading pictures")
+        pictures = read_pictures(Path(data), method.backbone)
+    report("writing graphs and comparing them with torch")
     graphs, cosine = traced(method)
     measured: dict[str, Any] = {"parity": round(cosine, 7)}
     calibration = None
-    if material is not None:
+    if pictures is not None:
         if int8:
-            tell("rounding, and measuring what it costs")
-            graphs, measured["rounding"] = _rounded(graphs, material)
-        tell("measuring relevance")
-        calibration = _calibration(method.backbone, graphs, material)
+            report("rounding, and measuring the loss of accuracy")
+            graphs, measured["rounding"] = _rounded(graphs, pictures)
+        report("measuring relevance")
+        calibration = _calibration(method.backbone, graphs, pictures)
         measured["data"] = {
-            "name": material.data,
-            "classes": len(material.words),
-            "photos": len(material.photos),
-            "sketches": len(material.sketches),
+            "name": pictures.dataset,
+            "classes": len(pictures.class_names),
+            "photos": len(pictures.photos),
+            "sketches": len(pictures.sketches),
         }
-    with _beside(place) as folder:
-        described = _Described(place.name, opened, "int8" if int8 else "fp32", calibration, measured)
+    with _temporary_folder(target) as folder:
+        described = _Described(target.name, opened, "int8" if int8 else "fp32", calibration, measured)
         _write(folder, described, graphs)
         load(folder, provider="CPU").verify()
-        _put(folder, place)
-    return load(place)
+        folder.chmod(0o755)  # mkdtemp makes folders private
+        folder.rename(target)
+    return load(target)
 
 
-def _rounded(graphs: Graphs, material: Material) -> tuple[Graphs, dict[str, Any]]:
-    found = round_pictures((graphs["photo"], graphs["sketch"]), material)
+def _rounded(graphs: Graphs, pictures: MeasuredPictures) -> tuple[Graphs, dict[str, Any]]:
+    found = round_pictures((graphs["photo"], graphs["sketch"]), pictures)
     photo, sketch = found.graphs
     others = {role: store_in_8_bits(graphs[role]) for role in graphs if role not in ("photo", "sketch")}
     cost = {"whole": str(found.choice), "map@all": {"fp32": round(found.before, 2), "int8": round(found.after, 2)}}
     return {"photo": photo, "sketch": sketch, **others}, cost
 
 
-def _calibration(backbone: Backbone, graphs: Graphs, material: Material) -> dict[str, Curve]:
+def _calibration(backbone: Backbone, graphs: Graphs, pictures: MeasuredPictures) -> dict[str, Curve]:
     photo, sketch, text = (OrtSession(graphs[role], "CPU", 0) for role in ("photo", "sketch", "text"))
-    return relevance_curves(photo, sketch, text, partial(text_inputs, backbone), material)
+    return relevance_curves(photo, sketch, text, partial(text_inputs, backbone), pictures)
 
 
 @dataclass(frozen=True)
 class _Described:
-    """What a folder says of itself beside its graphs."""
+    """What the record of a folder holds beside its graphs."""
 
     name: str
     source: Source
@@ -126,7 +125,7 @@ class _Described:
 
 
 def traced(method: Method) -> tuple[Graphs, float]:
-    """The graphs by role, and their least cosine with torch."""
+    """The graphs by role, and their lowest cosine with torch."""
     backbone = method.backbone
     photo, photo_patches = trace_pictures(method, "photo", backbone.photos)
     sketch, sketch_patches = trace_pictures(method, "sketch", backbone.sketches)
@@ -147,7 +146,7 @@ def _write(folder: Path, described: _Described, graphs: Graphs) -> None:
     names: dict[Role, str] = {}
     for role, graph in graphs.items():
         twin = _TWIN.get(role)
-        # Photos and sketches are often encoded by the very same numbers.
+        # Photos and sketches often have the same graph.
         names[role] = names[twin] if twin is not None and graphs[twin] == graph else _FILES[role]
     files = {names[role]: graph for role, graph in graphs.items()}
     files |= {TOKENIZER: _without_spaces(backbone.tokenizer.path), GOLDEN: _golden(method, graphs, names)}
@@ -177,12 +176,12 @@ def _write(folder: Path, described: _Described, graphs: Graphs) -> None:
 
 
 def _without_spaces(path: Path) -> bytes:
-    """A JSON file's content, written as short as it can be."""
+    """The content of a JSON file without white space."""
     return json.dumps(json.loads(path.read_bytes()), separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _golden(method: Method, graphs: Graphs, names: Mapping[Role, str]) -> bytes:
-    """Made inputs and what the graphs themselves give for them on the CPU."""
+    """Sample inputs and the vectors that the graphs give for them on the CPU."""
     backbone = method.backbone
     arrays: dict[str, NDArray[Any]] = {}
 
@@ -194,32 +193,27 @@ def _golden(method: Method, graphs: Graphs, names: Mapping[Role, str]) -> bytes:
         ("photo", "photo_patches", backbone.photos.size),
         ("sketch", "sketch_patches", backbone.sketches.size),
     )
-    for role, closer, side in sides:
-        pixels = made_pictures(2, side)
+    for role, patches, side in sides:
+        pixels = sample_pictures(2, side)
         keep(role, {"pixels": pixels})
-        if closer in graphs:
+        if patches in graphs:
             (states,) = OrtSession(graphs[role], "CPU", 0)({"pixels": pixels[:1]}, ["states"])
-            keep(closer, {"states": states})
-    keep("text", text_inputs(backbone, TEXTS))
+            keep(patches, {"states": states})
+    keep("text", text_inputs(backbone, SAMPLE_TEXTS))
     return write_golden(arrays)
 
 
 @contextmanager
-def _beside(place: Path) -> Iterator[Path]:
-    """A folder beside ``place`` that is gone afterwards, whatever happens."""
+def _temporary_folder(target: Path) -> Iterator[Path]:
+    """A folder beside ``target``, removed afterwards unless it was renamed."""
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     except OSError as error:
-        raise EngineError(f"{place} cannot be written: {error.strerror}") from None
+        raise EngineError(f"{target} cannot be written: {error.strerror}") from None
     try:
         yield folder
     except OSError as error:
-        raise EngineError(f"{place} cannot be written: {error.strerror}") from None
+        raise EngineError(f"{target} cannot be written: {error.strerror}") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _put(folder: Path, place: Path) -> None:
-    folder.chmod(0o755)  # mkdtemp's folders are their owner's alone
-    folder.rename(place)
