@@ -60,7 +60,5 @@ def recipe_from_preset(
 ) -> Recipe:
     """The preset's values with ``given`` ones over them; ``dataset`` is sketchy, tuberlin, quickdraw or custom."""
     values = preset_values(method, preset, setting, dataset)
-    make_recipe(
-        method, {"data": "", **values}, f"preset {preset} of {method}"
-    )  # a wrong key is then reported for the preset
+    make_recipe(method, {"data": "", **values}, f"preset {preset} of {method}")  # reports a wrong key as the preset's
     return make_recipe(method, {**values, "preset": preset, "setting": setting, **given}, source)
