@@ -22,13 +22,13 @@ def root(tmp_path: Path) -> Path:
 def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> EdgeModel:
     """What ``--model`` loads, with a cache of this test's own."""
     model = EdgeModel()
-    asked: list[tuple[str, str | None, bool]] = []
+    loaded: list[tuple[str, str | None, bool]] = []
 
     def load(name: str, *, device: str | None, trust_pickle: bool) -> EdgeModel:
-        asked.append((name, device, trust_pickle))
+        loaded.append((name, device, trust_pickle))
         return model
 
-    model.asked = asked
+    model.loaded = loaded
     monkeypatch.setattr(sketchseek.loading, "load_model", load)
     monkeypatch.setenv("SKETCHSEEK_CACHE", str(tmp_path / "cache"))
     return model
@@ -51,12 +51,12 @@ def test_json_twice_the_second_time_from_the_cache(root, model, capsys) -> None:
     assert first["classes"] == ["cow", "door"]
     assert (first["gallery"], first["other_gallery"]["gallery"]) == (8, 6)
     assert model.encoded == {"sketches": 6, "photos": 6}
-    assert model.asked == [("edges", None, False)] * 2
+    assert model.loaded == [("edges", None, False)] * 2
 
 
-def test_pickles_are_trusted_only_when_told(root, model, capsys) -> None:
+def test_pickles_are_trusted_only_when_allowed(root, model, capsys) -> None:
     call(capsys, "--data", root, "--trust-pickle", "--device", "cpu")
-    assert model.asked == [("edges", "cpu", True)]
+    assert model.loaded == [("edges", "cpu", True)]
 
 
 def test_no_cache_keeps_nothing(root, model, capsys, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_broken_pictures_stop_or_are_named(root, model, capsys) -> None:
     assert "left out of the gallery: 1 that cannot be opened: photo/cow/p2.png" in out
 
 
-def test_problems_of_the_dataset_are_pointed_to(root, model, capsys) -> None:
+def test_problems_of_the_dataset_are_mentioned(root, model, capsys) -> None:
     (root / "photo" / "cow" / "notes.txt").write_text("no picture")
     assert "1 kind of problem in " in call(capsys, "--data", root, "--bootstrap", 0)[1]
     (root / "photo" / "cow" / "p9.png").touch()
@@ -132,7 +132,7 @@ def test_cross_takes_a_source(root, model, capsys) -> None:
 
 def test_the_device_goes_to_the_model(root, model, capsys) -> None:
     call(capsys, "--data", root, "--device", "cuda:1")
-    assert model.asked == [("edges", "cuda:1", False)]
+    assert model.loaded == [("edges", "cuda:1", False)]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_options_that_do_not_fit_are_wrong_usage(root, model, capsys, wrong) -> 
     out, err = call(capsys, "--data", root, *wrong, code=2)
     assert out == ""
     assert wrong[-1] in err or wrong[0] in err
-    assert model.asked == []
+    assert model.loaded == []
 
 
 def test_an_unknown_model_is_one_sentence(root, tmp_path: Path) -> None:

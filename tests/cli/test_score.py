@@ -125,7 +125,7 @@ def test_the_table_says_the_same(files: tuple[str, str], capsys: pytest.CaptureF
     assert list(lines["class"][1:4]) == ["map@all", "map@100:voc", "map@100:hits"]
 
 
-def test_one_query_is_spoken_of_as_one(files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_query_is_singular(files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     queries = dict(np.load(files[0]))
     np.savez(files[0], **{name: array[:1] for name, array in queries.items()})
     assert run("--queries", files[0], "--gallery", files[1]) == 0

@@ -48,20 +48,20 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
 Run = Callable[..., tuple[int, str, str]]
 
 
-def test_pickles_are_trusted_only_when_told(
+def test_pickles_are_trusted_only_when_allowed(
     run: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = []
+    trusted = []
 
     def load(name: str, *, trust_pickle: bool) -> ToyBackbone:
-        told.append(trust_pickle)
+        trusted.append(trust_pickle)
         return ToyBackbone()
 
     monkeypatch.setattr(backbones, "load_backbone", load)
     for number, more in enumerate(((), ("--trust-pickle",))):
         code, _, err = run("toy", "--data", data, *SHORT, "--out", tmp_path / str(number), *more)
         assert code == 0, err
-    assert told == [False, True]
+    assert trusted == [False, True]
 
 
 def test_it_trains_and_says_what_to_do_next(run: Run, data: Path, tmp_path: Path) -> None:

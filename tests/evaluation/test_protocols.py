@@ -89,7 +89,7 @@ def test_validation_classes_have_the_other_seen_ones_as_distractors() -> None:
     assert labels(task.gallery) == {"tree", "bat", "cow", "door"}
 
 
-def test_one_class_is_spoken_of_as_one() -> None:
+def test_one_class_is_singular() -> None:
     task = build_task(OWN, ProtocolOptions("generalized", "saw"), "zse")
     assert task.sentences["queries"] == "all sketches of the 1 class"
     assert task.sentences["gallery"].endswith("all photos of the 4 other seen classes")
@@ -169,7 +169,7 @@ def test_every_protocol_says_what_it_is(protocol) -> None:
     assert found["gallery_variant"] == "dedup"
 
 
-def test_the_published_split_is_told_by_its_classes() -> None:
+def test_the_published_split_is_recognised_by_its_classes() -> None:
     data = published("sketchy")
     names = ",".join(known_splits()["sketchy-21"].unseen)
     assert build_task(data, ProtocolOptions("zero-shot", names), "zse").split == "sketchy-21"

@@ -15,7 +15,7 @@ HOSTILE = '<b onload=x>"&amp;'
 
 
 def make_tree(root: Path, classes: Iterable[str], photos: int = 4, sketches: int = 3, extended: int = 0) -> Path:
-    """``sketch/<class>``, ``photo/<class>``: polygons whose corners tell the class and whose tilt tells the photo.
+    """``sketch/<class>``, ``photo/<class>``: polygons; the number of corners is the class, the tilt the photo.
 
     Sketch i draws photo i (modulo the photos); of each class the first ``extended`` photos are in the extension again.
     """

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from sketchseek.cli.output import print_message
 from sketchseek.errors import SketchseekError
 
 
@@ -41,10 +42,10 @@ def command(source: str, out: Path, data: Path | None, int8: bool, trust_pickle:
         ) from None
 
     def report(step: str) -> None:
-        click.echo(f"sketchseek: {step} ...", err=True)
+        print_message(f"sketchseek: {step} ...")
 
     encoder = export(source, out, int8=int8, data=data, trust_pickle=trust_pickle, report=report)
     for line in figures(encoder.record):
-        click.echo(f"sketchseek: {line}", err=True)
-    click.echo(f"sketchseek: {source} was exported to {out}; search with --model {out}", err=True)
+        print_message(f"sketchseek: {line}")
+    print_message(f"sketchseek: {source} was exported to {out}; search with --model {out}")
     click.echo(encoder.identity)

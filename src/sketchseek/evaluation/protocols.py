@@ -57,7 +57,7 @@ class Task:
     gallery: tuple[Photo, ...]
     gallery_variant: Variant
     by: By
-    within_class: bool  # a query sees only the photos of its class
+    within_class: bool  # a query is compared only with photos of its class
     classes: tuple[str, ...]  # of the queries, canonical and sorted
     split: str | None  # the published split whose unseen classes these are
     subset: str | None

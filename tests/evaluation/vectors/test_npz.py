@@ -96,7 +96,7 @@ def test_a_bad_file_is_one_clear_sentence(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(SketchseekError, match=r"is not an \.npz file"):
             load_vectors(path)
-    # A changed byte in the data of an array is told by its checksum.
+    # A changed byte in the data of an array does not match its checksum.
     path.write_bytes(damaged(good, good.read_bytes().index(b"\x93NUMPY") + 140))
     with pytest.raises(SketchseekError, match="is damaged"):
         load_vectors(path)
@@ -112,7 +112,7 @@ def test_any_changed_byte_is_read_alike_or_refused_in_one_sentence(tmp_path: Pat
 
 
 def member(shape: str, data: bytes) -> bytes:
-    """An .npy file whose header says whatever it is told to."""
+    """An .npy file with any header."""
     header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".ljust(117).encode() + b"\n"
     return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + data
 

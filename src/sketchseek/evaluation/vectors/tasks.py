@@ -124,7 +124,7 @@ def _encode_by_category(
         support_photos = _open_some(model, dataset, own_photos, "photo", SUPPORT_PHOTOS, seed)
         if not support_sketches or not support_photos:
             raise SketchseekError(
-                f"no sketch or no photo of {name!r} can be opened, and the model is adapted with one: repair them"
+                f"no sketch or no photo of {name!r} can be opened, so the model cannot be adapted to it: repair them"
             )
         adapted = model.for_category(name, list(support_sketches.values()), list(support_photos.values()))
         if adapted.identity == model.identity or adapted.size != model.size:
