@@ -12,7 +12,7 @@ By = Literal["label", "instance"]
 
 @dataclass(frozen=True)
 class Relevance:
-    """A photo is relevant to a query if their keys are equal; with groups, only photos of the query's group are ranked."""
+    """A photo is relevant to a query if their keys are equal; with groups, only photos of its group are ranked."""
 
     query_keys: Codes  # (queries,)
     gallery_keys: Codes  # (gallery,)
