@@ -75,7 +75,7 @@ def test_failed_files_are_retried_when_asked(tmp_path: Path, capsys: pytest.Capt
     ("arguments", "message"),
     [
         (["nowhere", "--model", "one"], "cannot be listed (No such file or directory)"),
-        ([], "knows no folders yet; name one to index"),
+        ([], "knows no folders on this machine yet; name one to index"),
     ],
 )
 def test_mistakes_are_one_sentence(
