@@ -1,6 +1,6 @@
 """Find photos from drawings.
 
-The names below are the public face. They load on first use, so that ``import sketchseek`` costs nothing.
+The names below are the public API. They are imported on first use, so that ``import sketchseek`` is fast.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Where sketchseek keeps its own files: models, caches, thumbnails. Deleting a cache loses time and nothing else."""
+"""The folders of sketchseek's own files: models, caches, thumbnails. A deleted cache is rebuilt when needed."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ CACHE = "SKETCHSEEK_CACHE"
 
 
 def models_folder() -> Path:
-    """The folder of models: the one named in $SKETCHSEEK_MODELS, else below the user's data folder."""
+    """The folder of models: $SKETCHSEEK_MODELS, else a folder in the user's data folder."""
     named = os.environ.get(MODELS)
     try:
         return Path(named).expanduser() if named else user_data_path("sketchseek") / "models"
@@ -21,11 +21,11 @@ def models_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """Where vectors and prepared pictures are kept: the folder named in $SKETCHSEEK_CACHE, else the user's cache."""
+    """The folder of vectors and prepared pictures: $SKETCHSEEK_CACHE, else a folder in the user's cache folder."""
     named = os.environ.get(CACHE)
     return Path(named) if named else user_cache_path("sketchseek")
 
 
 def thumbnails_folder() -> Path:
-    """Where the server keeps small pictures."""
+    """The folder of the server's thumbnails."""
     return user_cache_path("sketchseek", appauthor=False) / "thumbnails"

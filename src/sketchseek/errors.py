@@ -1,10 +1,10 @@
-"""The one family of errors that users see."""
+"""The base class of all errors that users see."""
 
 
 class SketchseekError(Exception):
-    """A mistake somebody can mend: one sentence that says what is wrong, with which file or option, and what to do.
+    """An error that the user can fix. Its message is a sentence: what is wrong, in which file or option, what to do.
 
-    The command line prints it without a traceback and ends with ``exit_code``.
+    The command line prints it without a traceback and exits with ``exit_code``.
     """
 
     exit_code = 1

@@ -1,4 +1,4 @@
-"""The one call that loads any model by its name or path, whatever it is made of."""
+"""Load any model by its name or path: a model folder, a backbone or a run folder."""
 
 from pathlib import Path
 
@@ -7,19 +7,19 @@ from sketchseek.model import Model
 
 
 def load_model(name_or_path: str | Path, *, device: str | None = None, trust_pickle: bool = False) -> Model:
-    """The model of a name or a path, ready to encode.
+    """The model with this name or path, ready to encode.
 
-    A model folder of ``sketchseek export`` (``default`` ships), which needs no torch; or, with it, a backbone's folder
-    or weights file, a run folder of ``sketchseek train``, a folder in the models folder, ``owner/model`` on the hub.
-    ``device``: ``cpu``, ``cuda``, ...; what needs torch uses a GPU where there is one, unless a device is named.
-    ``trust_pickle``: open weights that are pickles, whose author must be trusted.
+    A model folder made by ``sketchseek export`` (``default`` ships) needs no torch. These need torch: a backbone's
+    folder or weights file, a run folder of ``sketchseek train``, ``owner/model`` on the hub. Folders in the models
+    folder can be named without their path. ``device``: ``cpu``, ``cuda``, ...; by default models that need torch use a
+    GPU if there is one. ``trust_pickle``: also open weights that are pickles; trust their author.
     """
     from sketchseek.engine import find_model, load
-    from sketchseek.hub.find import existing, find_backbone
+    from sketchseek.hub.find import existing_path, find_backbone
 
     if folder := find_model(name_or_path):
         return load(folder, provider=device and device.partition(":")[0])
-    place = existing(name_or_path)
+    place = existing_path(name_or_path)
     try:
         if place is not None and (place / "recipe.toml").is_file():
             from sketchseek.training.run import load_run

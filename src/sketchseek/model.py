@@ -1,6 +1,6 @@
-"""What searching and evaluating need of a model, whatever it is made of, and the one call that loads one."""
+"""Protocols of models: what search and evaluation require, and what some models offer in addition."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeGuard
 
 if TYPE_CHECKING:
@@ -11,19 +11,18 @@ if TYPE_CHECKING:
 
 
 class Model(Protocol):
-    """Photos, sketches and words -> vectors of one space.
+    """Photos, sketches and texts -> vectors in one space.
 
-    Every ``encode_*`` returns float32 of shape (n, ``size``) with rows of length 1; a row never depends on the other
-    rows.
+    Every ``encode_*`` returns float32 (n, ``size``) with rows of length 1; a row never depends on the other rows.
     """
 
     @property
     def name(self) -> str:
-        """What people call it: ``openai/clip-vit-base-patch32``, the name of a run folder."""
+        """Its name for people, such as ``openai/clip-vit-base-patch32`` or the name of a run folder."""
 
     @property
     def identity(self) -> str:
-        """A hash over weights, method and preprocessing: vectors of two identities never mix."""
+        """A hash over weights, method and preprocessing: vectors of different identities cannot be compared."""
 
     @property
     def size(self) -> int:
@@ -31,25 +30,25 @@ class Model(Protocol):
 
     @property
     def photo_side(self) -> int:
-        """Shortest side in px that a photo needs: ``load_photo(..., target=model.photo_side)`` decodes no finer."""
+        """Shortest side of a photo that the model needs, in px, for ``load_photo(..., target=model.photo_side)``."""
 
     def encode_photos(self, photos: "Sequence[NDArray[np.uint8]]") -> "NDArray[np.float32]":
-        """Upright RGB arrays (height, width, 3), as ``pictures.load_photo`` gives them."""
+        """Upright RGB arrays (height, width, 3), as ``pictures.load_photo`` returns them."""
 
     def encode_sketches(self, sketches: "Sequence[Sketch]") -> "NDArray[np.float32]":
-        """Sketches as ``pictures.load_sketch`` gives them."""
+        """Sketches as ``pictures.load_sketch`` returns them."""
 
     def encode_texts(self, texts: Sequence[str]) -> "NDArray[np.float32]":
-        """Words or short phrases, as they are: no template is added."""
+        """Words or short phrases; no prompt template is added."""
 
 
 class CategoryModel(Model, Protocol):
     """A model that can be adapted to one category from its name and a few pictures of it."""
 
     def for_category(self, name: str, sketches: "Sequence[Sketch]", photos: "Sequence[NDArray[np.uint8]]") -> Model:
-        """The model for one category: ``name`` in words, support pictures as ``encode_*`` takes them.
+        """The model for one category. ``name``: in words; ``sketches``, ``photos``: examples, as for ``encode_*``.
 
-        Its ``identity`` covers the category and the support pictures, because its vectors depend on them.
+        Its ``identity`` includes the category and the examples, because its vectors depend on them.
         """
 
 
@@ -58,8 +57,25 @@ def is_category_model(model: Model) -> TypeGuard[CategoryModel]:
     return callable(getattr(model, "for_category", None))
 
 
+class CalibratedModel(Model, Protocol):
+    """A model that can turn the cosine of a query and a photo into the probability that the photo was meant."""
+
+    @property
+    def calibration(self) -> Mapping[str, tuple[float, float]] | None:
+        """Kind of query (sketch, photo, text) -> (midpoint, scale) of a logistic curve; None if it was not measured.
+
+        The curve was fitted from cosines to the rate of relevant photos.
+        """
+
+
+def calibration_of(model: Model | None) -> Mapping[str, tuple[float, float]] | None:
+    """The calibration of a model; None if it has none, or if there is no model."""
+    calibration: Mapping[str, tuple[float, float]] | None = getattr(model, "calibration", None)
+    return calibration
+
+
 class PatchRecord(Protocol):
-    """How a model prepares pictures, and which graphs it has by name."""
+    """How a model prepares pictures, and the names of its graphs."""
 
     photos: "Preprocessing"
     sketches: "Preprocessing"
@@ -67,7 +83,7 @@ class PatchRecord(Protocol):
 
 
 class PatchModel(Model, Protocol):
-    """A model that also has a vector for each patch of a picture; ``grid`` is the number of patches a side."""
+    """A model that also has a vector for each patch of a picture; ``grid`` is the number of patches per side."""
 
     grid: int
     record: PatchRecord

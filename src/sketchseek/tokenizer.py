@@ -1,4 +1,4 @@
-"""Words -> token numbers, with the tokenizer.json that came with the weights: the same for training and for search."""
+"""Texts -> token numbers, by the tokenizer.json of the weights; the same code for training and search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from sketchseek.errors import SketchseekError
 class Tokens:
     """Token numbers of n texts, cropped to the longest.
 
-    ``ids``: int64 (n, longest), SOS first; behind EOS stands padding that the causal mask hides.
+    ``ids``: int64 (n, longest), SOS first; after EOS padding, which the causal mask hides.
     ``ends``: int64 (n,), the index of each EOS.
     """
 
@@ -24,37 +24,34 @@ class Tokens:
 
 
 class Tokenizer:
-    """A tokenizer of CLIP's kind: it puts SOS before a text and EOS behind it.
+    """A tokenizer as CLIP uses it, with SOS before a text and EOS after it.
 
-    ``json``: what a tokenizer.json holds; ``path``: where it is from, for messages. ``context``: the longest text in
-    tokens, SOS and EOS included. A longer one is refused: an embedding of its first half would answer a question
-    nobody asked.
+    ``json``: the content of a tokenizer.json; ``path``: its path, for messages. ``context``: the longest text, in
+    tokens with SOS and EOS. A longer text is an error, because the embedding of a part would mean something else.
     """
 
     def __init__(self, json: bytes, *, path: Path, context: int) -> None:
         try:
             self._tokenizer = FastTokenizer.from_buffer(json)
-        except Exception as error:  # the library raises nothing narrower
-            raise SketchseekError(f"{path} is not a tokenizer that can be read: {error}") from None
+        except Exception as error:  # the library raises no narrower class
+            raise SketchseekError(f"{path} is not a readable tokenizer: {error}") from None
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        # Somebody's "<|endoftext|>" is a text like any other.
+        # A user's "<|endoftext|>" is ordinary text.
         self._tokenizer.encode_special_tokens = True
         frame = self._tokenizer.encode("").ids
         if len(frame) != 2:
-            raise SketchseekError(
-                f"{path} does not put one token before and one behind a text, as CLIP's tokenizers do"
-            )
+            raise SketchseekError(f"{path} does not put one token before and one after a text, as CLIP's tokenizers do")
         self.sos, self.eos = frame
         self.context = context
 
     @property
     def vocabulary(self) -> int:
-        """How many tokens it knows."""
+        """The number of tokens it knows."""
         return int(self._tokenizer.get_vocab_size())
 
     def __call__(self, texts: Sequence[str]) -> Tokens:
-        """Texts, as they are -> token numbers."""
+        """Texts -> token numbers; no prompt template is added."""
         rows = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         for text, row in zip(texts, rows, strict=True):
             if len(row) > self.context:

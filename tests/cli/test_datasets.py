@@ -83,7 +83,7 @@ def test_names_that_no_terminal_can_show(tmp_path: Path, capsys: pytest.CaptureF
     code, out, _ = call(capsys, "check", str(tmp_path))
     assert code == 0
     assert "\x1b" not in out
-    assert "pictures that cannot be opened; evaluating and training stop at them (2): " in out
+    assert "pictures that cannot be opened; evaluation and training stop at them (2): " in out
     _, found = call_json(capsys, "check", str(tmp_path))
     assert found["problems"][0]["count"] == 2
 
@@ -92,7 +92,7 @@ def test_nothing_recognised_is_1(tmp_path: Path, capsys: pytest.CaptureFixture[s
     code, out, err = call(capsys, "check", str(tmp_path))
     assert (code, out) == (1, "")
     assert err.startswith("sketchseek: ")
-    assert "shape of no dataset" in err
+    assert "has no known layout" in err
     assert call(capsys, "check", str(tmp_path / "gone"))[0] == 1
     assert "no dataset called 'x'" in call(capsys, "check", str(simple(tmp_path)), "--as", "x")[2]
 

@@ -28,7 +28,7 @@ def test_each_depth_finds_what_it_can(tmp_path: Path) -> None:
     ]
 
 
-def test_every_file_is_opened_and_told(tmp_path: Path) -> None:
+def test_every_file_is_opened_and_reported(tmp_path: Path) -> None:
     calls = []
     check_dataset(open_dataset(simple(tmp_path)), "beginnings", lambda: calls.append(1))
     assert len(calls) == 8

@@ -43,11 +43,11 @@ def test_queries_are_all_sketches_of_the_classes(tmp_path: Path) -> None:
 
 def test_fine_grained_knows_the_basic_photos_only_each_once(tmp_path: Path) -> None:
     plant(simple(tmp_path, "cat", "dog"), "extended_photo/cat/far.jpg", "sketch/cat/far-1.png", "photo/cat/cat_1.png")
-    material = fine_grained(open_dataset(tmp_path), ["cat"])
-    assert {label: [photo.path for photo in photos] for label, photos in material.galleries.items()} == {
+    found = fine_grained(open_dataset(tmp_path), ["cat"])
+    assert {label: [photo.path for photo in photos] for label, photos in found.galleries.items()} == {
         "cat": ["photo/cat/cat_1.jpg", "photo/cat/cat_2.jpg"]
     }
-    assert [(drawing.path, photo.path) for drawing, photo in material.pairs] == [
+    assert [(drawing.path, photo.path) for drawing, photo in found.pairs] == [
         ("sketch/cat/cat_1-1.png", "photo/cat/cat_1.jpg"),
         ("sketch/cat/cat_1-2.png", "photo/cat/cat_1.jpg"),
     ]
@@ -64,7 +64,7 @@ def test_real_sketchy_unseen(data_root: Path) -> None:
     unseen = select_classes(dataset, "unseen")
     assert len(queries(dataset, unseen)) == 525
     assert len(gallery(dataset, unseen, "zse")) == len(gallery(dataset, unseen, "dedup")) == 525
-    material = fine_grained(dataset, unseen)
-    assert len(material.pairs) == 525
-    assert {len(photos) for photos in material.galleries.values()} == {25}
-    assert len({photo.path for _, photo in material.pairs}) == 96
+    found = fine_grained(dataset, unseen)
+    assert len(found.pairs) == 525
+    assert {len(photos) for photos in found.galleries.values()} == {25}
+    assert len({photo.path for _, photo in found.pairs}) == 96

@@ -161,21 +161,21 @@ def test_a_folder_of_datasets_names_them(tmp_path: Path) -> None:
     simple(tmp_path / "a")
     sake(tmp_path / "Sketchy")
     (tmp_path / "other").mkdir()
-    with pytest.raises(DatasetError, match=r"not a dataset but holds some: name .*Sketchy or .*a$"):
+    with pytest.raises(DatasetError, match=r"not a dataset but contains some: name .*Sketchy or .*a$"):
         open_dataset(tmp_path)
 
 
 def test_no_dataset(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"shape of no dataset: .* its folders are \(none\)"):
+    with pytest.raises(DatasetError, match=r"has no known layout: .* its folders are \(none\)"):
         open_dataset(tmp_path)
     (tmp_path / "photo").mkdir()
     (tmp_path / "drawings").mkdir()
     with pytest.raises(DatasetError, match="its folders are drawings, photo"):
         open_dataset(tmp_path)
-    with pytest.raises(DatasetError, match="is no folder"):
+    with pytest.raises(DatasetError, match="is not a folder"):
         open_dataset(tmp_path / "gone")
     file = write(tmp_path, "file.txt", "x")
-    with pytest.raises(DatasetError, match="is no folder"):
+    with pytest.raises(DatasetError, match="is not a folder"):
         open_dataset(file)
 
 

@@ -105,7 +105,7 @@ def test_damage_in_the_table_is_reported(tmp_path: Path) -> None:
         (b"sketch,photo\n" + b"x" * 200_000 + b",y\n", "cannot be read as a CSV table"),
     ],
 )
-def test_a_file_that_is_no_such_table_is_refused(tmp_path: Path, table: bytes, said: str) -> None:
+def test_a_file_that_is_not_such_a_table_is_refused(tmp_path: Path, table: bytes, said: str) -> None:
     (simple(tmp_path) / "pairs.csv").write_bytes(table)
     with pytest.raises(DatasetError, match=said):
         open_dataset(tmp_path)

@@ -161,7 +161,7 @@ def test_lists_against_files(tmp_path: Path) -> None:
     root = sake(tmp_path)
     (root / SAKE_PHOTO / "bat/n1_7.jpg").unlink()
     plant(root, f"{SAKE_MORE}/bat/unlisted.jpg", f"{SAKE_SKETCH}/dog/whole-1.png")  # no list names the class dog
-    write(root, f"{SAKE_MORE}/wine_bottle/n1_8.jpg", "")  # listed, but empty: told once, as empty
+    write(root, f"{SAKE_MORE}/wine_bottle/n1_8.jpg", "")  # listed, but empty: reported once, as empty
     rows = (
         f"{SAKE_MORE}/bat/n1_7.jpg 0",
         f"{SAKE_MORE}/bat/n1_7.jpg 0",  # again
@@ -230,8 +230,8 @@ def test_own_splits(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("{", "cannot be read as JSON"),
-        ("[]", "must be an object with no other keys than train, val, unseen"),
-        ('{"train": [], "test": []}', "must be an object with no other keys"),
+        ("[]", "must be an object with no keys except train, val, unseen"),
+        ('{"train": [], "test": []}', "must be an object with no keys"),
         ('{"train": "cat"}', "'train' in .* must be a list of class names"),
         ('{"train": [1]}', "'train' in .* must be a list of class names"),
         ('{"train": ["cat"], "unseen": ["Cat"]}', "has 'Cat' in two groups"),

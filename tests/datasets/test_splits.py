@@ -112,7 +112,7 @@ def test_groups_of_a_published_dataset_are_of_its_first_split() -> None:
     assert len(select_classes(SKETCHY, "all")) == 125
 
 
-def test_a_split_is_asked_for_by_name() -> None:
+def test_a_split_is_selected_by_name() -> None:
     assert select_classes(SKETCHY, "sketchy-25") == published_split("sketchy-25").unseen
     assert select_classes(SKETCHY, "sketchy-25:val") == published_split("sketchy-25").val
     assert len(select_classes(SKETCHY, "sketchy-25:all")) == 125
@@ -158,14 +158,14 @@ def test_classes_by_name_in_any_spelling_and_order() -> None:
         ("sketchy-21:test", "no group 'test' of classes in 'sketchy-21:test': choose train, val"),
     ],
 )
-def test_mistakes_in_what_is_asked_for(spec: str, said: str) -> None:
+def test_mistakes_in_a_selection(spec: str, said: str) -> None:
     with pytest.raises(DatasetError, match=said):
         select_classes(SKETCHY, spec)
 
 
 def test_a_split_of_which_classes_are_missing_is_refused() -> None:
     partial = dataset_of(*(set(SKETCHY.classes.values()) - {"horse", "bell"}), name="sketchy")
-    with pytest.raises(DatasetError, match="'sketchy-25' means 25 classes, of which root lacks bell, horse"):
+    with pytest.raises(DatasetError, match="'sketchy-25' has 25 classes, of which root lacks bell, horse"):
         select_classes(partial, "sketchy-25")
     assert len(select_classes(partial, "sketchy-21")) == 21
 

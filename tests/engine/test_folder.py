@@ -68,7 +68,7 @@ def test_a_damaged_record_is_one_sentence(folder: Path, change: Callable[[dict[s
 def test_what_is_no_record_is_no_model(folder: Path, text: str) -> None:
     (folder / CONFIG).write_text(text)
     assert not is_model(folder)
-    with pytest.raises(EngineError, match=r"is not valid JSON|is no model folder"):
+    with pytest.raises(EngineError, match=r"is not valid JSON|is not a model folder"):
         read_record(folder)
 
 
@@ -80,7 +80,7 @@ def test_a_missing_file_is_noticed_when_the_folder_is_opened(folder: Path) -> No
 
 def test_a_cut_file_is_noticed_when_the_folder_is_opened(folder: Path) -> None:
     (folder / "photo.onnx").write_bytes((folder / "photo.onnx").read_bytes()[:-1])
-    with pytest.raises(EngineError, match=r"photo\.onnx is not as it was written: export the model again"):
+    with pytest.raises(EngineError, match=r"photo\.onnx has changed since it was exported: export the model again"):
         load(folder)
 
 
@@ -89,7 +89,7 @@ def test_a_changed_byte_is_noticed_before_it_is_used(folder: Path, name: str) ->
     data = bytearray((folder / name).read_bytes())
     data[len(data) // 2] ^= 1
     (folder / name).write_bytes(data)
-    with pytest.raises(EngineError, match="is not as it was written: export the model again"):
+    with pytest.raises(EngineError, match="has changed since it was exported: export the model again"):
         load(folder).verify()
 
 
@@ -133,7 +133,7 @@ def test_searching_names_the_way_out_for_what_needs_torch(tiny_clip_folder: Path
     run.mkdir()
     (run / "recipe.toml").write_text("")
     for name in ("lite", "openai/clip-vit-base-patch32", tiny_clip_folder, run):
-        with pytest.raises(SketchseekError, match=r"is no model folder, .*: run sketchseek export .* --out FOLDER"):
+        with pytest.raises(SketchseekError, match=r"is not a model folder, .*: run sketchseek export .* --out FOLDER"):
             load_search_model(name)
     with pytest.raises(SketchseekError, match=r"no model 'nothing': name a folder .*, or one of default"):
         load_search_model("nothing")

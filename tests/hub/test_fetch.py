@@ -26,12 +26,12 @@ class Hub:
     files: dict[str, dict[str, bytes]] = field(default_factory=dict)  # commit -> file -> bytes
     main: str = FIRST
     announced: dict[str, str] = field(default_factory=dict)  # file -> a SHA-256 other than the true one
-    asked: list[str] = field(default_factory=list)
+    requested: list[str] = field(default_factory=list)
     url: str = ""
 
-    def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
+    def respond(self, path: str) -> tuple[int, dict[str, str], bytes]:
         parts = unquote(urlsplit(path).path).strip("/").split("/")
-        self.asked.append("/".join(parts))
+        self.requested.append("/".join(parts))
         facts = parts[:2] == ["api", "models"]
         if "/".join(parts[2:4] if facts else parts[:2]) != NAME:
             return 404, {"X-Error-Code": "RepoNotFound"}, b""
@@ -64,7 +64,7 @@ def hub(tiny_clip_folder: Path) -> Iterator[Hub]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, headers, body = hub.answer(self.path)
+            status, headers, body = hub.respond(self.path)
             self.send_response(status)
             for key, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(key, value)
@@ -142,13 +142,13 @@ def test_a_name_gives_the_files_the_hub_has(fetch: Fetch, tiny_clip_folder: Path
     assert found["listed"] == [[NAME, "fetched", True, False]]
 
 
-def test_a_name_that_is_here_is_not_asked_for_again(fetch: Fetch, hub: Hub) -> None:
+def test_a_name_that_is_here_is_not_requested_again(fetch: Fetch, hub: Hub) -> None:
     first, _ = fetch()
-    hub.asked.clear()
+    hub.requested.clear()
     again, _ = fetch()
     offline, _ = fetch(HF_HUB_OFFLINE="1")
     assert first == again == offline
-    assert hub.asked == []
+    assert hub.requested == []
 
 
 def test_a_name_stays_at_the_state_of_its_first_download(fetch: Fetch, hub: Hub) -> None:
@@ -188,7 +188,7 @@ def test_a_name_of_the_catalogue_gives_its_pinned_revision(fetch: Fetch, hub: Hu
     found, said = fetch(entry=entry_of(hub, sha256(hub.files[FIRST]["model.safetensors"])))
     assert f"/{FIRST}/" in found["files"]["config.json"], said
     assert found["listed"] == [[NAME, "published", True, True]]
-    assert not [path for path in hub.asked if SECOND in path or "/main" in path]
+    assert not [path for path in hub.requested if SECOND in path or "/main" in path]
 
 
 def test_a_name_of_the_catalogue_gives_its_pinned_weights_or_nothing(fetch: Fetch, hub: Hub) -> None:
@@ -225,10 +225,10 @@ def test_open_clip_files_serve_where_there_are_no_others(fetch: Fetch, hub: Hub)
     [
         ("someone/nothing", {}, "is not on the hub"),
         (f"{NAME}@nowhere", {}, "no such revision"),
-        (NAME, {"HF_ENDPOINT": "http://127.0.0.1:9"}, "cannot be fetched"),
+        (NAME, {"HF_ENDPOINT": "http://127.0.0.1:9"}, "cannot be downloaded"),
         (NAME, {"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE"),
         ("openai/clip-vit-base-patch32", {"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE"),
-        ("openai/clip-vit-base-patch32", {"HF_ENDPOINT": "http://127.0.0.1:9"}, "cannot be fetched"),
+        ("openai/clip-vit-base-patch32", {"HF_ENDPOINT": "http://127.0.0.1:9"}, "cannot be downloaded"),
     ],
 )
 def test_a_failure_is_one_sentence(fetch: Fetch, spec: str, settings: dict[str, str], words: str) -> None:
@@ -241,10 +241,10 @@ def test_a_repository_of_pickles_is_not_fetched(fetch: Fetch, hub: Hub) -> None:
     hub.files[FIRST]["pytorch_model.bin"] = hub.files[FIRST].pop("model.safetensors")
     nothing, said = fetch()
     assert not nothing and "--trust-pickle" in said
-    assert not [path for path in hub.asked if path.endswith(".bin")]
+    assert not [path for path in hub.requested if path.endswith(".bin")]
 
 
-def test_a_repository_of_something_else_is_told_apart(fetch: Fetch, hub: Hub) -> None:
+def test_a_repository_of_something_else_is_refused(fetch: Fetch, hub: Hub) -> None:
     del hub.files[FIRST]["tokenizer.json"]
     nothing, said = fetch()
     assert not nothing and "no tokenizer.json" in said

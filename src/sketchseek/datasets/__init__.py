@@ -1,4 +1,4 @@
-"""Datasets on disk: read any layout, choose classes, build queries, galleries and pairs. Without torch.
+"""Datasets on disk: read any layout, select classes, make queries, galleries and pairs. Needs no torch.
 
 dataset = open_dataset("Sketchy")
 classes = select_classes(dataset, "unseen")

@@ -18,24 +18,22 @@ Depth = Literal["names", "beginnings", "pictures"]
 
 @dataclass(frozen=True)
 class Count:
-    """How many there are, beside how many there should be."""
+    """A number of items in a dataset, with the published number."""
 
     classes: str  # which: all, or a group of a split as in "sketchy-21:unseen"
     what: str  # classes, sketches, photos, distinct_photos or basic_photos
     here: int
-    published: tuple[
-        int, ...
-    ] = ()  # more than one where the lists and the folders of the database differ; none: unknown
+    published: tuple[int, ...] = ()  # two if the published lists and folders differ; none if unknown
 
     @property
     def agrees(self) -> bool | None:
-        """Whether ``here`` is one of the published values; None where nothing was published."""
+        """Whether ``here`` is one of the published values; None if nothing was published."""
         return self.here in self.published if self.published else None
 
 
 @dataclass(frozen=True)
 class Check:
-    """What a look at a dataset found."""
+    """The result of ``check_dataset``."""
 
     dataset: Dataset
     depth: Depth
@@ -48,7 +46,7 @@ class Check:
 def check_dataset(
     dataset: Dataset, depth: Depth = "beginnings", opened_one: Callable[[], None] = lambda: None
 ) -> Check:
-    """Count, and open every file: not at all (``names``), its first bytes (``beginnings``) or wholly (``pictures``).
+    """Count the files; then open no file (``names``), read the first bytes of each, or decode each (``pictures``).
 
     ``opened_one`` is called after each file.
     """
@@ -69,7 +67,7 @@ def check_dataset(
 
 
 def _opened(dataset: Dataset, items: tuple[Photo | Drawing, ...], depth: Depth) -> Iterator[tuple[str, str]]:
-    """Path and, where it does not open, the reason, of each item in turn."""
+    """(path, reason) of each item in order; the reason is empty if it opens."""
     look = _whole if depth == "pictures" else _beginning
 
     def reason(item: Photo | Drawing) -> tuple[str, str]:
@@ -91,7 +89,7 @@ def _beginning(path: str, photo: bool) -> None:
 
 
 def _whole(path: str, photo: bool) -> None:
-    from sketchseek.pictures import load_photo, load_sketch  # decoders are only needed here
+    from sketchseek.pictures import load_photo, load_sketch  # decoders are needed only here
 
     if photo:
         load_photo(path)
@@ -128,7 +126,7 @@ def _counts_of(
         "basic_photos": sum(not photo.extended for photo in photos),
     }
     for what, count in here.items():
-        # Only an extension makes the last two differ from the photos.
+        # The last two differ from the photos only if there is an extension.
         if what in published or what in ("classes", "sketches", "photos") or count != here["photos"]:
             yield Count(name, what, count, tuple(published.get(what, ())))
 

@@ -1,4 +1,4 @@
-"""Queries, galleries and pairs of chosen classes: what the protocols rank."""
+"""Queries, galleries and pairs of the selected classes, for the evaluation protocols."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ def queries(dataset: Dataset, classes: Collection[str]) -> tuple[Drawing, ...]:
 
 
 def gallery(dataset: Dataset, classes: Collection[str], variant: Variant = "zse") -> tuple[Photo, ...]:
-    """Photos of the classes, sorted by path: ``zse`` every file, as the published lists have it; ``dedup`` each once.
+    """Photos of the classes, sorted by path: every file as in the published lists (``zse``), or each once (``dedup``).
 
-    Sketchy's extension holds the basic photos again under the same names, so ``zse`` has them twice.
+    Sketchy's extension contains the basic photos again under the same names, so ``zse`` has them twice.
     """
     if variant not in get_args(Variant):
         raise DatasetError(f"there is no gallery variant {variant!r}: choose zse or dedup")
@@ -31,21 +31,21 @@ def _each_once(photos: tuple[Photo, ...]) -> tuple[Photo, ...]:
     chosen: dict[str, Photo] = {}
     for photo in photos:
         known = chosen.get(photo.instance)
-        if known is None or (known.extended and not photo.extended):  # the basic file, where there is one
+        if known is None or (known.extended and not photo.extended):  # prefer the basic file
             chosen[photo.instance] = photo
     return tuple(sorted(chosen.values(), key=lambda photo: photo.path))
 
 
 @dataclass(frozen=True)
 class FineGrained:
-    """Instance-level material: who draws what, and among which photos of a class it is looked for."""
+    """Instance-level retrieval: which photo each drawing shows, and the photos of each class to search."""
 
     pairs: tuple[tuple[Drawing, Photo], ...]  # sorted by the drawing's path
     galleries: Mapping[str, tuple[Photo, ...]]  # canonical class -> its basic photos, each once
 
 
 def fine_grained(dataset: Dataset, classes: Collection[str]) -> FineGrained:
-    """Pairs and per-class galleries of the classes; the extension's photos are no part of either."""
+    """Pairs and per-class galleries of the classes; without the photos of the extension."""
     basic = _each_once(tuple(photo for photo in gallery(dataset, classes) if not photo.extended))
     by_instance = {photo.instance: photo for photo in basic}
     pairs = tuple((d, by_instance[d.instance]) for d in queries(dataset, classes) if d.instance in by_instance)

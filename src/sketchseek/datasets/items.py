@@ -1,4 +1,4 @@
-"""What a dataset is once it has been read: photos, drawings, classes, and every problem met on the way."""
+"""A dataset that has been read: photos, drawings, classes, and the problems that were found."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -10,11 +10,11 @@ from sketchseek.errors import SketchseekError
 from sketchseek.pictures.sources import MAX_NAME
 from sketchseek.wording import shown
 
-EXAMPLES = 5  # a problem names this many of its files, and counts the rest
+EXAMPLES = 5  # a problem names at most this many of its files
 
 
 class DatasetError(SketchseekError):
-    """A dataset that cannot be used as asked."""
+    """A dataset that cannot be read or used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Photo:
     path: str  # relative to the dataset's root, with "/"
     label: str  # canonical class name
     instance: str  # "label/stem": one for all files of one photo, unique in the dataset
-    extended: bool = False  # of the extension: never part of a fine-grained gallery
+    extended: bool = False  # part of the extension: never in a fine-grained gallery
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Drawing:
 
     path: str  # relative to the dataset's root, with "/"
     label: str  # canonical class name
-    instance: str | None = None  # the photo it draws, which is then in the dataset; None where no pair is known
+    instance: str | None = None  # the photo it shows, which is in the dataset; None if unknown
     drawer: str = ""  # from pairs.csv, as are the next two
     flag: str = ""  # the database's remark: ambiguous, error, ...
     split: str = ""  # group of an instance-level split
@@ -73,38 +73,38 @@ class Kind(StrEnum):
 
 MEANING = {
     Kind.JUNK: "hidden and system files, skipped",
-    Kind.NOT_A_PICTURE: "files that are no pictures by their suffix, skipped",
-    Kind.STRAY_FILE: "files beside the class folders instead of inside one, skipped",
+    Kind.NOT_A_PICTURE: "files without a picture's suffix, skipped",
+    Kind.STRAY_FILE: "files next to the class folders instead of inside one, skipped",
     Kind.NESTED_FOLDER: "folders inside a class folder, not read",
-    Kind.UNREAD_FOLDER: "folders this layout has no use for, not read",
+    Kind.UNREAD_FOLDER: "folders that are not part of this layout, not read",
     Kind.EMPTY_FILE: "files of 0 bytes, skipped",
     Kind.UNREADABLE: "files and folders that cannot be read, skipped",
-    Kind.BROKEN: "pictures that cannot be opened; evaluating and training stop at them",
-    Kind.UNKNOWN_CLASS: "classes the published dataset does not have, kept",
-    Kind.MISSING_CLASS: "classes of the published dataset that are not here",
-    Kind.MERGED_CLASS: "folders whose names mean a class that has another folder, read as one class",
+    Kind.BROKEN: "pictures that cannot be opened; evaluation and training stop at them",
+    Kind.UNKNOWN_CLASS: "classes that are not in the published dataset, kept",
+    Kind.MISSING_CLASS: "classes of the published dataset that are missing",
+    Kind.MERGED_CLASS: "folders of a class that has another folder, read as one class",
     Kind.NAMELESS_CLASS: "class folders without a letter or digit in their name, skipped",
     Kind.NO_SKETCHES: "classes without a sketch",
     Kind.NO_PHOTOS: "classes without a photo",
     Kind.ORPHAN: "sketches whose photo is missing, kept for category-level use",
     Kind.SAME_NAME: "photos with the name of another photo of their class, read as the same photo",
     Kind.LIST_BAD_ROW: "rows of list files that name no file inside this dataset, skipped",
-    Kind.LIST_MISSING_FILE: "files that a list names and that are missing",
+    Kind.LIST_MISSING_FILE: "files in a list that are missing",
     Kind.LIST_DUPLICATE: "rows that repeat a row of the same list, read once",
-    Kind.LIST_CLASS: "rows whose number means another class than their folder, read as their folder says",
-    Kind.UNLISTED: "files of listed classes that no list names, skipped",
+    Kind.LIST_CLASS: "rows whose class number contradicts their folder, read by their folder",
+    Kind.UNLISTED: "files of listed classes that are in no list, skipped",
     Kind.PAIR_MISSING_FILE: "rows of pairs.csv whose sketch or photo is missing",
     Kind.PAIR_DUPLICATE: "rows of pairs.csv that name a sketch again, skipped",
-    Kind.PAIR_CLASS: "rows of pairs.csv that name another class than the sketch's folder, or pair two classes",
-    Kind.PAIR_UNLISTED: "sketches that pairs.csv does not name, paired by their file names",
-    Kind.SPLIT_UNKNOWN_CLASS: "classes that splits.json names and that are not here",
-    Kind.SPLIT_LEFT_OUT: "classes that splits.json does not name, in none of its groups",
+    Kind.PAIR_CLASS: "rows of pairs.csv whose class contradicts the sketch's folder, or that pair two classes",
+    Kind.PAIR_UNLISTED: "sketches that are not in pairs.csv, paired by their file names",
+    Kind.SPLIT_UNKNOWN_CLASS: "classes in splits.json that are missing",
+    Kind.SPLIT_LEFT_OUT: "classes that are not in splits.json, in no group",
 }
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One kind of trouble: how often, and the first few names in sorted order."""
+    """One kind of problem: how often it occurs, and the first few names in sorted order."""
 
     kind: Kind
     count: int
@@ -112,7 +112,7 @@ class Problem:
 
     @classmethod
     def of(cls, kind: Kind, count: int, names: Iterable[str]) -> "Problem":
-        """A problem with the first of its names, as any terminal can show them."""
+        """A problem with the first of its names, made printable."""
         return cls(kind, count, tuple(shown(name, MAX_NAME) for name in sorted(names)[:EXAMPLES]))
 
     def __str__(self) -> str:
@@ -121,7 +121,7 @@ class Problem:
 
 
 class ProblemLog:
-    """Collects problems while a dataset is read; the result does not depend on the order they were met in."""
+    """Collects problems while a dataset is read; the result does not depend on their order."""
 
     def __init__(self) -> None:
         self._names: dict[Kind, Counter[str]] = {}
@@ -141,7 +141,7 @@ class ProblemLog:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Photos and drawings of named classes below one folder, in an order that no file system has a say in."""
+    """Photos and drawings of named classes in one folder, in the same order on every file system."""
 
     name: str  # sketchy, tuberlin, quickdraw or custom
     layout: str
@@ -153,5 +153,5 @@ class Dataset:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of its own splits.json: train, val, unseen
 
     def file(self, item: Photo | Drawing) -> Path:
-        """Where an item lies on this machine."""
+        """The path of an item on this machine."""
         return self.root / item.path

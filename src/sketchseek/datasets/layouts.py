@@ -1,4 +1,4 @@
-"""The shapes in which datasets lie on disk, each as the folders it is made of."""
+"""The folder layouts of datasets, and how a dataset's layout is recognised."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,27 +12,27 @@ Role = Literal["sketch", "photo", "extended"]
 
 @dataclass(frozen=True)
 class Source:
-    """A folder with one folder a class, all of one role."""
+    """A folder of class folders whose files all have one role."""
 
     folder: str  # relative to the root, with "/"
     role: Role
-    group: str = ""  # of a layout that separates seen from unseen classes by folder
+    group: str = ""  # if the layout has folders for seen and unseen classes
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A shape: where sketches and photos are. Folder names are compared without case."""
+    """A layout: the folders of sketches and photos. Folder names are compared without case."""
 
     name: str
     sketches: str
     photos: str
     extended: str = ""
-    dataset: str = ""  # the dataset that this shape is only used for
-    sources: tuple[Source, ...] = ()  # as found below a root
-    flat: bool = False  # files directly in the folders, all of one class
+    dataset: str = ""  # the only dataset with this layout
+    sources: tuple[Source, ...] = ()  # as found in a dataset
+    flat: bool = False  # files are directly in the folders, all of one class
 
 
-# The first one that fits is taken, so a shape stands before the simpler ones it contains.
+# The first layout that fits is used, so a layout comes before the simpler ones that it contains.
 LAYOUTS = (
     Layout(
         "sake-sketchy",
@@ -49,13 +49,13 @@ LAYOUTS = (
     Layout("simple", "sketches", "photos"),
     Layout("simple", "sketches", "images"),
 )
-SEEN_AND_UNSEEN = {"train": "train", "val": "unseen"}  # one more shape: a simple tree in each of these folders
+SEEN_AND_UNSEEN = {"train": "train", "val": "unseen"}  # one more layout: a simple tree in each of these folders
 
 
 def recognise(root: Path) -> Layout:
-    """The layout of a folder, with its sources; a sentence with what is there where none fits."""
+    """The layout of a folder, with its sources; an error that lists its folders if no layout fits."""
     if not root.is_dir():
-        raise DatasetError(f"{root} is no folder: name the folder that holds a dataset's sketches and photos")
+        raise DatasetError(f"{root} is not a folder: name the folder with the dataset's sketches and photos")
     try:
         layout = _fit(root)
         if layout is not None:
@@ -65,11 +65,12 @@ def recognise(root: Path) -> Layout:
     except OSError as error:
         raise DatasetError(f"{root} cannot be read ({error.strerror}): check its permissions") from error
     if deeper:
-        raise DatasetError(f"{root} is not a dataset but holds some: name {' or '.join(str(root / d) for d in deeper)}")
-    shown = ", ".join(inside[:8]) + (", ..." if len(inside) > 8 else "")
+        choices = " or ".join(str(root / name) for name in deeper)
+        raise DatasetError(f"{root} is not a dataset but contains some: name {choices}")
+    names = ", ".join(inside[:8]) + (", ..." if len(inside) > 8 else "")
     raise DatasetError(
-        f"{root} has the shape of no dataset: it needs sketch/<class>/ and photo/<class>/, or another layout that the "
-        f"documentation names; its folders are {shown or '(none)'}"
+        f"{root} has no known layout: it needs sketch/<class>/ and photo/<class>/, or another layout of the "
+        f"documentation; its folders are {names or '(none)'}"
     )
 
 
@@ -83,22 +84,22 @@ def _fit(root: Path) -> Layout | None:
         ]
         if {source.role for source in sources} == {"sketch", "photo"}:
             return Layout("train-val", "{train,val}/sketch", "{train,val}/photo", sources=tuple(sources))
-    for shape in LAYOUTS:
-        found_here = _sources(root, shape)
+    for layout in LAYOUTS:
+        found_here = _sources(root, layout)
         roles = {source.role for source in found_here}
-        # Sketchy's extension holds the basic photos too; elsewhere a tree without its photos has another shape.
-        if "sketch" in roles and ("photo" in roles or ("extended" in roles and shape.dataset)):
-            flat = shape.name == "simple" and not any(any(_folders(root / s.folder)) for s in found_here)
-            name = "flat" if flat else shape.name
-            return Layout(name, shape.sketches, shape.photos, shape.extended, shape.dataset, found_here, flat)
+        # Sketchy's extension contains the basic photos too; in other layouts photos are required.
+        if "sketch" in roles and ("photo" in roles or ("extended" in roles and layout.dataset)):
+            flat = layout.name == "simple" and not any(any(_folders(root / s.folder)) for s in found_here)
+            name = "flat" if flat else layout.name
+            return Layout(name, layout.sketches, layout.photos, layout.extended, layout.dataset, found_here, flat)
     return None
 
 
-def _sources(root: Path, shape: Layout) -> tuple[Source, ...]:
+def _sources(root: Path, layout: Layout) -> tuple[Source, ...]:
     wanted: tuple[tuple[str, Role], ...] = (
-        (shape.sketches, "sketch"),
-        (shape.photos, "photo"),
-        (shape.extended, "extended"),
+        (layout.sketches, "sketch"),
+        (layout.photos, "photo"),
+        (layout.extended, "extended"),
     )
     return tuple(
         Source(found, role) for folder, role in wanted if folder and (found := find_folder(root, folder)) is not None
@@ -106,7 +107,7 @@ def _sources(root: Path, shape: Layout) -> tuple[Source, ...]:
 
 
 def find_folder(root: Path, folder: str) -> str | None:
-    """``folder`` (with "/") below the root, as it is really spelled; None where it is not."""
+    """``folder`` (with "/") below the root, as it is spelled on disk; None if it does not exist."""
     spelled: list[str] = []
     for part in folder.split("/"):
         inside = [entry.name for entry in _folders(root.joinpath(*spelled))]

@@ -6,12 +6,12 @@ from sketchseek.datasets.items import DatasetError, Kind, ProblemLog
 from sketchseek.datasets.layouts import Source
 from sketchseek.wording import canonical
 
-Listed = dict[str, dict[str, set[str]]]  # a source's folder -> canonical class -> paths relative to the root
+ListedFiles = dict[str, dict[str, set[str]]]  # a source's folder -> canonical class -> paths relative to the root
 
 
-def read_lists(root: Path, sources: tuple[Source, ...], log: ProblemLog) -> Listed:
+def read_lists(root: Path, sources: tuple[Source, ...], log: ProblemLog) -> ListedFiles:
     """All rows of all lists of the tree: several lists name the same files, once for each split."""
-    listed: Listed = {source.folder: {} for source in sources}
+    listed: ListedFiles = {source.folder: {} for source in sources}
     for folder in sorted(path for path in root.glob("zeroshot*") if path.is_dir()):
         for file in sorted(folder.glob("*.txt")):
             if not file.stem.startswith("cname_cid"):
@@ -19,8 +19,8 @@ def read_lists(root: Path, sources: tuple[Source, ...], log: ProblemLog) -> List
     return listed
 
 
-def _read_list(root: Path, file: Path, sources: tuple[Source, ...], listed: Listed, log: ProblemLog) -> None:
-    # Unseen classes are numbered on their own, from 0.
+def _read_list(root: Path, file: Path, sources: tuple[Source, ...], listed: ListedFiles, log: ProblemLog) -> None:
+    # Unseen classes have numbers of their own, from 0.
     suffix = "_zero" if file.stem.endswith("_zero") else ""
     names = _class_numbers(file.with_name(f"cname_cid{suffix}.txt"))
     where = file.relative_to(root).as_posix()
@@ -45,7 +45,7 @@ def _read_list(root: Path, file: Path, sources: tuple[Source, ...], listed: List
 
 
 def _place(path: str, sources: tuple[Source, ...]) -> tuple[str, str, str] | None:
-    """Folder of a source as it is spelled here, class folder and file name; None for a row that leads elsewhere."""
+    """Folder of a source as it is spelled on disk, class folder, file name; None if the path is not in any source."""
     for source in sources:
         at = len(source.folder)
         if path[: at + 1].casefold() == f"{source.folder}/".casefold():
@@ -56,7 +56,7 @@ def _place(path: str, sources: tuple[Source, ...]) -> tuple[str, str, str] | Non
 
 
 def _class_numbers(file: Path) -> dict[int, str]:
-    """Number -> canonical class of a ``cname_cid`` file; empty where there is none: folders name the classes too."""
+    """Number -> canonical class of a ``cname_cid`` file; empty if there is none: folders name classes too."""
     if not file.is_file():
         return {}
     rows = (line.strip().rpartition(" ") for line in _lines(file))
@@ -67,4 +67,4 @@ def _lines(file: Path) -> list[str]:
     try:
         return file.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"the list {file} cannot be read as text ({error}): restore it or take it away") from error
+        raise DatasetError(f"the list {file} cannot be read as text ({error}): restore or delete it") from error

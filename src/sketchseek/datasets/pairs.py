@@ -1,4 +1,4 @@
-"""Which photo a sketch draws: by its file name, or by a ``pairs.csv`` at the root of the dataset."""
+"""The photo that each sketch shows, from its file name or from a ``pairs.csv`` in the dataset's folder."""
 
 import csv
 import os
@@ -6,19 +6,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sketchseek.datasets.items import DatasetError, Drawing, Kind, Photo, ProblemLog
-from sketchseek.datasets.scan import Found
+from sketchseek.datasets.scan import FoundFile
 from sketchseek.wording import canonical
 
 Row = dict[str, str]
 
 
 def instance_of(label: str, photo: str) -> str:
-    """Name of the photo in a file: all files of one class with one stem are one photo."""
+    """The name of a photo: files of one class with the same stem are the same photo."""
     return f"{label}/{_stem(photo)}"
 
 
 def drawn_instance(label: str, sketch: str) -> str | None:
-    """The photo that a sketch's name means, cut at the last ``-``: ``n02691156_58-1.png`` draws ``n02691156_58``."""
+    """The photo in a sketch's name, the part before the last ``-``: ``n02691156_58-1.png`` shows ``n02691156_58``."""
     stem, dash, _ = _stem(sketch).rpartition("-")
     return f"{label}/{stem}" if dash and stem else None
 
@@ -28,9 +28,9 @@ def _stem(path: str) -> str:
 
 
 def make_drawings(
-    sketches: Iterable[Found], photos: Iterable[Photo], rows: dict[str, Row] | None, log: ProblemLog
+    sketches: Iterable[FoundFile], photos: Iterable[Photo], rows: dict[str, Row] | None, log: ProblemLog
 ) -> tuple[Drawing, ...]:
-    """Sketches with their photos; an instance is only set where its photo is there."""
+    """Sketches with their photos; an instance is only set if its photo exists."""
     by_path = {photo.path: photo for photo in photos}
     instances = {photo.instance for photo in by_path.values()}
     drawings = []
@@ -48,7 +48,7 @@ def make_drawings(
     return tuple(drawings)
 
 
-def _from_row(sketch: Found, row: Row, photos: dict[str, Photo], log: ProblemLog) -> Drawing:
+def _from_row(sketch: FoundFile, row: Row, photos: dict[str, Photo], log: ProblemLog) -> Drawing:
     photo = photos.get(row["photo"])
     if photo is None:
         log.add(Kind.PAIR_MISSING_FILE, row["photo"])
@@ -62,9 +62,9 @@ def _from_row(sketch: Found, row: Row, photos: dict[str, Photo], log: ProblemLog
 
 
 def read_pairs(root: Path, log: ProblemLog) -> dict[str, Row] | None:
-    """Rows of ``pairs.csv`` by sketch; None where there is no such file.
+    """Rows of ``pairs.csv`` by sketch; None if it does not exist.
 
-    Columns: sketch, photo (paths below the root); class, drawer, flag, split where known.
+    Columns: sketch, photo (paths below the root); optional: class, drawer, flag, split.
     """
     file = root / "pairs.csv"
     if not file.is_file():
@@ -81,5 +81,5 @@ def read_pairs(root: Path, log: ProblemLog) -> dict[str, Row] | None:
                     log.add(Kind.PAIR_DUPLICATE, row["sketch"])
                 rows.setdefault(row["sketch"], row)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{file} cannot be read as a CSV table ({error}): mend it or take it away") from error
+        raise DatasetError(f"{file} cannot be read as a CSV table ({error}): fix or delete it") from error
     return rows

@@ -1,4 +1,4 @@
-"""Open a dataset: recognise its layout, read its files, name its classes, pair its sketches, report all that is odd."""
+"""Open a dataset: recognise its layout, list its files, name its classes, pair its sketches, report problems."""
 
 import json
 import os
@@ -15,9 +15,9 @@ from sketchseek.wording import canonical, class_in_words
 
 
 def open_dataset(root: str | Path, as_name: str | None = None) -> Dataset:
-    """Read the dataset below ``root``; ``as_name`` says which one it is: sketchy, tuberlin, quickdraw or custom.
+    """Read the dataset in ``root``. ``as_name``: which one it is, sketchy, tuberlin, quickdraw or custom.
 
-    Without ``as_name`` its folders and classes tell. Only names and sizes of files are looked at; ``check`` opens them.
+    By default its folders and classes decide that. Files are not opened (``check_dataset`` opens them).
     """
     root = Path(root)
     if as_name is not None and as_name not in (names := (*known_datasets(), "custom")):
@@ -43,7 +43,7 @@ def open_dataset(root: str | Path, as_name: str | None = None) -> Dataset:
 
 
 def _keep_listed(root: Path, layout: Layout, scans: list[Scan], log: ProblemLog) -> list[Scan]:
-    """Where lists name files of a class, those are the class; a class that no list names is what its folder holds."""
+    """Keep the listed files of each class that is in a list, and all files of the other classes."""
     listed = read_lists(root, layout.sources, log)
     kept = []
     for found in scans:
@@ -55,7 +55,7 @@ def _keep_listed(root: Path, layout: Layout, scans: list[Scan], log: ProblemLog)
             else:
                 log.add(Kind.UNLISTED, file.path)
         lost = {path for paths in named.values() for path in paths} - {file.path for file in found.files}
-        # a file that lies there but could not be used has its own problem already
+        # a file that exists but was skipped has a problem already
         log.extend(Kind.LIST_MISSING_FILE, (path for path in lost if not os.path.lexists(root / path)))
         kept.append(Scan(found.source, tuple(files), found.spelling))
     return kept
@@ -84,7 +84,7 @@ def _report_pairs(name: str, sketches: tuple[Drawing, ...], has_table: bool, log
 
 
 def _guess(classes: set[str]) -> str:
-    """The published dataset whose classes these are: nearly all known to it, and at least half of its own here."""
+    """The published dataset that has nearly all of these classes, at least half of its own among them."""
     best, overlap = "custom", 0.0
     for known in known_datasets().values():
         common = len(classes & known.spelling().keys())
@@ -97,7 +97,7 @@ def _guess(classes: set[str]) -> str:
 def _classes(
     name: str, spelling: dict[str, str], photos: tuple[Photo, ...], sketches: tuple[Drawing, ...], log: ProblemLog
 ) -> dict[str, str]:
-    """Canonical name -> words; the published spelling makes prompts the same whatever the folders are called."""
+    """Canonical name -> words; in the published spelling, so that prompts do not depend on the names of folders."""
     drawn = {drawing.label for drawing in sketches}
     pictured = {photo.label for photo in photos}
     published = known_datasets()[name].spelling() if name in known_datasets() else {}
@@ -110,17 +110,17 @@ def _classes(
 
 
 def _read_groups(root: Path, classes: dict[str, str], log: ProblemLog) -> dict[str, tuple[str, ...]]:
-    """Classes of the groups of ``splits.json`` ({"train": [...], "val": [...], "unseen": [...]}) that are here."""
+    """Classes of the groups of ``splits.json`` ({"train": [...], "val": [...], "unseen": [...]}) that exist."""
     file = root / "splits.json"
     if not file.is_file():
         return {}
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DatasetError(f"{file} cannot be read as JSON ({error}): mend it or take it away") from error
+        raise DatasetError(f"{file} cannot be read as JSON ({error}): fix or delete it") from error
     allowed = ("train", "val", "unseen")
     if not isinstance(data, dict) or not data.keys() <= set(allowed):
-        raise DatasetError(f"{file} must be an object with no other keys than {', '.join(allowed)}")
+        raise DatasetError(f"{file} must be an object with no keys except {', '.join(allowed)}")
     group_of: dict[str, str] = {}
     for group, names in data.items():
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -135,7 +135,7 @@ def _read_groups(root: Path, classes: dict[str, str], log: ProblemLog) -> dict[s
 
 
 def _folder_groups(layout: Layout, scans: list[Scan]) -> dict[str, tuple[str, ...]]:
-    """The groups of a layout that keeps seen and unseen classes in two folders; none where a class is in both."""
+    """The groups of a layout with folders for seen and unseen classes; none if a class is in both."""
     members: dict[str, set[str]] = {source.group: set() for source in layout.sources if source.group}
     for found in scans:
         if found.source.group:

@@ -1,4 +1,4 @@
-"""Batches of a training run, each epoch's a function of its seed: to resume, ask for the epoch again and skip steps."""
+"""Batches for training. An epoch's batches depend only on its seed: to resume, make them again and skip steps."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,9 +9,9 @@ Batch = NDArray[np.int64]  # positions of items, (batch,)
 
 
 def shuffled(items: int, batch: int, *, seed: int, epoch: int) -> list[Batch]:
-    """All items once in a fresh order, cut into batches; the rest that fills none is left to another epoch."""
+    """All items in random order, cut into batches; a last batch that would be smaller is dropped."""
     if not 0 < batch <= items:
-        raise DatasetError(f"a batch of {batch} cannot be filled from {items} items: take a batch of 1 to {items}")
+        raise DatasetError(f"a batch of {batch} cannot be filled from {items} items: use a batch of 1 to {items}")
     order = _generator(seed, epoch).permutation(items)
     return list(order[: items // batch * batch].reshape(-1, batch))
 
@@ -20,16 +20,16 @@ def classes_by_items(labels: ArrayLike, classes: int, items: int, *, seed: int, 
     """Batches of ``classes`` distinct classes with ``items`` distinct items each (P x K).
 
     Every class is shuffled and cut into groups of ``items``; a batch draws its classes by the number of groups they
-    have left, so that big classes do not remain alone at the end. No item comes twice; the rest waits for its turn.
+    have left, so that large classes do not remain alone at the end. No item appears twice; the rest is dropped.
     """
     if classes < 1 or items < 1:
-        raise DatasetError(f"a batch of {classes} classes with {items} items each is none: take at least 1 of both")
+        raise DatasetError(f"a batch of {classes} classes with {items} items each is empty: use at least 1 of both")
     members = _members(labels)
     left = np.array([len(group) // items for group in members])
     if np.count_nonzero(left) < classes:
         raise DatasetError(
             f"a batch of {classes} classes with {items} items each cannot be filled: only {np.count_nonzero(left)} of "
-            f"{len(members)} classes have as many items; take fewer classes or fewer items"
+            f"{len(members)} classes have as many items; use fewer classes or fewer items"
         )
     random = _generator(seed, epoch)
     orders = [random.permutation(group) for group in members]
@@ -45,10 +45,10 @@ def classes_by_items(labels: ArrayLike, classes: int, items: int, *, seed: int, 
 def category_pure(labels: ArrayLike, batch: int, *, seed: int, epoch: int) -> list[Batch]:
     """Batches of one class each: shuffle inside each class, cut to size, drop the rest, shuffle the batches.
 
-    For losses whose negatives are other photos of the class. A class smaller than a batch takes no part.
+    For losses whose negatives are other photos of the class. A class smaller than a batch is not used.
     """
     if batch < 1:
-        raise DatasetError(f"a batch of {batch} cannot be filled: take a batch of at least 1")
+        raise DatasetError(f"a batch of {batch} cannot be filled: use a batch of at least 1")
     random = _generator(seed, epoch)
     batches: list[Batch] = []
     for members in _members(labels):

@@ -1,4 +1,4 @@
-"""Walk the class folders of a dataset: which picture files lie there, and what else."""
+"""Walk the class folders of a dataset to find its pictures."""
 
 import os
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ _JUNK = {"thumbs.db", "desktop.ini", "@eadir", "__macosx", "$recycle.bin"}
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A picture file with the class its folder means."""
+class FoundFile:
+    """A picture file with the class of its folder."""
 
     path: str  # relative to the root, with "/"
     label: str
@@ -23,22 +23,22 @@ class Found:
 
 @dataclass(frozen=True)
 class Scan:
-    """What lies in one source, sorted by path."""
+    """The files of one source, sorted by path."""
 
     source: Source
-    files: tuple[Found, ...]
-    spelling: dict[str, str]  # canonical class -> its folder's name, classes without a file too
+    files: tuple[FoundFile, ...]
+    spelling: dict[str, str]  # canonical class -> its folder's name, including classes without a file
 
 
 def scan(root: Path, layout: Layout, source: Source, log: ProblemLog) -> Scan:
-    """Read the folder of a source; nothing in it is passed over without a problem."""
+    """List the files of a source; whatever is skipped is a problem in the log."""
     suffixes = SKETCH_SUFFIXES if source.role == "sketch" else PHOTO_SUFFIXES
     if layout.flat:
         name = root.resolve().name
         files = _pictures(root, source.folder, canonical(name), suffixes, log)
         return Scan(source, tuple(files), {canonical(name): name})
     spelling: dict[str, str] = {}
-    found: list[Found] = []
+    found: list[FoundFile] = []
     for entry in _entries(root, source.folder, log):
         path = f"{source.folder}/{entry.name}"
         if not _is_folder(entry):
@@ -56,7 +56,7 @@ def scan(root: Path, layout: Layout, source: Source, log: ProblemLog) -> Scan:
 
 
 def unread_folders(root: Path, layout: Layout, log: ProblemLog) -> None:
-    """Report the folders beside those that the layout reads, so that nobody takes them for read."""
+    """Log the folders that the layout does not read."""
     read = [source.folder for source in layout.sources]
     parents = {folder.rpartition("/")[0] for folder in read} | {""}
     for parent in sorted(parents):
@@ -67,7 +67,7 @@ def unread_folders(root: Path, layout: Layout, log: ProblemLog) -> None:
                 log.add(Kind.UNREAD_FOLDER, path)
 
 
-def _pictures(root: Path, folder: str, label: str, suffixes: frozenset[str], log: ProblemLog) -> Iterator[Found]:
+def _pictures(root: Path, folder: str, label: str, suffixes: frozenset[str], log: ProblemLog) -> Iterator[FoundFile]:
     for entry in _entries(root, folder, log):
         path = f"{folder}/{entry.name}"
         if _is_folder(entry):
@@ -77,17 +77,17 @@ def _pictures(root: Path, folder: str, label: str, suffixes: frozenset[str], log
         else:
             try:
                 empty = entry.stat().st_size == 0
-            except OSError:  # a link that leads nowhere or to itself
+            except OSError:  # a broken link, or a link to itself
                 log.add(Kind.UNREADABLE, path)
                 continue
             if empty:
                 log.add(Kind.EMPTY_FILE, path)
             else:
-                yield Found(path, label)
+                yield FoundFile(path, label)
 
 
 def _entries(root: Path, folder: str, log: ProblemLog) -> list[os.DirEntry[str]]:
-    """Everything in a folder but junk, sorted by name."""
+    """The entries of a folder without junk, sorted by name."""
     try:
         with os.scandir(root / folder) as entries:
             everything = sorted(entries, key=lambda entry: entry.name)

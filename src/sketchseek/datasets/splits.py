@@ -1,4 +1,4 @@
-"""Which classes are seen and which are not: the published splits by name, and the rule for validation classes."""
+"""Splits into seen and unseen classes: the published ones by name, and the rule for validation classes."""
 
 import hashlib
 import tomllib
@@ -20,7 +20,7 @@ class Split:
 
     name: str
     train: tuple[str, ...]
-    val: tuple[str, ...]  # held out of the seen classes: models are chosen here, never on the unseen ones
+    val: tuple[str, ...]  # held out of the seen classes: models are selected on these, never on unseen ones
     unseen: tuple[str, ...]
 
     @property
@@ -38,10 +38,10 @@ class KnownSplit:
     """A published split, as shipped."""
 
     name: str
-    dataset: str  # whose classes ``unseen`` are
+    dataset: str  # that has the ``unseen`` classes
     unseen: tuple[str, ...]  # as published
-    aliases: tuple[str, ...]  # what papers and their code call it
-    published: Mapping[str, Mapping[str, list[int]]]  # group -> what is counted -> the published values
+    aliases: tuple[str, ...]  # its names in papers and their code
+    published: Mapping[str, Mapping[str, list[int]]]  # group -> counted items -> the published values
     source: str | None = None  # a cross-dataset split trains on the seen classes of this one
 
 
@@ -52,7 +52,7 @@ class KnownDataset:
     name: str
     title: str
     classes: tuple[str, ...]  # as published
-    published: Mapping[str, list[int]]  # what is counted -> the published values
+    published: Mapping[str, list[int]]  # counted items -> the published values
 
     def spelling(self) -> dict[str, str]:
         """Canonical name -> published spelling."""
@@ -105,9 +105,9 @@ def published_split(name: str) -> Split:
 
 
 def validation_classes(seen: Iterable[str]) -> tuple[str, ...]:
-    """The tenth of the seen classes (at least 2, at most half) on which models are chosen.
+    """A tenth of the seen classes (at least 2, at most half), on which models are selected.
 
-    Classes are ranked by a hash of their canonical name, so neither their order nor their company changes the rank.
+    Classes are ranked by a hash of their canonical name, so their order and the other classes do not matter.
     """
     ranked = sorted({canonical(name) for name in seen}, key=lambda key: (_rank(key), key))
     count = min(max(2, len(ranked) // 10), len(ranked) // 2)
@@ -119,9 +119,9 @@ def _rank(key: str) -> bytes:
 
 
 def split_of(dataset: Dataset, name: str | None = None) -> Split:
-    """The split called ``name``, or the dataset's own: of its splits.json, else the first published one.
+    """The split called ``name``; by default that of the dataset's splits.json, else its first published one.
 
-    A folder without either is all seen, so that training on it still has validation classes.
+    Without either all classes are seen, so that training still has validation classes.
     """
     if name is not None:
         return published_split(name)
@@ -137,11 +137,11 @@ def split_of(dataset: Dataset, name: str | None = None) -> Split:
 
 
 def select_classes(dataset: Dataset, spec: str) -> tuple[str, ...]:
-    """Canonical names, sorted, of what ``spec`` asks for; every one of them is in the dataset.
+    """The canonical names, sorted, of the classes in ``spec``; all of them are in the dataset.
 
     ``train``, ``val``, ``seen``, ``unseen``: a group of the dataset's own split (see ``split_of``); ``all``: every
     class; a split's name: its unseen classes, or another group of it as in ``sketchy-25:seen``; else class names with
-    commas between them (a class that is called like a group takes a comma too: ``train,``).
+    commas between them (a class with the name of a group needs a comma too: ``train,``).
     """
     spec = spec.strip()
     if spec == "all":
@@ -161,12 +161,12 @@ def _of_split(dataset: Dataset, split: Split, group: str, spec: str) -> tuple[st
     missing = [key for key in classes if key not in dataset.classes]
     if missing:
         raise DatasetError(
-            f"{spec!r} means {len(classes)} classes, of which {dataset.root} lacks {listed(missing)}: complete the "
+            f"{spec!r} has {len(classes)} classes, of which {dataset.root} lacks {listed(missing)}: complete the "
             "dataset, name classes that it has, or give it a splits.json"
         )
     if not classes:
         raise DatasetError(
-            f"{dataset.root} has no {group} classes: give it a splits.json, say which dataset it is, or name classes"
+            f"{dataset.root} has no {group} classes: give it a splits.json, name the dataset, or name classes"
         )
     return classes
 

@@ -1,4 +1,4 @@
-"""Model folders: what search encodes with. Reading one needs onnxruntime, not torch; writing one needs torch."""
+"""Model folders and the encoder that reads them with onnxruntime, without torch."""
 
 from sketchseek.engine.encoder import Encoder, load
 from sketchseek.engine.folder import EngineError

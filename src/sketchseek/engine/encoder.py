@@ -1,4 +1,4 @@
-"""The torch-free encoder: a model folder, read by onnxruntime, behind the face that searching and evaluating know."""
+"""The encoder for search: a model folder, run by onnxruntime, as a ``sketchseek.model.Model``."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ from sketchseek.engine.folder import GOLDEN, TOKENIZER, EngineError, Record, Rol
 from sketchseek.engine.golden import check_golden, read_golden
 from sketchseek.engine.sessions import OrtSession, Session, pick_provider
 from sketchseek.parallel import batches, map_ahead, usable_cores
-from sketchseek.pictures import Preprocessing, Sketch, fit
+from sketchseek.pictures import Sketch, fit
 
 if TYPE_CHECKING:
     from sketchseek.tokenizer import Tokenizer
@@ -28,7 +28,7 @@ _SESSIONS: Callable[[bytes, str, int], Session] = OrtSession
 class Encoder:
     """Implements ``sketchseek.model.Model`` with a model folder. Safe to use from several threads.
 
-    A file is verified when it is opened, and a graph when it is first used: its golden vectors must come out.
+    A file is verified when it is opened. A graph is verified when first used: it must reproduce its golden vectors.
     """
 
     def __init__(self, folder: Path, record: Record, *, name: str, provider: str, threads: int) -> None:
@@ -47,10 +47,10 @@ class Encoder:
         return f"Encoder({str(self.folder)!r})"
 
     def encode_photos(self, photos: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        return self._look(photos, "photo", self.record.photos)
+        return self._encode_pictures(photos, "photo")
 
     def encode_sketches(self, sketches: Sequence[Sketch]) -> NDArray[np.float32]:
-        return self._look(sketches, "sketch", self.record.sketches)
+        return self._encode_pictures(sketches, "sketch")
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = np.empty((len(texts), self.size), np.float32)
@@ -63,16 +63,16 @@ class Encoder:
     def patches_photos(self, photos: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """A vector of length 1 for each patch, float32 (n, grid * grid, size), row by row from the top left.
 
-        Patches lie on what the preprocessing makes of a photo: its padding and cropping count.
+        Patches divide the prepared photo, with its padding and cropping.
         """
-        return self._look_closely(photos, "photo", self.record.photos)
+        return self._encode_patches(photos, "photo")
 
     def patches_sketches(self, sketches: Sequence[Sketch]) -> NDArray[np.float32]:
-        """As ``patches_photos``, for sketches."""
-        return self._look_closely(sketches, "sketch", self.record.sketches)
+        """The same as ``patches_photos``, for sketches."""
+        return self._encode_patches(sketches, "sketch")
 
     def verify(self) -> None:
-        """Open every file and try every graph; a sentence about the first that is not what it should be."""
+        """Open every file and test every graph; raises ``EngineError`` for the first that is damaged."""
         for role in self.record.graphs:
             self._session(role)
         _ = self.tokenizer
@@ -80,7 +80,7 @@ class Encoder:
     @property
     def tokenizer(self) -> "Tokenizer":
         """Words -> token numbers."""
-        from sketchseek.tokenizer import Tokenizer  # a drawing alone needs none
+        from sketchseek.tokenizer import Tokenizer  # not needed for drawings
 
         with self._lock:
             if self._tokenizer is None:
@@ -88,35 +88,36 @@ class Encoder:
                 self._tokenizer = Tokenizer(json, path=self.folder / TOKENIZER, context=self.record.context)
             return self._tokenizer
 
-    def _look(self, pictures: Sequence[Picture], role: Modality, how: Preprocessing) -> NDArray[np.float32]:
+    def _encode_pictures(self, pictures: Sequence[Picture], role: Modality) -> NDArray[np.float32]:
         rows = np.empty((len(pictures), self.size), np.float32)
-        for start, pixels in self._fitted(pictures, how):
+        for start, pixels in self._prepared_batches(pictures, role):
             (rows[start : start + len(pixels)],) = self._session(role)({"pixels": pixels}, ["vectors"])
         return rows
 
-    def _look_closely(self, pictures: Sequence[Picture], role: Modality, how: Preprocessing) -> NDArray[np.float32]:
-        closer: Role = "photo_patches" if role == "photo" else "sketch_patches"
-        if closer not in self.record.graphs:
+    def _encode_patches(self, pictures: Sequence[Picture], role: Modality) -> NDArray[np.float32]:
+        patches: Role = "photo_patches" if role == "photo" else "sketch_patches"
+        if patches not in self.record.graphs:
             raise EngineError(
                 f"the model {self.name} has no vectors for patches: its last layer depends on the picture"
             )
         rows = np.empty((len(pictures), self.grid**2, self.size), np.float32)
-        for start, pixels in self._fitted(pictures, how):
+        for start, pixels in self._prepared_batches(pictures, role):
             (states,) = self._session(role)({"pixels": pixels}, ["states"])
-            (rows[start : start + len(pixels)],) = self._session(closer)({"states": states}, ["vectors"])
+            (rows[start : start + len(pixels)],) = self._session(patches)({"states": states}, ["vectors"])
         return rows
 
-    def _fitted(self, pictures: Sequence[Picture], how: Preprocessing) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        """Batches of prepared pictures, uint8 (n, side, side, 3); the next is made while the model looks at this."""
-        if len(pictures) == 1:  # a query: no threads for it
-            yield 0, fit(pictures[0], how)[None]
+    def _prepared_batches(self, pictures: Sequence[Picture], role: Modality) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """(start, uint8 (n, side, side, 3)) of each batch; the next is prepared while the model runs on this one."""
+        preprocessing = self.record.photos if role == "photo" else self.record.sketches
+        if len(pictures) == 1:  # a query does not need threads
+            yield 0, fit(pictures[0], preprocessing)[None]
             return
-        prepared = map_ahead(partial(fit, record=how), pictures, workers=self.threads, depth=2 * BATCH)
+        prepared = map_ahead(partial(fit, record=preprocessing), pictures, workers=self.threads, depth=2 * BATCH)
         for start, batch in batches(pictures, BATCH):
             yield start, np.stack([next(prepared) for _ in batch])
 
     def _session(self, role: Role) -> Session:
-        """The graph of a role, tried out when it is first asked for."""
+        """The graph of a role, verified when it is first used."""
         name = self.record.graphs[role]
         with self._lock:
             if name not in self._sessions:
@@ -131,8 +132,8 @@ class Encoder:
 def load(folder: str | Path, *, name: str | None = None, provider: str | None = None, threads: int = 0) -> Encoder:
     """The model in a model folder.
 
-    ``provider``: the execution provider of onnxruntime ("CPU", "CUDA", ...); $SKETCHSEEK_PROVIDER, else CPU, if none is
-    named. ``threads``: for computing; as many as there are cores, unless told.
+    ``provider``: onnxruntime's execution provider ("CPU", "CUDA", ...), by default $SKETCHSEEK_PROVIDER, else CPU.
+    ``threads``: for computing; 0 means one for each usable core.
     """
     place = Path(folder)
     record = read_record(place)

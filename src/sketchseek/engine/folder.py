@@ -1,12 +1,12 @@
-"""A model folder on disk: the record in its config.json, and its other files, read only if they are what was written.
+"""A model folder on disk: the record in its config.json, and its other files, which are verified when read.
 
-config.json     the record: what the model is, how pictures are prepared, what each file must be
+config.json     the record: what the model is, how pictures are prepared, size and hash of each file
 photo.onnx      uint8 pixels (n, side, side, 3) -> vectors, and the tokens that enter the last layer
-sketch.onnx     the same for sketches; absent where sketches are encoded by the very graph that encodes photos
-patches.onnx    those tokens -> a vector for each patch (sketch_patches.onnx where sketches have their own)
+sketch.onnx     the same for sketches; absent if one graph encodes photos and sketches
+patches.onnx    those tokens -> a vector for each patch (sketch_patches.onnx if sketches have their own)
 text.onnx       token numbers and where each text ends -> vectors
 tokenizer.json  words -> token numbers
-golden.npz      a few made inputs and the vectors they must give
+golden.npz      a few generated inputs and the vectors that the graphs must compute from them
 README.md       the model card, the one file that may be edited
 """
 
@@ -21,8 +21,7 @@ from sketchseek.errors import SketchseekError
 from sketchseek.pictures import Preprocessing
 
 FORMAT = "sketchseek-model"
-VERSION = 1  # goes up when an older sketchseek would misread what is written
-
+VERSION = 1  # increases when an older sketchseek would misread the folder
 
 CONFIG, TOKENIZER, GOLDEN, CARD = "config.json", "tokenizer.json", "golden.npz", "README.md"
 Role = Literal["photo", "sketch", "text", "photo_patches", "sketch_patches"]
@@ -35,7 +34,7 @@ class EngineError(SketchseekError):
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What a file must be: its size (in bytes) and the SHA-256 of its content."""
+    """Size (in bytes) and SHA-256 of a file."""
 
     size: int
     sha256: str
@@ -47,12 +46,12 @@ class FileFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What config.json says.
+    """The content of config.json.
 
-    ``grid``: patches a side; ``size``: width of a vector; ``context``: longest text in tokens, its frame included.
-    ``temperature``: by it cosines were divided in training. ``graphs``: role -> file. ``calibration``: kind of query ->
-    (midpoint, scale) of the curve from cosine to relevance, None where nobody measured it. ``measured``: figures of the
-    export, for the card. ``files``: name -> what it must be.
+    ``grid``: patches per side; ``size``: width of a vector; ``context``: longest text in tokens, SOS and EOS included.
+    ``temperature``: cosines were divided by it in training. ``graphs``: role -> file. ``calibration``: kind of query ->
+    (midpoint, scale) of the curve from cosine to relevance, None if it was not measured. ``measured``: figures of the
+    export, for the model card. ``files``: name -> size and hash.
     """
 
     name: str
@@ -75,8 +74,8 @@ class Record:
 
     @property
     def identity(self) -> str:
-        """SHA-256 over all that decides a vector: graphs, tokenizer, preprocessing."""
-        decides = {
+        """SHA-256 over everything that affects a vector: graphs, tokenizer, preprocessing."""
+        parts = {
             "version": VERSION,
             "size": self.size,
             "context": self.context,
@@ -85,7 +84,7 @@ class Record:
             "photos": self.photos.fingerprint,
             "sketches": self.sketches.fingerprint,
         }
-        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         values = asdict(self) | {
@@ -97,27 +96,27 @@ class Record:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """The record back; a missing or ill-formed field raises KeyError, TypeError or ValueError."""
-        given = {one.name: values[one.name] for one in fields(cls)}
-        if given["precision"] not in get_args(Precision) or not {"photo", "sketch", "text"} <= given["graphs"].keys():
+        """The record from ``to_json``; a missing or malformed field raises KeyError, TypeError or ValueError."""
+        read = {one.name: values[one.name] for one in fields(cls)}
+        if read["precision"] not in get_args(Precision) or not {"photo", "sketch", "text"} <= read["graphs"].keys():
             raise ValueError("precision or graphs")
-        if given["calibration"] is not None:
-            given["calibration"] = {
-                str(kind): (float(midpoint), float(scale)) for kind, (midpoint, scale) in given["calibration"].items()
+        if read["calibration"] is not None:
+            read["calibration"] = {
+                str(kind): (float(midpoint), float(scale)) for kind, (midpoint, scale) in read["calibration"].items()
             }
-        given["files"] = {name: FileFacts(int(f["size"]), str(f["sha256"])) for name, f in given["files"].items()}
-        # A name with a path in it would read a file from elsewhere.
-        if any(Path(name).name != name for name in given["files"]):
+        read["files"] = {name: FileFacts(int(f["size"]), str(f["sha256"])) for name, f in read["files"].items()}
+        # A name that contains a path could read any file.
+        if any(Path(name).name != name for name in read["files"]):
             raise ValueError("files")
-        if {TOKENIZER, GOLDEN, *given["graphs"].values()} - given["files"].keys():
+        if {TOKENIZER, GOLDEN, *read["graphs"].values()} - read["files"].keys():
             raise KeyError("files")
         for which in ("photos", "sketches"):
-            given[which] = Preprocessing.from_json(given[which])
-        return cls(**given)
+            read[which] = Preprocessing.from_json(read[which])
+        return cls(**read)
 
 
 def is_model(folder: Path) -> bool:
-    """Whether a folder says that it is a model folder, of whatever version."""
+    """Whether a folder is a model folder, of any version."""
     try:
         written = json.loads((folder / CONFIG).read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -126,7 +125,7 @@ def is_model(folder: Path) -> bool:
 
 
 def read_record(folder: Path) -> Record:
-    """The record of a model folder whose files are all there."""
+    """The record of a model folder, after a check that its files exist and have the right size."""
     try:
         written = json.loads((folder / CONFIG).read_bytes())
     except OSError as error:
@@ -134,7 +133,7 @@ def read_record(folder: Path) -> Record:
     except (ValueError, RecursionError):
         raise EngineError(f"{folder / CONFIG} is not valid JSON: export the model again") from None
     if not isinstance(written, dict) or written.get("format") != FORMAT:
-        raise EngineError(f"{folder} is no model folder: sketchseek export NAME --out FOLDER makes one")
+        raise EngineError(f"{folder} is not a model folder: sketchseek export NAME --out FOLDER makes one")
     version = written.get("version")
     if version != VERSION:
         newer = isinstance(version, int) and version > VERSION
@@ -151,21 +150,21 @@ def read_record(folder: Path) -> Record:
         except OSError as error:
             raise EngineError(f"{folder / name} cannot be opened ({error.strerror}): export the model again") from None
         if found != facts.size:
-            raise EngineError(f"{folder / name} is not as it was written: export the model again")
+            raise EngineError(f"{folder / name} has changed since it was exported: export the model again")
     return record
 
 
 def read_file(folder: Path, name: str, record: Record) -> bytes:
-    """The content of a file, which is what the record says or is not given out at all."""
+    """The content of a file; raises ``EngineError`` if it differs from the record."""
     try:
         data = (folder / name).read_bytes()
     except OSError as error:
         raise EngineError(f"{folder / name} cannot be read: {error.strerror}") from None
     if FileFacts.of(data) != record.files[name]:
-        raise EngineError(f"{folder / name} is not as it was written: export the model again")
+        raise EngineError(f"{folder / name} has changed since it was exported: export the model again")
     return data
 
 
 def write_record(folder: Path, record: Record) -> None:
-    """config.json, the last file to be written."""
+    """Write config.json, the last file of an export."""
     (folder / CONFIG).write_text(json.dumps(record.to_json(), indent=2) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A few made inputs and the vectors they must give: whoever computes something else is found out before it is used."""
+"""Golden vectors: the results of a few generated inputs, by which a graph is tested before it is used."""
 
 import io
 import zipfile
@@ -13,39 +13,39 @@ from sketchseek.engine.sessions import Session
 
 Golden = Mapping[str, NDArray[Any]]
 
-# The least cosine with the recorded vector. Rounding to 8 bits falls otherwise on processors of another kind.
+# The least cosine with the recorded vector; 8-bit arithmetic rounds differently on other processors.
 LEAST: Mapping[Precision, float] = {"fp32": 0.9999, "int8": 0.99}
 
 
 def read_golden(data: bytes) -> dict[str, NDArray[Any]]:
     """``{graph file}/{input}`` and ``{graph file}/vectors`` -> arrays; never pickles."""
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as held:
-            return {name: held[name] for name in held.files}
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, AttributeError):
-        raise EngineError(f"{GOLDEN} holds no arrays: export the model again") from None
+        raise EngineError(f"{GOLDEN} contains no arrays: export the model again") from None
 
 
 def write_golden(arrays: Golden) -> bytes:
     """The bytes of golden.npz; the same arrays give the same bytes."""
-    held = io.BytesIO()
-    np.savez_compressed(held, allow_pickle=False, **dict(sorted(arrays.items())))
-    return held.getvalue()
+    stream = io.BytesIO()
+    np.savez_compressed(stream, allow_pickle=False, **dict(sorted(arrays.items())))
+    return stream.getvalue()
 
 
 def check_golden(session: Session, graph: str, golden: Golden, precision: Precision, provider: str) -> None:
-    """Raise a sentence if a graph gives other vectors than it did when it was exported."""
+    """Raise ``EngineError`` if a graph computes other vectors than when it was exported."""
     inputs = {
         name.partition("/")[2]: array
         for name, array in golden.items()
         if name.startswith(f"{graph}/") and not name.endswith("/vectors")
     }
-    wanted = golden.get(f"{graph}/vectors")
-    if wanted is None:
-        raise EngineError(f"{GOLDEN} says nothing of {graph}: export the model again")
+    expected = golden.get(f"{graph}/vectors")
+    if expected is None:
+        raise EngineError(f"{GOLDEN} has no vectors of {graph}: export the model again")
     (found,) = session(inputs, ["vectors"])
-    cosine = least_cosine(found, wanted)
-    if not cosine >= LEAST[precision]:  # NaN is found out too
+    cosine = least_cosine(found, expected)
+    if not cosine >= LEAST[precision]:  # also true for NaN
         raise EngineError(
             f"the execution provider {provider} computes wrong vectors with this model (golden test of {graph}: cosine "
             f"{cosine:.4f}): set SKETCHSEEK_PROVIDER to another one, or export the model again"
@@ -53,7 +53,7 @@ def check_golden(session: Session, graph: str, golden: Golden, precision: Precis
 
 
 def least_cosine(some: NDArray[Any], others: NDArray[Any]) -> float:
-    """The least cosine between rows (..., size) of equal place; NaN where the shapes differ."""
+    """The least cosine between corresponding rows (..., size); NaN if the shapes differ."""
     if some.shape != others.shape:
         return float("nan")
     first, second = some.astype(np.float64), others.astype(np.float64)

@@ -1,4 +1,4 @@
-"""Model folders by name: what ships, what is in the models folder, and the one that a search encodes with."""
+"""Find model folders by name or path: those that ship, and those in the models folder."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from sketchseek.engine.folder import is_model
 from sketchseek.errors import SketchseekError
 from sketchseek.hub.catalog import shipped
 from sketchseek.hub.fetch import is_hub_name
-from sketchseek.hub.find import existing
+from sketchseek.hub.find import existing_path
 from sketchseek.model import Model
 
-DEFAULT = "default"  # the model that ships, used where none is named
+DEFAULT = "default"  # the model that ships, used unless another is named
 
 
 def shipped_models() -> dict[str, Path]:
@@ -21,31 +21,32 @@ def shipped_models() -> dict[str, Path]:
 
 
 def find_model(name_or_path: str | Path) -> Path | None:
-    """The model folder that is meant: one that ships, a path, or a folder in the models directory; None if none is."""
+    """The model folder of a name or path: one that ships, a path, or one in the models folder; None if not found."""
     name = str(name_or_path)
     if name in (shipped := shipped_models()):
         return shipped[name]
-    path = existing(name_or_path)
+    path = existing_path(name_or_path)
     if path is None and name and Path(name).name == name:
         path = models_folder() / name
     return path if path is not None and is_model(path) else None
 
 
 def list_models() -> dict[str, Path]:
-    """The model folders known by name: those that ship and those in the models directory."""
+    """The model folders by name: those that ship and those in the models folder."""
     return {path.name: path for path in sorted(models_folder().glob("*/")) if is_model(path)} | shipped_models()
 
 
 def load_search_model(name_or_path: str | Path = DEFAULT) -> Model:
-    """The model folder of a name or a path: what indexing and searching encode with. Never needs torch."""
+    """The model for indexing and searching, from the model folder of a name or path. Never needs torch."""
     if folder := find_model(name_or_path):
         return load(folder)
     name = str(name_or_path)
-    if name in shipped() or existing(name_or_path) or is_hub_name(name) or (name and (models_folder() / name).exists()):
+    in_models_folder = name != "" and (models_folder() / name).exists()
+    if name in shipped() or existing_path(name_or_path) or is_hub_name(name) or in_models_folder:
         raise SketchseekError(
-            f"{name} is no model folder, and searching uses nothing else: run sketchseek export {name} --out FOLDER "
+            f"{name} is not a model folder, which searching requires: run sketchseek export {name} --out FOLDER "
             "and name that folder"
         )
     raise SketchseekError(
-        f"no model {name!r}: name a folder that sketchseek export wrote, or one of {', '.join(list_models())}"
+        f"no model {name!r}: name a folder made by sketchseek export, or one of {', '.join(list_models())}"
     )

@@ -1,4 +1,4 @@
-"""A graph ready to run: onnxruntime with the right threads on the execution provider that is wanted."""
+"""Run a graph: onnxruntime with a number of threads on an execution provider."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ class Session(Protocol):
     """One graph."""
 
     def __call__(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> list[Array]:
-        """Named inputs -> the outputs asked for."""
+        """Named inputs -> the named outputs."""
 
 
 class OrtSession:
@@ -28,7 +28,7 @@ class OrtSession:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1  # the graphs are chains
-        # A waiting thread sleeps: whoever decodes the next pictures can use its core.
+        # A waiting thread sleeps, so that the threads that decode pictures can use its core.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4  # errors are raised, not printed
         self._provider = provider
@@ -36,10 +36,10 @@ class OrtSession:
         providers = [full] if provider == "CPU" else [full, "CPUExecutionProvider"]
         try:
             self._session = onnxruntime.InferenceSession(graph, options, providers=providers)
-        except Exception as error:  # the library raises kinds of its own
+        except Exception as error:  # onnxruntime has error classes of its own
             raise EngineError(f"onnxruntime cannot open this model on {provider}: {_reason(error)}") from None
         if full not in self._session.get_providers():
-            raise EngineError(f"the execution provider {provider} does not start here: set {VARIABLE}=CPU")
+            raise EngineError(f"the execution provider {provider} does not start on this machine: set {VARIABLE}=CPU")
 
     def __call__(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> list[Array]:
         try:
@@ -54,15 +54,17 @@ def _reason(error: Exception) -> str:
 
 
 def pick_provider(provider: str | None = None) -> str:
-    """The execution provider: as named, as SKETCHSEEK_PROVIDER says, else CPU. "CUDA", "CoreML", ..."""
-    wanted = (provider or os.environ.get(VARIABLE) or "CPU").removesuffix("ExecutionProvider")
-    if wanted.lower() == "cpu":
-        return "CPU"  # always there: nothing heavy is imported to find out
+    """The name of an execution provider ("CUDA", "CoreML", ...): by default $SKETCHSEEK_PROVIDER, else CPU."""
+    requested = (provider or os.environ.get(VARIABLE) or "CPU").removesuffix("ExecutionProvider")
+    if requested.lower() == "cpu":
+        return "CPU"  # always available, so onnxruntime need not be imported
     import onnxruntime
 
-    there = {name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()}
-    found: str | None = {name.lower(): name for name in there}.get(wanted.lower())
+    available = {name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()}
+    found: str | None = {name.lower(): name for name in available}.get(requested.lower())
     if found is None:
-        names = ", ".join(sorted(there))
-        raise EngineError(f"{VARIABLE}={wanted}: onnxruntime has no such execution provider here, it has {names}")
+        names = ", ".join(sorted(available))
+        raise EngineError(
+            f"{VARIABLE}={requested}: onnxruntime has no such execution provider on this machine; choose one of {names}"
+        )
     return found

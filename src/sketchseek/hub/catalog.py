@@ -1,4 +1,4 @@
-"""Which backbones there are: the published ones known by name, and what lies on this machine. Needs no torch."""
+"""The list of backbones: those that ship, the published ones known by name, and others on this machine."""
 
 import json
 import os
@@ -13,17 +13,17 @@ from urllib.parse import quote, unquote
 
 from sketchseek.caches import models_folder
 from sketchseek.errors import SketchseekError
-from sketchseek.hub.files import BackboneFiles, arrange, files_in
+from sketchseek.hub.files import BackboneFiles, assign_roles, files_in
 
 __all__ = [
-    "Listed",
+    "ListedModel",
     "Pin",
     "Published",
-    "cached",
+    "cached_files",
     "list_backbones",
     "published",
-    "recall",
-    "record",
+    "record_pin",
+    "recorded_pin",
     "shipped",
 ]
 
@@ -32,7 +32,7 @@ _USUAL_FILES = ("model.safetensors", "config.json", "tokenizer.json", "preproces
 
 @dataclass(frozen=True)
 class Pin:
-    """One state of a repository: its commit, and the files taken from it with their SHA-256 where it is known."""
+    """One state of a repository: its commit, and the files used from it with their SHA-256, None if unknown."""
 
     revision: str
     files: Mapping[str, str | None]
@@ -40,7 +40,7 @@ class Pin:
 
 @dataclass(frozen=True)
 class Published:
-    """A backbone on the hub that we know; None stands for what was not found out. ``bytes``: to download."""
+    """A backbone on the hub that this release knows; None is unknown. ``bytes``: to download."""
 
     name: str
     about: str
@@ -51,10 +51,10 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Listed:
-    """A line of ``sketchseek models``. ``bytes``: on this machine if it is here, else to download (None: not known).
+class ListedModel:
+    """A line of ``sketchseek models``. ``bytes``: on this machine if it is here, else to download (None: unknown).
 
-    ``pinned``: revision and weights are those this release names.
+    ``pinned``: this release fixes its revision and the hash of its weights.
     """
 
     name: str
@@ -103,22 +103,22 @@ def _record_path(spec: str) -> Path:
     return models_folder() / "fetched" / f"{quote(spec, safe='')}.json"
 
 
-def recall(spec: str) -> Pin | None:
-    """The state of a repository at its first download, as ``record`` noted it."""
+def recorded_pin(spec: str) -> Pin | None:
+    """The state of a repository at its first download, as ``record_pin`` wrote it; None if it was never downloaded."""
     path = _record_path(spec)
     try:
         if not path.is_file():
             return None
-        noted = json.loads(path.read_text(encoding="utf-8"))
-        return Pin(str(noted["revision"]), {str(name): str(digest) for name, digest in noted["files"].items()})
+        recorded = json.loads(path.read_text(encoding="utf-8"))
+        return Pin(str(recorded["revision"]), {str(name): str(digest) for name, digest in recorded["files"].items()})
     except OSError as error:
         raise SketchseekError(f"{path} cannot be read ({error.strerror}): set SKETCHSEEK_MODELS") from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise SketchseekError(f"{path} is damaged: remove it, and {spec} is recorded anew") from None
+        raise SketchseekError(f"{path} is damaged: delete it and use {spec} again") from None
 
 
-def record(spec: str, pin: Pin) -> None:
-    """Note what was downloaded, so that a later change does not pass unseen."""
+def record_pin(spec: str, pin: Pin) -> None:
+    """Record what was downloaded, so that a later change is noticed."""
     path = _record_path(spec)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,36 +129,36 @@ def record(spec: str, pin: Pin) -> None:
         raise SketchseekError(f"{path} cannot be written ({error.strerror}): set SKETCHSEEK_MODELS") from None
 
 
-def cached(spec: str, pin: Pin) -> BackboneFiles | None:
+def cached_files(spec: str, pin: Pin) -> BackboneFiles | None:
     """The files of a pinned backbone, if all of them are in the hub's cache on this machine."""
-    from huggingface_hub.constants import HF_HUB_CACHE  # of the hub's library only this light part
+    from huggingface_hub.constants import HF_HUB_CACHE  # a small part of the library, quick to import
 
     name = spec.partition("@")[0]
     folder = Path(HF_HUB_CACHE) / f"models--{name.replace('/', '--')}" / "snapshots" / pin.revision
     paths = {file: folder / file for file in pin.files}
-    return arrange(spec, paths) if all(path.is_file() for path in paths.values()) else None
+    return assign_roles(spec, paths) if all(path.is_file() for path in paths.values()) else None
 
 
-def list_backbones() -> list[Listed]:
-    """What ships, the published backbones, others that were fetched by name, and the folders in ``models_folder``."""
-    listed = [_shipped_line(name, files_in(folder, name=name)) for name, folder in sorted(shipped().items())]
-    listed += [_line(entry) for entry in published().values()]
+def list_backbones() -> list[ListedModel]:
+    """Backbones that ship, published ones, others downloaded by name, and the folders in ``models_folder``."""
+    listed = [_listed_shipped(name, files_in(folder, name=name)) for name, folder in sorted(shipped().items())]
+    listed += [_listed_published(entry) for entry in published().values()]
     for path in sorted(_record_path("").parent.glob("*.json")):
         spec = unquote(path.stem)
-        if spec not in published() and (pin := recall(spec)) and (here := cached(spec, pin)):
-            listed.append(Listed(spec, "fetched", "", "", True, here.folder, here.bytes, pinned=False))
+        if spec not in published() and (pin := recorded_pin(spec)) and (here := cached_files(spec, pin)):
+            listed.append(ListedModel(spec, "fetched", "", "", True, here.folder, here.bytes, pinned=False))
     for folder in sorted(models_folder().glob("*/")):
         try:
             found = files_in(folder)
         except SketchseekError:
-            continue  # models of other kinds lie here too
-        listed.append(Listed(folder.name, "folder", "", "", True, folder, found.bytes, pinned=False))
+            continue  # not a backbone
+        listed.append(ListedModel(folder.name, "folder", "", "", True, folder, found.bytes, pinned=False))
     return listed
 
 
-def _shipped_line(name: str, found: BackboneFiles) -> Listed:
+def _listed_shipped(name: str, found: BackboneFiles) -> ListedModel:
     about = found.settings
-    return Listed(
+    return ListedModel(
         name,
         "shipped",
         str(about.get("about", "")),
@@ -170,10 +170,10 @@ def _shipped_line(name: str, found: BackboneFiles) -> Listed:
     )
 
 
-def _line(entry: Published) -> Listed:
-    pin = entry.pin or recall(entry.name)
-    here = cached(entry.name, pin) if pin else None
-    return Listed(
+def _listed_published(entry: Published) -> ListedModel:
+    pin = entry.pin or recorded_pin(entry.name)
+    here = cached_files(entry.name, pin) if pin else None
+    return ListedModel(
         entry.name,
         "published",
         entry.about,

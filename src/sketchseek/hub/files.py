@@ -1,4 +1,4 @@
-"""The files a backbone is made of, found and told apart without opening the weights (and without torch)."""
+"""The files of a backbone and the role of each, found without opening the weights."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sketchseek.errors import SketchseekError
 
-__all__ = ["BackboneFiles", "arrange", "files_in", "read_json", "sha256_of"]
+__all__ = ["BackboneFiles", "assign_roles", "files_in", "read_json", "sha256_of"]
 
 _SAFE = ("model.safetensors", "model.safetensors.index.json", "open_clip_model.safetensors")
 _PICKLES = ("pytorch_model.bin", "open_clip_pytorch_model.bin")
@@ -17,15 +17,15 @@ _PICKLE_ENDINGS = (".pt", ".pth", ".bin", ".ckpt")
 
 
 def read_json(path: Path) -> dict[str, object]:
-    """A JSON file that holds an object; a sentence if it does not."""
+    """The object in a JSON file; raises ``SketchseekError`` if there is none."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SketchseekError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
-        raise SketchseekError(f"{path} is not valid JSON: fetch the folder anew") from None
+        raise SketchseekError(f"{path} is not valid JSON: download the folder again") from None
     if not isinstance(value, dict):
-        raise SketchseekError(f"{path} does not hold a JSON object: fetch the folder anew")
+        raise SketchseekError(f"{path} does not hold a JSON object: download the folder again")
     return value
 
 
@@ -37,7 +37,7 @@ def sha256_of(path: Path) -> str:
 
 @dataclass(frozen=True)
 class BackboneFiles:
-    """Where each part of one backbone lies. ``config`` and ``preprocessor`` are None where the format has none."""
+    """The paths of a backbone's files. ``config`` and ``preprocessor`` are None if its format has none."""
 
     name: str
     weights: tuple[Path, ...]
@@ -47,7 +47,7 @@ class BackboneFiles:
 
     @cached_property
     def settings(self) -> dict[str, object]:
-        """What ``config`` says, read once; empty where there is none."""
+        """The content of ``config``, read once; empty without a config."""
         return {} if self.config is None else read_json(self.config)
 
     @property
@@ -63,7 +63,7 @@ class BackboneFiles:
 
     @property
     def folder(self) -> Path:
-        """Where they lie."""
+        """The folder of the weights."""
         return self.weights[0].parent
 
     @property
@@ -82,8 +82,8 @@ class BackboneFiles:
         return hashlib.sha256(" ".join(self.hashes.values()).encode()).hexdigest()
 
 
-def arrange(name: str, paths: Mapping[str, Path]) -> BackboneFiles:
-    """Files by their names in a repository -> the part each of them plays."""
+def assign_roles(name: str, paths: Mapping[str, Path]) -> BackboneFiles:
+    """Paths by their names in a repository -> the files of a backbone."""
     return BackboneFiles(
         name=name,
         weights=tuple(path for file, path in paths.items() if file.endswith(".safetensors")),
@@ -94,7 +94,7 @@ def arrange(name: str, paths: Mapping[str, Path]) -> BackboneFiles:
 
 
 def files_in(path: Path, *, name: str | None = None, trust_pickle: bool = False) -> BackboneFiles:
-    """The backbone in a folder, or that of a weights file; what lies beside the weights belongs to them."""
+    """The backbone in a folder, or of a weights file and the files next to it."""
     if not path.exists():
         raise SketchseekError(f"{path} does not exist: name a folder with config.json and model.safetensors")
     folder = path if path.is_dir() else path.parent
@@ -102,10 +102,10 @@ def files_in(path: Path, *, name: str | None = None, trust_pickle: bool = False)
     if weights[0].suffix in _PICKLE_ENDINGS and not trust_pickle:
         raise SketchseekError(
             f"{weights[0]} is a pickle, which can run code when it is opened:"
-            " use safetensors, or pass --trust-pickle if you trust who made it"
+            " use safetensors, or pass --trust-pickle if you trust its author"
         )
     if weights[0].suffix not in (*_PICKLE_ENDINGS, ".safetensors"):
-        raise SketchseekError(f"{weights[0]} is no weights file: its name should end with .safetensors")
+        raise SketchseekError(f"{weights[0]} is not a weights file: its name must end with .safetensors")
     tokenizer = folder / "tokenizer.json"
     if not tokenizer.is_file():
         raise SketchseekError(f"{tokenizer} is missing: put the tokenizer of these weights there")
@@ -127,21 +127,21 @@ def _weights_in(folder: Path) -> tuple[Path, ...]:
     if found is None:
         found = _first(folder, *_PICKLES)
         if found is None:
-            raise SketchseekError(f"{folder} holds no weights: model.safetensors is missing")
+            raise SketchseekError(f"{folder} has no weights: model.safetensors is missing")
         return (found,)
     return _shards(found) if found.suffix == ".json" else (found,)
 
 
 def _shards(index: Path) -> tuple[Path, ...]:
-    """The files a sharded checkpoint's index names, all in its own folder."""
+    """The files that the index of a sharded checkpoint names, all in its own folder."""
     table = read_json(index).get("weight_map")
     names = sorted(set(map(str, table.values()))) if isinstance(table, dict) else []
     if not names:
-        raise SketchseekError(f"{index} names no files: fetch the folder anew")
+        raise SketchseekError(f"{index} names no files: download the folder again")
     for name in names:
-        # A name with a path in it would read a file from elsewhere.
+        # A name that contains a path could read any file.
         if Path(name).name != name or not name.endswith(".safetensors"):
-            raise SketchseekError(f"{index} names {name!r}, which is no safetensors file of this folder")
+            raise SketchseekError(f"{index} names {name!r}, which is not a safetensors file in this folder")
         if not (index.parent / name).is_file():
             raise SketchseekError(f"{index.parent / name} is missing: {index.name} names it")
     return tuple(index.parent / name for name in names)
