@@ -41,7 +41,7 @@ _UPRIGHT = {
 def decode(stream: BinaryIO, format: Format, name: str, target: int | None, max_pixels: int | None) -> Image.Image:
     """The first picture in ``stream``, 8 bits a channel, upright.
 
-    ``target``: shortest side in px that is wanted; a larger picture may come back smaller, but never below it.
+    ``target``: the shortest side that is needed, in px; a larger picture may come back smaller, but never below it.
     """
     with _picture_errors(name):
         if format.pillow:

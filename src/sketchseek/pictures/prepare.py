@@ -123,7 +123,7 @@ def stroke_frame(sketch: StrokeSketch, record: Preprocessing) -> tuple[tuple[flo
     """(scale, offset) in px: point p of a stroke lands at p * scale + offset on the model's square."""
     size = record.size
     if record.placement == "ink" or sketch.sheet is None:
-        # Without a sheet nothing can stay where it was drawn.
+        # Without a sheet the position on it is unknown.
         left, top, right, bottom = sketch.bounds()
         longest = max(right - left, bottom - top)
         # A single dot has no extent: it goes to the middle at any scale.
@@ -137,7 +137,7 @@ def stroke_frame(sketch: StrokeSketch, record: Preprocessing) -> tuple[tuple[flo
 
 
 def _fit_strokes(sketch: StrokeSketch, record: Preprocessing) -> NDArray[np.uint8]:
-    """Strokes are rendered at their final size: their width is the record's, whatever size they were drawn at."""
+    """Render strokes at their final size, so that their width does not depend on the size of the drawing."""
     size = record.size
     scale, offset = stroke_frame(sketch, record)
     drawn = render(sketch, (size, size), scale, offset, record.stroke_width * size)

@@ -124,9 +124,9 @@ def _triple(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, tuple | list) and len(value) == 3 else (None,) * 3
 
 
-def _check(holds: bool, field: str, value: object, wanted: str) -> None:
+def _check(holds: bool, field: str, value: object, expected: str) -> None:
     if not holds:
-        raise SketchseekError(f"preprocessing record: {field} is {value!r}, it must be {wanted}")
+        raise SketchseekError(f"preprocessing record: {field} is {value!r}, it must be {expected}")
 
 
 CLIP_PHOTOS = Preprocessing(fill=BLACK)
