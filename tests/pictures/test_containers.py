@@ -71,7 +71,7 @@ def test_what_is_cut_short_is_a_picture_or_a_picture_error(data: bytes, name: st
 
 
 def test_damaged_metadata_does_not_end_the_process() -> None:
-    """A kind of metadata that is no text: pi-heif 1.4.0 by itself ends with a segmentation fault."""
+    """A kind of metadata that is not text: pi-heif 1.4.0 by itself ends with a segmentation fault."""
     data = heic(6).replace(b"Exif", b"\xffxif", 1)
     assert load_photo(data, name="photo.heic").shape == (64, 48, 3)
 

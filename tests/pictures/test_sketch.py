@@ -94,7 +94,7 @@ def test_every_photo_format_serves_as_a_sketch() -> None:
         assert isinstance(load_sketch(data, name=name), RasterSketch)
 
 
-def test_vector_drawings_are_told_by_their_content() -> None:
+def test_vector_drawings_are_recognised_by_their_content() -> None:
     assert isinstance(load_sketch(svg('<path d="M0 0L90 50" stroke="black"/>')), RasterSketch)
     assert isinstance(load_sketch(b'{"drawing": [[[0, 1], [0, 1]]]}'), StrokeSketch)
 
