@@ -27,7 +27,7 @@ def test_a_new_layer_has_the_shape_of_clips(noise: Callable[..., Tensor]) -> Non
     assert out.shape == (2, 5, 48)
     out.sum().backward()
     assert all(p.grad is not None for p in layer.parameters())
-    with pytest.raises(ValueError, match="5 heads do not divide"):
+    with pytest.raises(ValueError, match="cannot be divided among 5 heads"):
         new_layer(48, heads=5)
 
 

@@ -283,7 +283,7 @@ def test_mistakes_of_the_caller_are_named(image: ImageTower, text: TextTower, no
     for wrong in (noise(2, 31), noise(32), noise(3, 2, 32)):
         with pytest.raises(ValueError, match="do not fit"):
             image(pixels, Adaptation(prompts={0: wrong}))
-    with pytest.raises(ValueError, match="behind EOS"):
+    with pytest.raises(ValueError, match="EOS would not see"):
         text(torch.tensor([[1, 2]]), torch.tensor([1]), Adaptation(prompts={0: noise(1, 24)}, place="end"))
     with pytest.raises(ValueError, match="does not fit into 77"):
         text(torch.zeros(1, 78, dtype=torch.int64), torch.tensor([77]))

@@ -74,7 +74,9 @@ def test_shards_are_read_together(folder: Path, pixels: Tensor) -> None:
 
     index["weight_map"]["logit_scale"] = "../elsewhere.safetensors"
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    with pytest.raises(SketchseekError, match=r"names '\.\./elsewhere\.safetensors', which is no safetensors file of"):
+    with pytest.raises(
+        SketchseekError, match=r"names '\.\./elsewhere\.safetensors', which is not a safetensors file in"
+    ):
         files_in(folder)
 
 
@@ -229,7 +231,7 @@ def test_a_pickle_that_runs_code_does_not_run_it(folder: Path, monkeypatch: pyte
         lambda: path.write_bytes(pickle.dumps(Evil(), protocol=2)),
     ):
         save()
-        with pytest.raises(SketchseekError, match="holds more than plain tensors, or is damaged"):
+        with pytest.raises(SketchseekError, match="contains more than plain tensors, or is damaged"):
             read_backbone(files_in(path, trust_pickle=True))
     assert not (tmp_path / "was-run").exists()
 
@@ -251,15 +253,15 @@ def test_a_damaged_pickle_is_one_sentence(folder: Path, zipped: bool, flips: lis
     for place, value in flips:
         data[int(place * len(data))] = value
     path.write_bytes(data)
-    with pytest.raises(SketchseekError) as caught:  # undamaged it is no CLIP either
+    with pytest.raises(SketchseekError) as caught:  # without damage it is not a CLIP either
         read_backbone(files_in(path, trust_pickle=True))
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [{"state_dict": [1, 2]}, [torch.ones(2)], {"logit_scale": 3}])
-def test_a_pickle_of_something_else_is_told_apart(folder: Path, content: Any) -> None:
+def test_a_pickle_of_something_else_is_recognised(folder: Path, content: Any) -> None:
     torch.save(content, folder / "clip.pt")
-    with pytest.raises(SketchseekError, match="does not hold a state dict"):
+    with pytest.raises(SketchseekError, match="does not contain a state dict"):
         read_backbone(files_in(folder / "clip.pt", trust_pickle=True))
 
 
@@ -299,35 +301,35 @@ def prepared(**changes: Any) -> Callable[[Path], None]:
     ("breaks", "words"),
     [
         (without("config.json"), "config.json is missing"),
-        (without("model.safetensors"), "holds no weights: model.safetensors is missing"),
+        (without("model.safetensors"), "has no weights: model.safetensors is missing"),
         (without("tokenizer.json"), "tokenizer.json is missing"),
         (shutil.rmtree, "does not exist"),
         (lambda f: (f / "config.json").write_text("{"), "config.json is not valid JSON"),
         (lambda f: (f / "config.json").write_text("[]"), "does not hold a JSON object"),
         (lambda f: (f / "config.json").write_bytes(b"\xff\xfe\x00"), "is not valid JSON"),
-        (config(model_type="siglip"), "describes a model of type 'siglip'; only 'clip' is read"),
+        (config(model_type="siglip"), "describes a model of type 'siglip'; only 'clip' is supported"),
         (config(model_type=None), "describes a model of type None"),
         (config(projection_dim="much"), "does not describe a CLIP"),
         (vision(num_attention_heads=5), "does not describe a CLIP"),
-        (vision(num_hidden_layers=10**9), "holds 3 image and 3 text layers, but .* says 1000000000 and 3"),
-        (vision(hidden_size=64), r"has shape .* but .* is needed"),
+        (vision(num_hidden_layers=10**9), "contains 3 image and 3 text layers, but .* says 1000000000 and 3"),
+        (vision(hidden_size=64), r"has shape .* but .* is required"),
         (vision(hidden_size=4 * 10**12), "does not describe a CLIP"),
         (vision(hidden_size=10**30), "does not describe a CLIP"),
-        (vision(image_size=[224, 224]), "image_size is .*, one whole number is needed"),
-        (vision(patch_size=0), "patch_size is 0, one whole number is needed"),
+        (vision(image_size=[224, 224]), "image_size is .*, but must be a positive whole number"),
+        (vision(patch_size=0), "patch_size is 0, but must be a positive whole number"),
         (vision(num_channels=1), "1 colour channels"),
         (vision(hidden_act="magic"), "does not describe a CLIP"),
-        (tensors(lambda s: s.pop("logit_scale")), r"lacks 1 of \d+ tensors, logit_scale among them"),
-        (tensors(lambda s: s.update(extra=torch.ones(1))), "holds 1 tensors no CLIP has, extra among them"),
-        (tensors(lambda s: s.update(logit_scale=torch.ones(2))), r"logit_scale has shape \(2,\), but \(\) is needed"),
-        (tensors(lambda s: [s.pop(k) for k in list(s) if "layers.2" in k]), "holds 2 image and 2 text layers"),
-        (tensors(lambda s: s.update(logit_scale=torch.tensor(3))), "logit_scale holds something else than finite"),
+        (tensors(lambda s: s.pop("logit_scale")), r"lacks 1 of \d+ tensors, such as logit_scale"),
+        (tensors(lambda s: s.update(extra=torch.ones(1))), "contains 1 tensors that no CLIP has, such as extra"),
+        (tensors(lambda s: s.update(logit_scale=torch.ones(2))), r"logit_scale has shape \(2,\), but \(\) is required"),
+        (tensors(lambda s: [s.pop(k) for k in list(s) if "layers.2" in k]), "contains 2 image and 2 text layers"),
+        (tensors(lambda s: s.update(logit_scale=torch.tensor(3))), "logit_scale contains values that are not finite"),
         (
             tensors(lambda s: s["visual_projection.weight"].fill_(torch.nan)),
-            "image.projection.weight holds",
+            "image.projection.weight contains values",
         ),
-        (lambda f: (f / "model.safetensors").write_bytes(b""), "damaged or cut short"),
-        (lambda f: (f / "model.safetensors").write_bytes(b"PK\x03\x04" * 99), "damaged or cut short"),
+        (lambda f: (f / "model.safetensors").write_bytes(b""), "damaged or incomplete"),
+        (lambda f: (f / "model.safetensors").write_bytes(b"PK\x03\x04" * 99), "damaged or incomplete"),
         (prepared(crop_size=336), "prepares 336 pixels a side|not supported"),
         (prepared(size={"shortest_edge": 256}), "resizing to 256 before cropping to 224 is not supported"),
         (prepared(do_center_crop=False), "not made square"),
@@ -351,7 +353,7 @@ def test_weights_cut_anywhere_are_one_sentence(folder: Path) -> None:
     whole = (folder / "model.safetensors").read_bytes()
     for length in random.Random(0).sample(range(len(whole)), 20):
         (folder / "model.safetensors").write_bytes(whole[:length])
-        with pytest.raises(SketchseekError, match="damaged or cut short"):
+        with pytest.raises(SketchseekError, match="damaged or incomplete"):
             read_backbone(files_in(folder))
 
 
@@ -370,7 +372,7 @@ def test_a_folder_of_pickles_wants_to_be_trusted(folder: Path, pixels: Tensor) -
 
 
 def test_a_file_of_another_kind_is_no_weights(folder: Path) -> None:
-    with pytest.raises(SketchseekError, match="is no weights file"):
+    with pytest.raises(SketchseekError, match="is not a weights file"):
         files_in(folder / "config.json")
 
 

@@ -65,7 +65,7 @@ def test_empty_batch_is_zero():
 
 @pytest.mark.parametrize("margin", [torch.ones(4, 1), torch.ones(3)])
 def test_shapes_that_would_broadcast_are_refused(margin):
-    with pytest.raises(ValueError, match="one entry a sample"):
+    with pytest.raises(ValueError, match="one entry per sample"):
         hinges(torch.ones(4), torch.ones(4), margin)
-    with pytest.raises(ValueError, match="one entry a sample"):
+    with pytest.raises(ValueError, match="one entry per sample"):
         hinges(torch.ones(4), torch.ones(4, 1), 0.3)

@@ -10,7 +10,7 @@ def test_a_row_is_the_text_of_its_class_alone(backbone, monkeypatch):
     for row, name in zip(whole, ("cat", "dog", "hot air balloon", "giraffe"), strict=True):
         words = backbone.tokens([f"a photo of a {name}"])
         torch.testing.assert_close(row, backbone.text(words.ids, words.ends)[0])
-    monkeypatch.setattr(class_texts, "_AT_ONCE", 3)
+    monkeypatch.setattr(class_texts, "_BATCH", 3)
     torch.testing.assert_close(class_table(backbone, CLASSES, "a photo of a {}"), whole)
 
 
@@ -23,7 +23,7 @@ def test_mean_over_templates_is_of_unit_vectors_and_none_itself(backbone):
     assert torch.linalg.vector_norm(mean) < 0.999
 
 
-def test_the_table_is_computed_once_and_anew_for_another_type(backbone):
+def test_the_table_is_computed_once_per_dtype(backbone):
     passes = []
     backbone.text.register_forward_hook(lambda *_: passes.append(1))
     texts = ClassTexts(backbone, CLASSES, "a photo of a {}")
@@ -35,7 +35,7 @@ def test_the_table_is_computed_once_and_anew_for_another_type(backbone):
     assert len(passes) == 2
 
 
-def test_asked_for_in_a_validation_the_table_serves_training_at_full_precision(backbone):
+def test_a_table_computed_in_validation_serves_training_at_full_precision(backbone):
     texts = ClassTexts(backbone, CLASSES, "a photo of a {}")
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
         table = texts()

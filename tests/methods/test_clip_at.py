@@ -144,7 +144,7 @@ def test_pictures_pass_in_one_forward_a_modality(build, category_batch, fine_bat
         assert passes == expected
 
 
-def test_forgotten_parameters_are_those_of_the_released_code(build):
+def test_trained_parameters_of_the_released_code(build):
     method = build("clip-at", encoders="shared-norms", forgotten=True)
     extra = {name.removeprefix("backbone.image.") for name, p in method.named_parameters() if p.requires_grad}
     extra = {name for name in extra if not name.startswith(("prompts.", "norms."))}

@@ -158,7 +158,7 @@ def test_without_a_category_the_fine_grained_model_says_what_it_needs(build, pur
     assert build("dp-clip").support() is None
     with pytest.raises(SketchseekError, match="known category"):
         method.encode(pure_batch.sketches, "sketch")
-    with pytest.raises(SketchseekError, match="one support picture of 'dog'"):
+    with pytest.raises(SketchseekError, match="at least one support picture of 'dog'"):
         method.for_category("dog", pure_batch.sketches[:0], pure_batch.positives[:0])
 
 
@@ -214,7 +214,7 @@ def test_batches_augmentation_and_rates(build):
     assert [(group.name, group.lr) for group in fine.groups()] == [("modules", 1e-5), ("norms", 1e-6)]
 
 
-def test_forgotten_parameters_are_those_of_the_released_code(build):
+def test_trained_parameters_of_the_released_code(build):
     plain, forgetful = (build("dp-clip", fresh=True, forgotten=flag) for flag in (False, True))
     names = [{n for n, p in method.named_parameters() if p.requires_grad} for method in (plain, forgetful)]
     attention = {f"local.layer.self_attn.{x}_proj.{kind}" for x in "qkv" for kind in ("weight", "bias")}

@@ -107,7 +107,7 @@ def test_an_adapter_put_on_a_fresh_method_gives_the_same_embeddings(build, batch
     started = embeddings(method, batch)
     train(method, batch, 2, 1e-2)
     expected = embeddings(method, batch)
-    # The tiny CLIP is read anew inside ``build``: nothing but the file of tensors passes from one to the other.
+    # The tiny CLIP is read again inside ``build``: nothing but the file of tensors passes from one to the other.
     stored = save({name: tensor.contiguous() for name, tensor in method.adapter().items()})
     frozen = {name: p.clone() for name, p in method.named_parameters() if not p.requires_grad}
     fresh = build(name, setting, seed=1, fresh=True, **options)

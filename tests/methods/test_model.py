@@ -98,7 +98,7 @@ def test_a_backbone_comes_frozen_for_a_method_to_adapt(tiny_clip_folder: Path) -
 
 @pytest.mark.parametrize("device", ["nonsense", "cuda:99", "cuda:x"])
 def test_a_device_that_is_not_there_is_one_sentence(tiny_clip_folder: Path, device: str) -> None:
-    with pytest.raises(SketchseekError, match=f"--device {device}: this device cannot be used") as caught:
+    with pytest.raises(SketchseekError, match=f"the device '{device}' cannot be used") as caught:
         load_model(tiny_clip_folder, device=device)
     assert "\n" not in str(caught.value)
 

@@ -20,7 +20,7 @@ def test_branch_beside_a_layer_is_its_equation(factor):
     layer, branch = noisy(new_layer(8, 2)), noisy(SideBranch(8, 3, factor))
     a, b, tokens = (torch.randn(*shape, dtype=torch.float64, requires_grad=True) for shape in ((3,), (3,), (2, 5, 8)))
     assert branch.attention_factor == (1 / 3 if factor is None else factor)
-    fast = run_layer(layer, tokens, branch=branch.beside(a, b))
+    fast = run_layer(layer, tokens, branch=branch.scaled(a, b))
     slow = torch.stack([slow_layer(layer, one, side=(branch, a, b)) for one in tokens])
     torch.testing.assert_close(fast, slow)
     weight = torch.randn_like(fast)
@@ -31,14 +31,14 @@ def test_no_scale_is_a_scale_of_zero():
     torch.manual_seed(0)
     layer, branch = noisy(new_layer(8, 2)), noisy(SideBranch(8, 3))
     tokens, zero = torch.randn(2, 5, 8, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
-    scaled = run_layer(layer, tokens, branch=branch.beside(zero, zero))
-    torch.testing.assert_close(run_layer(layer, tokens, branch=branch.beside()), scaled)
+    scaled = run_layer(layer, tokens, branch=branch.scaled(zero, zero))
+    torch.testing.assert_close(run_layer(layer, tokens, branch=branch.scaled()), scaled)
 
 
 def test_a_fresh_branch_changes_nothing():
     torch.manual_seed(0)
     layer, tokens = new_layer(8, 2), torch.randn(2, 5, 8)
-    fresh = SideBranch(8, 3).beside(torch.randn(3), torch.randn(3))
+    fresh = SideBranch(8, 3).scaled(torch.randn(3), torch.randn(3))
     assert torch.equal(run_layer(layer, tokens, branch=fresh), run_layer(layer, tokens))
 
 

@@ -213,12 +213,12 @@ def test_texts_are_read_once_for_search_and_anew_after_training(build, category_
 
 
 def test_only_seen_classes_are_read(build, category_batch):
-    method, asked = build("splip").eval(), []
+    method, calls = build("splip").eval(), []
     tokens = method.backbone.class_tokens
-    method.backbone.class_tokens = lambda names, template: asked.append((names, template)) or tokens(names, template)
+    method.backbone.class_tokens = lambda names, template: calls.append((names, template)) or tokens(names, template)
     method.encode(category_batch.sketches, "sketch")
     method.encode(category_batch.sketches, "photo")
-    assert asked == [(method.classes, "a sketch of a {}"), (method.classes, "a photo of a {}")]
+    assert calls == [(method.classes, "a sketch of a {}"), (method.classes, "a photo of a {}")]
 
 
 @pytest.mark.parametrize(("text_depth", "expected"), [(3, [1, 2, 3]), (1, [1, 1, 1]), (6, [2, 4, 6]), (2, [1, 2, 2])])

@@ -56,7 +56,9 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
-        with pytest.raises(TrainingError, match=r"state cannot be written \(No space left on device\): free disk space"):
+        with pytest.raises(
+            TrainingError, match=r"state cannot be written \(No space left on device\): free disk space"
+        ):
             files.write_whole(file, b"new")
     assert file.read_bytes() == b"old"
     files.write_whole(file, "größer")

@@ -26,7 +26,7 @@ def test_a_torn_line_is_not_read_and_cut_goes_back_to_a_step(tmp_path: Path) -> 
     assert (tmp_path / "new.csv").read_text() == "step,epoch,name,value\n"
 
 
-def test_a_header_torn_by_a_kill_is_mended_by_cut(tmp_path: Path) -> None:
+def test_cut_repairs_a_header_torn_by_a_kill(tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     log.write_text("step,epo")
     cut(log, 5)

@@ -1,6 +1,1 @@
-"""A CLIP seen as parts one can prompt.
-
-``backbone``: the image tower, the text tower and the temperature. ``adaptation``: what a method attaches to a tower.
-``weights``: backbones from folders, files and the hub. ``encoder``: the zero-shot model.
-``catalog`` and ``fetch`` need no torch.
-"""
+"""CLIP in torch, as towers that methods can prompt: see ``backbone``, ``towers``, ``adaptation`` and ``weights``."""

@@ -1,4 +1,4 @@
-"""What a method attaches to a tower for one forward pass: prompts, LayerNorms, branches. The tower stays as it is."""
+"""What a method adds to a tower for one forward pass (prompts, LayerNorms, branches), without changing the tower."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -19,9 +19,9 @@ Place = Literal["after_first", "end"]
 
 
 class Norms(nn.Module):
-    """A second set of one tower's LayerNorms: starts as a copy, is trained on its own, shares every other weight.
+    """A second set of a tower's LayerNorms: starts as a copy and is trained separately.
 
-    A method keeps one set per modality and names it in ``Adaptation.norms``.
+    A method keeps one set per modality and passes it as ``Adaptation.norms``.
     """
 
     def __init__(self, tower: "Tower") -> None:
@@ -35,15 +35,15 @@ class Norms(nn.Module):
 
 @dataclass(frozen=True)
 class Adaptation:
-    """How one forward pass departs from plain CLIP; the default departs in nothing.
+    """How one forward pass differs from plain CLIP; the default does not differ.
 
-    ``prompts``: layer -> (n, width), or (batch, n, width), tokens that stand in the prompts' place from the input of
-    that layer on. Those that stood there before are dropped, so a layer without an entry carries on what the last one
-    left; an entry with n = 0 takes the prompts away. Prompts get no position embedding.
+    ``prompts``: layer -> tokens, (n, width) or (batch, n, width), that become the prompts at the input of that layer.
+    They replace the earlier prompts; a layer without an entry keeps the output of the previous layer, and an entry with
+    n = 0 removes the prompts. Prompts get no position embedding.
     ``place``: right after the first token (CLS, SOS), or at the end (images only: EOS would not see what follows it).
-    ``before_pre_norm``: whether the prompts of layer 0 join before or after the image tower's ``pre_norm``.
-    ``norms``: LayerNorms in place of the tower's own.
-    ``branches``: layer -> what runs beside it.
+    ``before_pre_norm``: whether the prompts of layer 0 are added before or after the image tower's ``pre_norm``.
+    ``norms``: LayerNorms to use instead of the tower's own.
+    ``branches``: layer -> a branch that runs beside it.
     """
 
     prompts: Mapping[int, Tensor] = field(default_factory=dict)
@@ -62,11 +62,11 @@ class Prompted:
     place: Place
 
     def with_prompts(self, prompts: Tensor) -> "Prompted":
-        """The same tokens with these prompts, (m, width) or (batch, m, width), in the place of the present ones."""
+        """The same tokens with their prompts replaced by these, (m, width) or (batch, m, width)."""
         batch, _, width = self.tokens.shape
         if prompts.ndim not in (2, 3) or prompts.shape[-1] != width or (prompts.ndim == 3 and len(prompts) != batch):
             raise ValueError(
-                f"prompts of shape {tuple(prompts.shape)} do not fit: (n, {width}) or ({batch}, n, {width}) is needed"
+                f"prompts of shape {tuple(prompts.shape)} do not fit: (n, {width}) or ({batch}, n, {width}) is required"
             )
         prompts = prompts.expand(batch, -1, -1).to(self.tokens.dtype)
         plain = self.plain

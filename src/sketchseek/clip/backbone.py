@@ -1,7 +1,7 @@
-"""A backbone: image tower, text tower, temperature, the words it reads and how its pictures are prepared.
+"""A backbone: image tower, text tower, temperature, tokenizer and the preprocessing of its pictures.
 
-Methods see this class and its towers, nothing below. What differs between backbones is put in from outside: the stem,
-the number and width of layers, the vocabulary. A small backbone of our own is this class with another stem.
+Methods use this class and its towers, nothing below. Its parts are passed in, because backbones differ in stem, number
+and width of layers, and vocabulary; our own small backbone is this class with another stem.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,10 +22,10 @@ __all__ = ["Backbone", "build_clip"]
 
 
 class Backbone(nn.Module):
-    """Photos, drawings and words -> one space of ``size`` dimensions.
+    """Photos, drawings and texts -> one space of ``size`` dimensions.
 
-    ``logit_scale``: the logarithm of 1/temperature, as CLIP keeps it.
-    ``photos``, ``sketches``: how pictures become the image tower's pixels. ``tokenizer``: how texts do.
+    ``logit_scale``: the logarithm of 1/temperature, as CLIP stores it.
+    ``photos``, ``sketches``: how pictures become pixels for the image tower.
     """
 
     def __init__(
@@ -60,12 +60,12 @@ class Backbone(nn.Module):
         return torch.exp(-self.logit_scale)
 
     def tokens(self, texts: Sequence[str]) -> Texts:
-        """Texts, as they are -> token numbers beside the weights."""
-        return self._here(self._fixed or self.tokenizer(texts))
+        """Texts, unchanged -> token ids on the device of the weights."""
+        return self._to_device(self._fixed or self.tokenizer(texts))
 
     @contextmanager
     def fixed_tokens(self, texts: Texts) -> Iterator[None]:
-        """Inside the block ``tokens`` gives these token numbers whatever the texts: they become a graph's inputs."""
+        """Inside the block ``tokens`` returns these token ids for any texts, so that an export can trace them."""
         self._fixed = texts
         try:
             yield
@@ -73,15 +73,15 @@ class Backbone(nn.Module):
             self._fixed = None
 
     def class_tokens(self, names: Sequence[str], template: str = "a photo of a {}") -> Texts:
-        """Class names in a template -> token numbers beside the weights."""
-        return self._here(self.tokenizer.of_classes(names, template))
+        """Class names in a template -> token ids on the device of the weights."""
+        return self._to_device(self.tokenizer.of_classes(names, template))
 
-    def _here(self, texts: Texts) -> Texts:
+    def _to_device(self, texts: Texts) -> Texts:
         return Texts(texts.ids.to(self.device), texts.ends.to(self.device))
 
 
 def build_clip(config: CLIPConfig) -> tuple[ImageTower, TextTower]:
-    """Towers of transformers' parts with fresh weights, shaped as a CLIP's ``config.json`` says."""
+    """Towers built from parts of transformers, with new weights and the shapes of a CLIP's ``config.json``."""
     vision: Any = config.vision_config
     text: Any = config.text_config
     size: Any = config.projection_dim

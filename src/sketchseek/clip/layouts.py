@@ -1,4 +1,4 @@
-"""The names tensors go by in checkpoints: transformers', OpenAI's (also open_clip's), and ours.
+"""The names of tensors in checkpoints: transformers', OpenAI's (also open_clip's), and ours.
 
 Ours are ``image.`` / ``text.`` with ``layers.N.`` of transformers' layer parts, and ``logit_scale``.
 """
@@ -28,7 +28,7 @@ _FROM_TRANSFORMERS = {
     "logit_scale": "logit_scale",
 }
 
-# OpenAI's name -> ours; the two projections are stored the other way round
+# OpenAI's name -> ours; the two projections are stored transposed
 _FROM_OPENAI = {
     "visual.conv1.weight": "image.stem.patch_embedding.weight",
     "visual.class_embedding": "image.stem.class_embedding",
@@ -55,18 +55,18 @@ _OPENAI_PARTS = {
     "mlp.c_proj": "mlp.fc2",
 }
 
-# Not weights: what OpenAI's archives note beside them, and index buffers of old transformers.
+# Not weights: metadata in OpenAI's archives, and index buffers of old transformers.
 _OPENAI_NOTES = ("input_resolution", "context_length", "vocab_size")
 _INDEX_BUFFERS = ("text_model.embeddings.position_ids", "vision_model.embeddings.position_ids")
 
 
 def is_openai(state: Mapping[str, Tensor]) -> bool:
-    """Whether the tensors go by OpenAI's names."""
+    """Whether the tensors have OpenAI's names."""
     return "visual.conv1.weight" in state
 
 
 def to_ours(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors by any of the known names -> by ours; an unknown name stays, for the reader to complain about."""
+    """Tensors with any of the known names -> with ours; unknown names stay, so that the reader can report them."""
     if is_openai(state):
         return _from_openai(state)
     ours = {}
@@ -90,7 +90,7 @@ def _from_openai(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         part, _, kind = match[3].rpartition(".")
         if match[3] in ("attn.in_proj_weight", "attn.in_proj_bias"):
             if len(tensor) % 3:
-                raise SketchseekError(f"{name} has {len(tensor)} rows, which are no queries, keys and values")
+                raise SketchseekError(f"{name} has {len(tensor)} rows, which are not queries, keys and values")
             for letter, third in zip("qkv", tensor.chunk(3), strict=True):
                 ours[f"{layer}.self_attn.{letter}_proj.{match[3].removeprefix('attn.in_proj_')}"] = third
         else:
@@ -99,7 +99,7 @@ def _from_openai(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def layer_counts(ours: Mapping[str, Tensor]) -> tuple[int, int]:
-    """How many layers of the image tower and of the text tower are among the tensors."""
+    """The number of layers of the image tower and of the text tower."""
     numbers = [re.match(r"(image|text)\.layers\.(\d+)\.", name) for name in ours]
     image, text = (len({m[2] for m in numbers if m and m[1] == tower}) for tower in ("image", "text"))
     return image, text
@@ -108,9 +108,9 @@ def layer_counts(ours: Mapping[str, Tensor]) -> tuple[int, int]:
 def config_from_shapes(
     ours: Mapping[str, Tensor], *, activation: str, image_head_width: int = 64, text_heads: int | None = None
 ) -> CLIPConfig:
-    """What OpenAI's layout does not write down, read from the tensors' shapes.
+    """The config, which OpenAI's layout does not contain, derived from the shapes of the tensors.
 
-    ``text_heads``: as many as give heads of width 64, unless told.
+    ``text_heads``: by default as many as give heads of width 64.
     """
     try:
         width, _, patch, _ = ours["image.stem.patch_embedding.weight"].shape

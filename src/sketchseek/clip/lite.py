@@ -12,7 +12,7 @@ from sketchseek.clip.towers import ImageTower, TextTower
 
 __all__ = ["MODEL_TYPE", "LiteStem", "build_lite"]
 
-MODEL_TYPE = "sketchseek-lite"  # what config.json says
+MODEL_TYPE = "sketchseek-lite"  # in config.json
 
 # EfficientNet-Lite0: blocks in the stage, kernel, stride of the first block, expansion, channels out.
 _STAGES = (
@@ -25,16 +25,16 @@ _STAGES = (
     (1, 3, 1, 6, 320),
 )
 _FIRST, _HEAD = 32, 1280
-_MIDDLE, _MIDDLE_CHANNELS, _THIN = 11, 112, 32  # the layout is read from what enters this block, thinned
+_MIDDLE, _MIDDLE_CHANNELS, _THIN = 11, 112, 32  # the layout is read from the input of this block, with fewer channels
 
 
 class SameConv(nn.Module):
-    """A convolution that keeps the size, or halves an even one; its batch norm is folded into weight and bias."""
+    """A convolution that keeps the size, or halves an even one; its batch norm is merged into weight and bias."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 1, *, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2 if stride == 1 else 0, groups=groups)
-        # Halving pads one pixel less before than behind: so the ImageNet weights were trained.
+        # When halving, pad one pixel less before than after, as the ImageNet weights were trained.
         before = (kernel - 2) // 2
         self.edges = None if stride == 1 else (before, kernel - 2 - before) * 2
 
@@ -44,7 +44,7 @@ class SameConv(nn.Module):
 
 
 class Block(nn.Module):
-    """Widen each pixel, look around within each channel, narrow again; added to the input where the shapes agree."""
+    """Widen each pixel, convolve each channel, narrow again; added to the input if the shapes are equal."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class Block(nn.Module):
 
 
 class Layout(nn.Module):
-    """How things lie in a picture, cell by cell: maps (batch, channels, 2 grid, 2 grid) -> (batch, size)."""
+    """The layout of a picture, cell by cell: maps (batch, channels, 2 grid, 2 grid) -> (batch, size)."""
 
     def __init__(self, *, grid: int, size: int) -> None:
         super().__init__()
@@ -77,10 +77,10 @@ class Layout(nn.Module):
 
 
 class LiteStem(nn.Module):
-    """Pixels (batch, 3, side, side) -> tokens (batch, 1 + grid * grid, width); one token stands for 32 x 32 pixels.
+    """Pixels (batch, 3, side, side) -> tokens (batch, 1 + grid * grid, width); one token covers 32 x 32 pixels.
 
-    CLS enters as the mean of the grid, so that even a transformer that does nothing reads the pooled picture; on its
-    last ``layout`` numbers stands how things lie in the picture, which a mean forgets.
+    CLS starts as the mean of the grid, so that even a transformer that does nothing gives the pooled picture. The
+    layout, which a mean loses, is added to its last ``layout`` numbers.
     """
 
     def __init__(self, *, grid: int, width: int, layout: int) -> None:
@@ -102,14 +102,14 @@ class LiteStem(nn.Module):
         self.positions = nn.Parameter(torch.zeros(1 + grid * grid, width))
 
     def early(self, pixels: Tensor, blocks: int) -> Tensor:
-        """Pixels -> the maps that enter block number ``blocks``."""
+        """Pixels -> the input maps of block number ``blocks``."""
         maps: Tensor = relu6(self.first(pixels))
         for block in self.blocks[:blocks]:
             maps = block(maps)
         return maps
 
     def features(self, maps: Tensor, blocks: int) -> tuple[Tensor, Tensor]:
-        """The maps that enter block number ``blocks`` -> (batch, 1280, grid, grid), and those that show the layout."""
+        """Input maps of block number ``blocks`` -> (batch, 1280, grid, grid), and the maps for ``Layout``."""
         for block in self.blocks[blocks:_MIDDLE]:
             maps = block(maps)
         middle = maps
@@ -118,7 +118,7 @@ class LiteStem(nn.Module):
         return relu6(self.head(maps)), middle
 
     def tokens(self, features: Tensor, middle: Tensor, positions: Tensor) -> Tensor:
-        """What ``features`` gives, and positions (1 + grid * grid, width) -> tokens (batch, 1 + grid * grid, width)."""
+        """Output of ``features`` and positions (1 + grid * grid, width) -> tokens (batch, 1 + grid * grid, width)."""
         patches = self.to_width(features.flatten(2).transpose(1, 2))
         mean, layout = patches.mean(dim=1), self.layout(middle)
         plain = mean.shape[1] - layout.shape[1]
@@ -130,7 +130,7 @@ class LiteStem(nn.Module):
 
 
 def build_lite(config: dict[str, Any]) -> tuple[ImageTower, TextTower]:
-    """Towers with fresh weights, shaped as the ``config.json`` of a lite backbone says."""
+    """Towers with new weights and the shapes of a lite backbone's ``config.json``."""
     image, text, size = config["image"], config["text"], config["size"]
     width = image["width"]
     image_tower = ImageTower(

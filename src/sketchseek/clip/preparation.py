@@ -1,4 +1,4 @@
-"""How a checkpoint wants its pictures: what lies beside its weights -> our preprocessing records."""
+"""The preprocessing of a checkpoint: the files beside its weights -> our preprocessing records."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,16 +9,16 @@ from sketchseek.pictures import CLIP_PHOTOS, CLIP_SKETCHES, Preprocessing
 
 __all__ = ["preprocessing_of"]
 
-# Pillow's numbers, as preprocessor_config.json has them
+# Pillow's numbers, as used in preprocessor_config.json
 _RESAMPLE = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
 _OPEN_CLIP_FIT = {"shortest": "crop", "longest": "pad", "squash": "squash"}
 
 
 def preprocessing_of(files: BackboneFiles, *, side: int) -> tuple[Preprocessing, Preprocessing]:
-    """The records for photos and for sketches, for an image tower that takes ``side`` pixels.
+    """The records for photos and for sketches, for an image tower with ``side`` pixels.
 
-    Photos are prepared as the checkpoint says, or as OpenAI's CLIP (shorter side to ``side``, centre cropped) where it
-    says nothing. No checkpoint says anything of sketches: they are placed as our records place them, with its numbers.
+    Photos are prepared as the checkpoint says, or by default as for OpenAI's CLIP (shorter side to ``side``, centre
+    crop). No checkpoint describes sketches: they are placed by our rules, with the checkpoint's mean and deviation.
     """
     photos = replace(CLIP_PHOTOS, size=side, fit="crop")
     try:
@@ -32,7 +32,7 @@ def preprocessing_of(files: BackboneFiles, *, side: int) -> tuple[Preprocessing,
         ) from None
     if photos.size != side:
         raise SketchseekError(
-            f"{files.preprocessor or files.config} prepares {photos.size} pixels a side, but the weights take {side}"
+            f"{files.preprocessor or files.config} prepares {photos.size} pixels a side, but the weights require {side}"
         )
     return photos, replace(
         CLIP_SKETCHES, size=side, interpolation=photos.interpolation, mean=photos.mean, std=photos.std
@@ -40,7 +40,7 @@ def preprocessing_of(files: BackboneFiles, *, side: int) -> tuple[Preprocessing,
 
 
 def _transformers_fields(written: dict[str, Any]) -> dict[str, Any]:
-    """The fields that a preprocessor_config.json sets; sizes were plain numbers once and are objects today."""
+    """The fields set by a preprocessor_config.json; older files have plain numbers as sizes, newer ones objects."""
     for step in ("do_resize", "do_rescale", "do_normalize"):
         if not written.get(step, True):
             raise SketchseekError(f"{step} is off")
@@ -65,7 +65,7 @@ def _transformers_fields(written: dict[str, Any]) -> dict[str, Any]:
 
 
 def _open_clip_fields(written: Any) -> dict[str, Any]:
-    """The fields that the preprocess_cfg of an open_clip_config.json sets."""
+    """The fields set by the preprocess_cfg of an open_clip_config.json."""
     return {
         "fit": _OPEN_CLIP_FIT[written.get("resize_mode", "shortest")],
         "interpolation": written.get("interpolation", "bicubic"),

@@ -1,4 +1,4 @@
-"""Words -> token numbers as tensors, and class names as words."""
+"""Texts and class names -> token ids as tensors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ __all__ = ["TextTokenizer", "Texts"]
 
 @dataclass(frozen=True)
 class Texts:
-    """Token numbers of n texts, cropped to the longest.
+    """Token ids of n texts, cropped to the longest.
 
-    ``ids``: int64 (n, longest), SOS first; behind EOS stands padding that the causal mask hides.
+    ``ids``: int64 (n, longest), SOS first; after EOS comes padding, which the causal mask hides.
     ``ends``: int64 (n,), the index of each EOS.
     """
 
@@ -32,9 +32,9 @@ class Texts:
 
 
 class TextTokenizer:
-    """A tokenizer of CLIP's kind, for torch; see ``sketchseek.tokenizer``.
+    """CLIP's tokenizer for torch; see ``sketchseek.tokenizer``.
 
-    ``vocabulary``: how many tokens the weights know.
+    ``vocabulary``: the number of tokens that the weights have.
     """
 
     def __init__(self, tokenizer_json: Path, *, context: int, vocabulary: int) -> None:
@@ -45,16 +45,16 @@ class TextTokenizer:
             raise SketchseekError(f"{tokenizer_json} cannot be read: {error.strerror}") from None
         if self._tokenizer.vocabulary > vocabulary:
             raise SketchseekError(
-                f"{tokenizer_json} knows {self._tokenizer.vocabulary} tokens but the weights only {vocabulary}:"
-                " the two do not belong together"
+                f"{tokenizer_json} has {self._tokenizer.vocabulary} tokens but the weights only {vocabulary}:"
+                " they do not belong together"
             )
         self.sos, self.eos, self.context = self._tokenizer.sos, self._tokenizer.eos, context
 
     def __call__(self, texts: Sequence[str]) -> Texts:
-        """Texts, as they are -> token numbers."""
+        """Texts, unchanged -> token ids."""
         tokens = self._tokenizer(texts)
         return Texts(torch.from_numpy(tokens.ids), torch.from_numpy(tokens.ends))
 
     def of_classes(self, names: Sequence[str], template: str = "a photo of a {}") -> Texts:
-        """Class names, spelled as people write them and put in the place of ``{}``."""
+        """Class names, written as words, in place of ``{}`` -> token ids."""
         return self([template.replace("{}", class_in_words(name)) for name in names])

@@ -17,11 +17,11 @@ __all__ = ["ImageTower", "LayerInput", "Run", "TextTower", "Tower"]
 
 @dataclass(frozen=True)
 class Run:
-    """What a forward pass gives.
+    """The result of a forward pass.
 
     ``embedding``: (batch, size), not normalised.
-    ``tokens``: for each layer asked for, the tokens (batch, n, width) that enter it, prompts left out; the number
-    ``depth`` stands for the tokens that leave the last layer.
+    ``tokens``: layer -> its input tokens (batch, n, width) without prompts, for each layer in ``keep``; the key
+    ``depth`` gives the output of the last layer.
     """
 
     embedding: Tensor
@@ -30,20 +30,20 @@ class Run:
 
 @dataclass(frozen=True)
 class LayerInput:
-    """What enters a layer: tokens (batch, n, width), prompts included, and how the pass is adapted."""
+    """The input of a layer: tokens (batch, n, width), prompts included, and the adaptation of the pass."""
 
     tokens: Tensor
     adaptation: Adaptation
 
 
 class Tower(nn.Module):
-    """What both towers share: a stack of layers, the LayerNorms around it, and the projection into the common space.
+    """What both towers share: the layers, the LayerNorms around them, and the projection into the common space.
 
     ``width`` of a token, ``heads`` per layer, ``depth`` in layers, ``size`` of the embedding.
-    ``checkpointing``: recompute each layer on the way back instead of keeping its activations (less memory, more time).
+    ``checkpointing``: recompute each layer in backward instead of keeping its activations (less memory, more time).
     """
 
-    reads_first: ClassVar[bool] = False  # whether the embedding comes from the first token of all
+    reads_first: ClassVar[bool] = False  # whether the embedding is read from the first token
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Tower(nn.Module):
         return cast(list[Layer], list(self.layers))
 
     def copy_norms(self) -> Norms:
-        """A trainable copy of all LayerNorms, to be named in an ``Adaptation``."""
+        """A trainable copy of all LayerNorms, for ``Adaptation.norms``."""
         return Norms(self)
 
     def project(self, states: Tensor, norms: Norms | None = None) -> Tensor:
@@ -84,7 +84,7 @@ class Tower(nn.Module):
 
     @contextmanager
     def recording(self, layer: int) -> Iterator[list[LayerInput]]:
-        """A list to which every forward pass inside the block adds what enters ``layer``."""
+        """A list to which every forward pass inside the block adds the input of ``layer``."""
         inputs: list[LayerInput] = []
         self._recorders[layer] = inputs
         try:
@@ -95,13 +95,13 @@ class Tower(nn.Module):
     def _run_layers(
         self, tokens: Tensor, adaptation: Adaptation, keep: Collection[int]
     ) -> tuple[Prompted, dict[int, Tensor]]:
-        """Tokens as the embedding gives them -> what leaves the last layer, and what enters the layers of ``keep``."""
-        for what, asked, last in (
+        """Tokens from ``embed`` -> the output of the last layer, and the inputs of the layers in ``keep``."""
+        for what, layers, last in (
             ("prompts", adaptation.prompts, self.depth - 1),
             ("branches", adaptation.branches, self.depth - 1),
             ("keep", keep, self.depth),
         ):
-            if outside := [layer for layer in asked if not 0 <= layer <= last]:
+            if outside := [layer for layer in layers if not 0 <= layer <= last]:
                 raise ValueError(f"{what}: layer {outside[0]} is not one of 0 to {last}")
 
         state = Prompted(tokens, 0, adaptation.place)
@@ -118,7 +118,7 @@ class Tower(nn.Module):
                 state = state.with_prompts(adaptation.prompts[number])
             if number in keep:
                 kept[number] = state.plain
-            # Nothing else of the last layer is read.
+            # Only the first token of the last layer is needed.
             first_only = self.reads_first and number == self.depth - 1 and self.depth not in keep
             tokens = self.run_layer(number, state.tokens, adaptation, first_only=first_only)
             state = Prompted(tokens, 0 if first_only else state.count, state.place)
@@ -127,7 +127,7 @@ class Tower(nn.Module):
         return state, kept
 
     def run_layer(self, number: int, tokens: Tensor, adaptation: Adaptation, *, first_only: bool = False) -> Tensor:
-        """Tokens (batch, n, width), prompts included, through a layer; ``first_only``: only the first token leaves."""
+        """Tokens (batch, n, width), prompts included, through a layer; ``first_only``: return only the first token."""
         if number in self._recorders:
             self._recorders[number].append(LayerInput(tokens, adaptation))
         norms = adaptation.norms
@@ -152,7 +152,7 @@ class ImageTower(Tower):
     """Pixels -> CLS and a grid of patches -> layers -> an embedding read from CLS.
 
     ``stem``: pixels (batch, 3, side, side) -> tokens (batch, 1 + grid * grid, width), CLS first, positions added.
-    Any stem that keeps this promise makes a backbone on which every method runs.
+    Every method runs on a backbone with any such stem.
     """
 
     reads_first = True
@@ -179,7 +179,7 @@ class ImageTower(Tower):
         return tokens
 
     def run(self, tokens: Tensor, adaptation: Adaptation | None = None, keep: Collection[int] = ()) -> Run:
-        """Tokens of ``embed`` through all layers; ``keep`` names the layers whose incoming tokens are wanted."""
+        """Tokens of ``embed`` through all layers; ``keep``: the layers whose input tokens to return."""
         adaptation = adaptation or Adaptation()
         state, kept = self._run_layers(tokens, adaptation, keep)
         return Run(self.project(state.tokens[:, 0], adaptation.norms), kept)
@@ -190,9 +190,9 @@ class ImageTower(Tower):
 
 
 class TextTower(Tower):
-    """Token numbers -> layers under a causal mask -> an embedding read from EOS.
+    """Token ids -> layers under a causal mask -> an embedding read from EOS.
 
-    Words keep the positions they have without prompts. ``context``: the longest text in tokens, SOS and EOS included.
+    Prompts do not shift the positions of words. ``context``: the longest text in tokens, SOS and EOS included.
     """
 
     def __init__(
@@ -210,7 +210,7 @@ class TextTower(Tower):
         self.context: int = positions.num_embeddings
 
     def embed(self, ids: Tensor) -> Tensor:
-        """Token numbers (batch, n) -> tokens (batch, n, width) with positions; ``words(ids)`` gives them without."""
+        """Token ids (batch, n) -> tokens (batch, n, width) with positions; ``words(ids)`` gives them without."""
         if ids.shape[1] > self.context:
             raise ValueError(f"a text of {ids.shape[1]} tokens does not fit into {self.context}")
         tokens: Tensor = self.words(ids) + self.positions.weight[: ids.shape[1]]
@@ -222,11 +222,11 @@ class TextTower(Tower):
         """Tokens of ``embed`` through all layers; ``ends`` (batch,): where each text's EOS is, prompts not counted."""
         adaptation = adaptation or Adaptation()
         if adaptation.prompts and adaptation.place != "after_first":
-            raise ValueError("text prompts stand after the first token: behind EOS nothing would see them")
+            raise ValueError("text prompts must come after the first token: EOS would not see them at the end")
         state, kept = self._run_layers(tokens, adaptation, keep)
         rows = torch.arange(ends.shape[0], device=ends.device)  # a tracer sees a shape, but not a len()
         return Run(self.project(state.tokens[rows, ends + state.count], adaptation.norms), kept)
 
     def forward(self, ids: Tensor, ends: Tensor, adaptation: Adaptation | None = None) -> Tensor:
-        """Token numbers (batch, n) and where EOS is (batch,) -> embeddings (batch, size), not normalised."""
+        """Token ids (batch, n) and where EOS is (batch,) -> embeddings (batch, size), not normalised."""
         return self.run(self.embed(ids), ends, adaptation).embedding

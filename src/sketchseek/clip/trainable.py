@@ -1,4 +1,4 @@
-"""What is trained is said by name: everything is frozen first, nothing is trained by accident."""
+"""Choose what is trained by name: freeze everything first, so that nothing is trained by accident."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ __all__ = ["freeze", "norm_names", "train_only", "trained"]
 
 
 def freeze(module: nn.Module) -> None:
-    """No parameter of the module is trained."""
+    """Train no parameter of the module."""
     module.requires_grad_(False)
 
 
@@ -23,7 +23,7 @@ def norm_names(module: nn.Module) -> list[str]:
 
 
 def train_only(module: nn.Module, names: Iterable[str]) -> None:
-    """Freeze the module, then let exactly these parameters be trained; a name it does not have is an error."""
+    """Train exactly these parameters of the module; an unknown name is an error."""
     freeze(module)
     parameters = dict(module.named_parameters())
     for name in names:
@@ -33,5 +33,5 @@ def train_only(module: nn.Module, names: Iterable[str]) -> None:
 
 
 def trained(module: nn.Module) -> dict[str, int]:
-    """Name -> number of values, of every parameter that is trained."""
+    """The trained parameters: name -> number of values."""
     return {name: parameter.numel() for name, parameter in module.named_parameters() if parameter.requires_grad}

@@ -1,4 +1,4 @@
-"""A backbone from its files: read safely, checked name by name and shape by shape, frozen, fp32, on the CPU."""
+"""Read a backbone from its files: safely, every name and shape checked; frozen, fp32, on the CPU."""
 
 import zipfile
 from collections.abc import Mapping
@@ -25,12 +25,12 @@ __all__ = ["load_backbone", "read_backbone"]
 
 
 def load_backbone(name_or_path: str | Path, *, trust_pickle: bool = False) -> Backbone:
-    """The backbone of a name or a path, frozen, on the CPU, for a method to adapt."""
+    """The backbone with this name or path, frozen, on the CPU, for a method to adapt."""
     return read_backbone(find_backbone(name_or_path, trust_pickle=trust_pickle))
 
 
 def read_backbone(files: BackboneFiles) -> Backbone:
-    """The backbone these files describe."""
+    """The backbone in these files."""
     state: dict[str, Tensor] = {}
     for path in files.weights:
         state |= _read_tensors(path, pickled=files.pickled)
@@ -40,10 +40,10 @@ def read_backbone(files: BackboneFiles) -> Backbone:
     config = _config(files, state, ours)
     _check_layers(files, config, ours)
     text_config: Any = config.text_config
-    words = TextTokenizer(
+    tokenizer = TextTokenizer(
         files.tokenizer, context=text_config.max_position_embeddings, vocabulary=text_config.vocab_size
     )
-    # On "meta" nothing is allocated or drawn at random: the tensors read take their places.
+    # On "meta" nothing is allocated or initialised: the tensors of the files are assigned below.
     with torch.device("meta"):
         try:
             image, text = build_clip(config)
@@ -52,26 +52,26 @@ def read_backbone(files: BackboneFiles) -> Backbone:
             raise SketchseekError(f"{files.config} does not describe a CLIP: {reason}") from None
     photos, sketches = preprocessing_of(files, side=image.side)
     with torch.device("meta"):
-        backbone = Backbone(image, text, words, photos=photos, sketches=sketches)
+        backbone = Backbone(image, text, tokenizer, photos=photos, sketches=sketches)
     _check_tensors(files, backbone, ours)
     backbone.load_state_dict({name: tensor.float() for name, tensor in ours.items()}, assign=True)
-    image.stem.position_ids = torch.arange(1 + image.grid**2).expand(1, -1)  # a buffer that no checkpoint holds
+    image.stem.position_ids = torch.arange(1 + image.grid**2).expand(1, -1)  # a buffer that checkpoints do not contain
     return backbone.requires_grad_(False).eval()
 
 
-def _read_lite(files: BackboneFiles, written: dict[str, Any], state: Mapping[str, Tensor]) -> Backbone:
-    """Our own small backbone: its tensors have our names already, its pictures records of their own."""
+def _read_lite(files: BackboneFiles, config: dict[str, Any], state: Mapping[str, Tensor]) -> Backbone:
+    """Our own small backbone: its tensors already have our names, and its config holds preprocessing records."""
     try:
         with torch.device("meta"):
-            image, text = build_lite(written)
-        words = TextTokenizer(files.tokenizer, context=text.context, vocabulary=text.words.num_embeddings)
-        records = written["preprocessing"]
+            image, text = build_lite(config)
+        tokenizer = TextTokenizer(files.tokenizer, context=text.context, vocabulary=text.words.num_embeddings)
+        records = config["preprocessing"]
         photos, sketches = (Preprocessing.from_json(records[name]) for name in ("photos", "sketches"))
     except (KeyError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         reason = " ".join(str(error).split())[:200]
         raise SketchseekError(f"{files.config} does not describe a lite backbone: {reason}") from None
     with torch.device("meta"):
-        backbone = Backbone(image, text, words, photos=photos, sketches=sketches)
+        backbone = Backbone(image, text, tokenizer, photos=photos, sketches=sketches)
     _check_tensors(files, backbone, state)
     backbone.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)
     return backbone.requires_grad_(False).eval()
@@ -83,28 +83,28 @@ def _read_tensors(path: Path, *, pickled: bool) -> dict[str, Tensor]:
     except OSError as error:
         raise SketchseekError(f"{path} cannot be read: {error.strerror or error}") from None
     except SafetensorError as error:
-        raise SketchseekError(f"{path} is damaged or cut short, fetch it anew ({error})") from None
+        raise SketchseekError(f"{path} is damaged or incomplete: download it again ({error})") from None
 
 
 def _unpickle(path: Path) -> dict[str, Tensor]:
-    """A state dict out of a pickle, by a reader that runs no code from it."""
+    """The state dict in a pickle, read without running code from it."""
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 if any(name.endswith("/constants.pkl") for name in archive.namelist()):
                     raise SketchseekError(
                         f"{path} is a TorchScript program, which cannot be opened without running it:"
-                        " take the same weights as safetensors (openai/clip-vit-...), or save its state dict elsewhere"
+                        " use the same weights as safetensors (openai/clip-vit-...), or save its state dict elsewhere"
                     )
         state: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (SketchseekError, OSError):
         raise
-    except Exception as error:  # damaged pickles and archives raise nearly everything
+    except Exception as error:  # damaged pickles and archives raise all kinds of errors
         reason = " ".join(str(error).split(maxsplit=60)[:60]) or type(error).__name__
-        raise SketchseekError(f"{path} holds more than plain tensors, or is damaged ({reason})") from None
+        raise SketchseekError(f"{path} contains more than plain tensors, or is damaged ({reason})") from None
     state = state.get("state_dict", state) if isinstance(state, dict) else state
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise SketchseekError(f"{path} does not hold a state dict: tensors by name")
+        raise SketchseekError(f"{path} does not contain a state dict (tensors by name)")
     return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
 
 
@@ -114,11 +114,11 @@ def _config(files: BackboneFiles, state: Mapping[str, Tensor], ours: Mapping[str
         return _transformers_config(files, written)
     if "model_cfg" in written:
         return _open_clip_config(files, written["model_cfg"], ours)
-    if "input_resolution" in state:  # only OpenAI's own archives note it, and those are all QuickGELU
+    if "input_resolution" in state:  # only OpenAI's own archives contain it, and those all use QuickGELU
         return config_from_shapes(ours, activation="quick_gelu")
     raise SketchseekError(
         f"{files.weights[0]} does not say whether its layers use GELU or QuickGELU:"
-        " put the open_clip_config.json of these weights beside it"
+        " put the open_clip_config.json of these weights in the same folder"
     )
 
 
@@ -127,19 +127,19 @@ def _transformers_config(files: BackboneFiles, written: dict[str, object]) -> CL
         raise SketchseekError(f"{files.weights[0].parent / 'config.json'} is missing")
     if written.get("model_type") != "clip":
         raise SketchseekError(
-            f"{files.config} describes a model of type {written.get('model_type')!r}; only 'clip' is read"
+            f"{files.config} describes a model of type {written.get('model_type')!r}; only 'clip' is supported"
         )
     try:
         config = CLIPConfig.from_dict(written)
-    except Exception as error:  # transformers' validation raises kinds of its own
+    except Exception as error:  # transformers' validation raises its own errors
         reason = " ".join(str(error).split())
         raise SketchseekError(f"{files.config} does not describe a CLIP: {reason}") from None
     vision: Any = config.vision_config
     for key, value in (("image_size", vision.image_size), ("patch_size", vision.patch_size)):
         if not isinstance(value, int) or value < 1:
-            raise SketchseekError(f"{files.config}: {key} is {value!r}, one whole number is needed")
+            raise SketchseekError(f"{files.config}: {key} is {value!r}, but must be a positive whole number")
     if vision.num_channels != 3:
-        raise SketchseekError(f"{files.config}: {vision.num_channels} colour channels, only 3 are possible")
+        raise SketchseekError(f"{files.config}: {vision.num_channels} colour channels, but only 3 are supported")
     return config
 
 
@@ -157,27 +157,27 @@ def _open_clip_config(files: BackboneFiles, model: object, ours: Mapping[str, Te
 
 
 def _check_layers(files: BackboneFiles, config: CLIPConfig, ours: Mapping[str, Tensor]) -> None:
-    here = layer_counts(ours)
+    found = layer_counts(ours)
     vision, text = cast(Any, config.vision_config), cast(Any, config.text_config)
-    said = (vision.num_hidden_layers, text.num_hidden_layers)
-    if here != said:
+    expected = (vision.num_hidden_layers, text.num_hidden_layers)
+    if found != expected:
         raise SketchseekError(
-            f"{files.weights[0]} holds {here[0]} image and {here[1]} text layers,"
-            f" but {files.config} says {said[0]} and {said[1]}"
+            f"{files.weights[0]} contains {found[0]} image and {found[1]} text layers,"
+            f" but {files.config} says {expected[0]} and {expected[1]}"
         )
 
 
 def _check_tensors(files: BackboneFiles, backbone: Backbone, ours: Mapping[str, Tensor]) -> None:
-    wanted = backbone.state_dict()
+    expected = backbone.state_dict()
     where = files.weights[0] if len(files.weights) == 1 else files.weights[0].parent
-    if missing := sorted(wanted.keys() - ours.keys()):
-        raise SketchseekError(f"{where} lacks {len(missing)} of {len(wanted)} tensors, {missing[0]} among them")
-    if unknown := sorted(ours.keys() - wanted.keys()):
-        raise SketchseekError(f"{where} holds {len(unknown)} tensors no CLIP has, {unknown[0]} among them")
-    for name, tensor in wanted.items():
+    if missing := sorted(expected.keys() - ours.keys()):
+        raise SketchseekError(f"{where} lacks {len(missing)} of {len(expected)} tensors, such as {missing[0]}")
+    if unknown := sorted(ours.keys() - expected.keys()):
+        raise SketchseekError(f"{where} contains {len(unknown)} tensors that no CLIP has, such as {unknown[0]}")
+    for name, tensor in expected.items():
         if ours[name].shape != tensor.shape:
             raise SketchseekError(
-                f"{where}: {name} has shape {tuple(ours[name].shape)}, but {tuple(tensor.shape)} is needed"
+                f"{where}: {name} has shape {tuple(ours[name].shape)}, but {tuple(tensor.shape)} is required"
             )
         if not ours[name].is_floating_point() or not torch.isfinite(ours[name]).all():
-            raise SketchseekError(f"{where}: {name} holds something else than finite fractions, fetch it anew")
+            raise SketchseekError(f"{where}: {name} contains values that are not finite floats: download it again")

@@ -1,4 +1,4 @@
-"""The losses of the three papers, one equation a file.
+"""The losses of the three papers, one equation per file.
 
 | symbol | file | paper |
 |---|---|---|
@@ -12,9 +12,8 @@
 | batch-hard L_tri | batch_hard | DP-CLIP |
 | w, global + 0.1 x locals | curriculum | DP-CLIP |
 
-Every loss is a scalar, the mean over its samples, and 0 (with gradients of 0) where the batch holds none. Features come
-as a tower gives them, of any length and float type: here they are brought to length 1 and to float32 at least, under
-autocast too.
+Every loss is a scalar, the mean over its samples, and 0 (with gradients of 0) if there are none. Features come directly
+from a tower, with any length and float type: losses normalise them and compute in float32 or wider, autocast or not.
 
 CLIP-AT: Sain et al., CVPR 2023. SpLIP: Singha et al., ECCV 2024. DP-CLIP: Gao et al., arXiv 2404.18695.
 """

@@ -1,4 +1,4 @@
-"""SpLIP's triplet whose margin grows with the likeness of the two classes' names."""
+"""SpLIP's triplet loss, whose margin grows with the similarity of the two class names."""
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ def margin_table(class_texts: Tensor) -> Tensor:
     """mu(c+, c-) = cos(F_t(c+), F_t(c-)) for all pairs of classes; mu(c, c) = 1.
 
     ``class_texts``: F_t(c), frozen text features of "a photo of a {c}", shape (classes, size).
-    Returns shape (classes, classes), a constant: gradients never reach the texts.
+    Returns shape (classes, classes), without gradients.
     """
     return cosine_matrix(class_texts, class_texts).fill_diagonal_(1)
 
@@ -27,7 +27,7 @@ def adaptive_margin_triplet_loss(
 ) -> Tensor:
     """L_triplet = mean of [ ||s - p+||^2 - ||s - p-||^2 + mu(c+, c-) ]_+ on features of length 1 (SpLIP).
 
-    Near classes are held apart further than far ones. Fine-grained triplets have c+ = c-, hence mu = 1.
+    Similar classes get a larger margin. Fine-grained triplets have c+ = c-, so mu = 1.
 
     ``sketch``, ``positive``, ``negative``: s, p+, p-, shape (n, size). ``positive_class``, ``negative_class``: c+, c-,
     rows of ``table`` (see ``margin_table``), shape (n,). Returns a scalar; 0 for n = 0.

@@ -1,4 +1,4 @@
-"""DP-CLIP's batch-hard triplet: the negative is the nearest wrong photo of the batch."""
+"""DP-CLIP's batch-hard triplet loss: the negative is the nearest wrong photo of the batch."""
 
 import torch
 from torch import Tensor
@@ -12,9 +12,9 @@ def batch_hard_loss(sketch: Tensor, photo: Tensor, instances: Tensor, margin: fl
     """L_hard = mean of max(0, mu + d(s_i, p_i) - min_j d(s_i, p_j)), j over other instances, d = (1 - cos) / 2.
 
     ``sketch``: s, shape (n, size). ``photo``: p, row i the paired photo of sketch i, shape (n, size). ``instances``:
-    which photo that is, one integer a row, shape (n,): rows of the same photo are no negatives of one another. The
-    batch is of one category, so every other photo is a fair negative. ``margin``: mu.
-    Returns a scalar. Sketches without any negative do not count in the mean; 0 where none has one.
+    the number of that photo, one integer per row, shape (n,): rows of the same photo are not negatives of each other.
+    The batch has one category, so every other photo is a negative. ``margin``: mu.
+    Returns a scalar. Sketches without a negative are omitted from the mean; 0 if none has one.
     """
     distances = (1 - cosine_matrix(sketch, photo)) / 2
     same = instances.unsqueeze(1) == instances.unsqueeze(0)

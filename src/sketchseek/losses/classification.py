@@ -10,7 +10,7 @@ from sketchseek.losses.distances import cosine_matrix
 def class_logits(features: Tensor, class_texts: Tensor, tau: float) -> Tensor:
     """cos(f, f_t^j) / tau of each picture and class j.
 
-    ``features``: f, shape (n, size). ``class_texts``: f_t, shape (classes, size), or (n, classes, size) where the texts
+    ``features``: f, shape (n, size). ``class_texts``: f_t, shape (classes, size), or (n, classes, size) if the texts
     depend on the picture (SpLIP's tokens T made per image). ``tau``: the temperature, 0.01 in CLIP.
     Returns shape (n, classes).
     """
@@ -23,7 +23,7 @@ def classification_loss(features: Tensor, class_texts: Tensor, labels: Tensor, t
     """L_cls = mean of -log softmax_j( cos(f, f_t^j) / tau ) at the true class, over the seen classes.
 
     CLIP-AT: L_cls^s of sketches plus L_cls^p of photos, frozen texts. SpLIP: s, p+ and p-, each with its own label,
-    texts of the prompted tower. Gradients reach the texts where those require them.
+    texts of the prompted tower. Gradients reach the texts if they require them.
 
     ``features`` and ``class_texts`` as in ``class_logits``; ``labels``: the true classes, shape (n,).
     Returns a scalar; 0 for n = 0.

@@ -1,4 +1,4 @@
-"""How far apart two feature vectors are; the d of every equation here."""
+"""Distances between feature vectors: the d of every equation here."""
 
 from collections.abc import Callable
 
@@ -9,15 +9,14 @@ from sketchseek.losses.arithmetic import at_least_float32
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 
-# A shorter vector has no direction.
-SHORTEST = 1e-6
+SHORTEST = 1e-6  # a shorter vector has no direction
 
 
 def unit(features: Tensor) -> Tensor:
-    """Rows brought to length 1, in float32 at least; rows of length 0 stay 0. (..., size) -> (..., size)."""
+    """Rows normalised to length 1, in float32 or wider; rows of length 0 stay 0. (..., size) -> (..., size)."""
     wide = at_least_float32(features)
     length: Tensor = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
-    # Divided by infinity a row of length 0 gets no gradient; divided by a small number it would get an endless one.
+    # Dividing a row of length 0 by infinity gives no gradient; dividing by a small number would give a huge one.
     return wide / length.masked_fill(length < SHORTEST, torch.inf)
 
 
@@ -28,7 +27,7 @@ def cosine(a: Tensor, b: Tensor) -> Tensor:
 
 def cosine_matrix(a: Tensor, b: Tensor) -> Tensor:
     """cos(a_i, b_j) of all pairs. (..., n, size) and (..., m, size) -> (..., n, m)."""
-    # Autocast would round the product of matrices to half precision: three digits of a cosine.
+    # Autocast would round the matrix product to half precision: three digits of a cosine.
     with torch.autocast(device_type=a.device.type, enabled=False):
         return unit(a) @ unit(b).transpose(-2, -1)
 

@@ -1,4 +1,4 @@
-"""SpLIP's L_cjs: a sketch's jigsaw is solved with the true photo at least as well as with a wrong one."""
+"""SpLIP's L_cjs: a sketch's jigsaw must be solved at least as well with the true photo as with a wrong one."""
 
 from torch import Tensor
 from torch.nn import functional
@@ -7,7 +7,7 @@ from sketchseek.losses.arithmetic import at_least_float32, batch_mean
 
 
 def jigsaw_loss(own: Tensor, positive: Tensor, negative: Tensor, order: Tensor) -> Tensor:
-    """L_cjs = mean of CE(F_js(r), y) + [ CE(F_js(r+), y) - CE(F_js(r-), y) ]_+, the hinge taken sample by sample.
+    """L_cjs = mean of CE(F_js(r), y) + [ CE(F_js(r+), y) - CE(F_js(r-), y) ]_+, with the hinge per sample.
 
     r = [F_v(s), F_v(s')], r+ = [F_v(p+), F_v(s')], r- = [F_v(p-), F_v(s')]; s' is the sketch with shuffled tiles.
 

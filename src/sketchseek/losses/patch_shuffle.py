@@ -1,4 +1,4 @@
-"""CLIP-AT's L_PS: a shuffled sketch is nearer to its photo shuffled alike than shuffled otherwise (fine-grained)."""
+"""CLIP-AT's L_PS: a shuffled sketch is nearer to its photo in the same order than in another one (fine-grained)."""
 
 from torch import Tensor
 

@@ -1,4 +1,4 @@
-"""CLIP-AT's L_delta: triplets of all categories spread their relative distances alike (fine-grained)."""
+"""CLIP-AT's L_delta: the relative distances of triplets have the same distribution in all categories (fine-grained)."""
 
 import torch
 from torch import Tensor
@@ -13,10 +13,10 @@ def relative_distances(sketch: Tensor, positive: Tensor, negative: Tensor) -> Te
 
 
 def by_category(deltas: Tensor, categories: Tensor) -> Tensor:
-    """Rows of deltas, one row a category, in batch order. (n,) and (n,) -> (N_c, m).
+    """Rows of deltas, one per category, in batch order. (n,) and (n,) -> (N_c, m).
 
-    m is the smallest category's number of triplets: of the others the first m count, since a divergence compares
-    position k of one category with position k of another.
+    m is the number of triplets of the smallest category; of the others only the first m count, because a divergence
+    compares position k of one category with position k of another.
     """
     counts: Tensor = torch.unique(categories, return_counts=True)[1]
     shortest = int(counts.min())
@@ -28,9 +28,9 @@ def by_category(deltas: Tensor, categories: Tensor) -> Tensor:
 def relative_distance_loss(deltas: Tensor, categories: Tensor, ordered: bool = True) -> Tensor:
     """L_delta = 1 / (N_c (N_c - 1)) * sum over i != j of KL(D_i || D_j), D_c = softmax over category c's deltas.
 
-    ``deltas``: see ``relative_distances``, shape (n,). ``categories``: one integer a triplet, shape (n,); as many
-    triplets of each category as possible (PK batches). ``ordered``: sort the deltas inside a category first, so that
-    the loss does not hang on the order in the batch; False takes the batch order.
+    ``deltas``: see ``relative_distances``, shape (n,). ``categories``: one integer per triplet, shape (n,); best with
+    equally many triplets per category (PK batches). ``ordered``: sort the deltas of a category first, so that the loss
+    does not depend on their order in the batch.
     Returns a scalar; 0 for fewer than two categories, or if one of them has a single triplet (its D_c is constant).
     """
     if len(torch.unique(categories)) < 2:
@@ -39,7 +39,7 @@ def relative_distance_loss(deltas: Tensor, categories: Tensor, ordered: bool = T
     if ordered:
         rows = rows.sort(dim=1).values
     log_d = functional.log_softmax(rows, dim=1)
-    # Pair by pair: one matrix product would subtract big sums and lose the small divergences.
+    # Pair by pair: one matrix product would subtract large sums and lose small divergences.
     divergences = (log_d.exp().unsqueeze(1) * (log_d.unsqueeze(1) - log_d.unsqueeze(0))).sum(dim=2)
     number = len(rows)
     return divergences.sum() / (number * (number - 1))

@@ -14,9 +14,9 @@ def hinges(to_positive: Tensor, to_negative: Tensor, margin: float | Tensor) -> 
     shape (n,). Returns shape (n,).
     """
     if to_positive.shape != to_negative.shape or (isinstance(margin, Tensor) and margin.shape != to_positive.shape):
-        # Broadcasting (n,) with (n, 1) would quietly average n x n made-up triplets.
+        # Broadcasting (n,) with (n, 1) would silently average n x n wrong triplets.
         shapes = [tuple(x.shape) for x in (to_positive, to_negative, margin) if isinstance(x, Tensor)]
-        raise ValueError(f"distances and margins need one entry a sample, but their shapes are {shapes}")
+        raise ValueError(f"distances and margins must have one entry per sample, but their shapes are {shapes}")
     return functional.relu(margin + to_positive - to_negative)
 
 

@@ -1,1 +1,1 @@
-"""What adapts a frozen backbone: one file a paper, the parts they share once."""
+"""Methods that adapt a frozen backbone: one file per paper, shared parts in files of their own; see ``method``."""

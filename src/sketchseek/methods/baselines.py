@@ -1,8 +1,8 @@
 """Baselines of the papers' tables that learn no prompts: zero-shot CLIP, linear probe (B-Lin), full fine-tune (B-FT).
 
-The tables name them and no more, so what they do exactly is our definition. All baselines train with the losses of
-CLIP-AT's category model, L_tri + lambda (L_cls^s + L_cls^p), in both settings; fine-grained, the negatives are other
-photos of the sketch's class.
+The tables only name them, so their details are our definition. All baselines train with the losses of CLIP-AT's
+category model, L_tri + lambda (L_cls^s + L_cls^p), in both settings; fine-grained negatives are other photos of the
+sketch's class.
 """
 
 from abc import abstractmethod
@@ -20,7 +20,7 @@ from sketchseek.methods.triplets import encode_all, triplet_and_class_losses
 
 @dataclass(frozen=True)
 class BaselineOptions:
-    """What all baselines that are trained can choose: CLIP-AT's losses."""
+    """Options of all trained baselines: CLIP-AT's losses."""
 
     margin: float = 0.3  # mu
     class_weight: float = 0.5  # lambda
@@ -29,7 +29,7 @@ class BaselineOptions:
 
 
 class Baseline(Method):
-    """One or two encoders, trained with triplets and class names; which, a subclass says."""
+    """One or two encoders, defined by a subclass, trained with triplets and class names."""
 
     settings = ("category", "fine-grained")
     options: BaselineOptions
@@ -61,15 +61,15 @@ class Baseline(Method):
 
     @abstractmethod
     def groups(self) -> list[Group]:
-        """What the baseline trains."""
+        """The trained parameters."""
 
     def batch_plan(self) -> BatchPlan:
-        """Any batch will do."""
+        """Any batch is fine."""
         return BatchPlan("shuffled")
 
 
 class ZeroShot(Baseline):
-    """CLIP as it comes; nothing is trained, the losses only tell where it stands."""
+    """CLIP as published; nothing is trained."""
 
     name = "zero-shot"
     options_type = BaselineOptions
@@ -112,9 +112,9 @@ class LinearProbe(Baseline):
             frozen = self.backbone.image(pixels)
         return self.head(frozen)
 
-    def head(self, whole: Tensor) -> Tensor:
+    def head(self, plain: Tensor) -> Tensor:
         """The probe."""
-        embeddings: Tensor = self.probe(whole)
+        embeddings: Tensor = self.probe(plain)
         return embeddings
 
     def groups(self) -> list[Group]:
@@ -130,7 +130,7 @@ class FullFineTuneOptions(BaselineOptions):
 
 
 class FullFineTune(Baseline):
-    """B-FT: every weight of the image tower is trained, one tower for sketches and photos; words stay frozen."""
+    """B-FT: train the whole image tower, one for sketches and photos; the text tower stays frozen."""
 
     name = "full-fine-tune"
     options_type = FullFineTuneOptions

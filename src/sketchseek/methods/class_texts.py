@@ -1,4 +1,4 @@
-"""Frozen text embeddings of class names: computed when first asked for, then kept."""
+"""Frozen text embeddings of class names, computed on first use and kept."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from sketchseek.clip.backbone import Backbone
 from sketchseek.losses.distances import unit
 from sketchseek.wording import class_in_words
 
-_AT_ONCE = 256  # texts in one pass: bounds the memory
+_BATCH = 256  # texts in one pass: limits memory
 
 
 class ClassTexts:
@@ -23,7 +23,7 @@ class ClassTexts:
         self._table: Tensor | None = None
 
     def __call__(self) -> Tensor:
-        """The table, not normalised, beside the backbone's weights."""
+        """The table, not normalised, on the device of the backbone."""
         weights = self._backbone.logit_scale
         if self._table is None or (self._table.device, self._table.dtype) != (weights.device, weights.dtype):
             self._table = class_table(self._backbone, self._classes, self._template)
@@ -36,7 +36,7 @@ def class_table(backbone: Backbone, classes: Sequence[str], template: str) -> Te
 
 
 def template_mean(backbone: Backbone, category: str, templates: Sequence[str]) -> Tensor:
-    """t: the mean over templates of text embeddings of length 1, itself not brought to length 1. -> (size,)."""
+    """t: the mean over templates of normalised text embeddings, itself not normalised. -> (size,)."""
     embeddings = _encode(backbone, [template.replace("{}", class_in_words(category)) for template in templates])
     with _as_constants(backbone):
         return unit(embeddings).mean(dim=0)
@@ -45,12 +45,12 @@ def template_mean(backbone: Backbone, category: str, templates: Sequence[str]) -
 def _encode(backbone: Backbone, phrases: Sequence[str]) -> Tensor:
     with _as_constants(backbone):
         texts = backbone.tokens(phrases)
-        parts = [slice(start, start + _AT_ONCE) for start in range(0, len(phrases), _AT_ONCE)]
-        return torch.cat([backbone.text(texts.ids[part], texts.ends[part]) for part in parts])
+        parts = zip(torch.split(texts.ids, _BATCH), torch.split(texts.ends, _BATCH), strict=True)
+        return torch.cat([backbone.text(ids, ends) for ids, ends in parts])
 
 
 @contextmanager
 def _as_constants(backbone: Backbone) -> Iterator[None]:
-    # Asked for first in a validation or under autocast, they must serve training at full precision nevertheless.
+    # Training uses the table at full precision, even if validation or autocast computed it first.
     with torch.inference_mode(False), torch.no_grad(), torch.autocast(backbone.device.type, enabled=False):
         yield

@@ -1,8 +1,8 @@
-"""CLIP-AT (Sain et al., CVPR 2023): shallow prompts and tuned LayerNorms on a frozen CLIP.
+"""CLIP-AT (Sain et al., CVPR 2023): shallow prompts and trained LayerNorms on a frozen CLIP.
 
-Category level: prompts v^s, v^p and LayerNorms l^s, l^p, a set for sketches and a set for photos;
+Category level: prompts v^s, v^p and LayerNorms l^s, l^p, one set for sketches and one for photos;
 L = L_tri + lambda1 (L_cls^s + L_cls^p).
-Fine-grained: one encoder with one common prompt v; negatives are other photos of the sketch's class;
+Fine-grained: one encoder with one shared prompt v; negatives are other photos of the sketch's class;
 L = L_tri + lambda2 (L_cls^s + L_cls^p) + lambda3 L_delta + lambda4 L_PS.
 """
 
@@ -18,7 +18,7 @@ from sketchseek.clip.backbone import Backbone
 from sketchseek.losses.patch_shuffle import patch_shuffle_loss
 from sketchseek.losses.relative_distance import relative_distance_loss, relative_distances
 from sketchseek.methods.class_texts import ClassTexts
-from sketchseek.methods.left_trainable import forgotten, forgotten_attention
+from sketchseek.methods.left_trainable import embeddings_and_projection, queries_keys_values
 from sketchseek.methods.method import Batch, BatchPlan, Clock, Group, Method, Modality, Setting
 from sketchseek.methods.prompts import Prompts
 from sketchseek.methods.tiles import draw_two_orders, shuffle_tiles
@@ -27,14 +27,14 @@ from sketchseek.methods.triplets import encode_all, triplet_and_class_losses
 
 @dataclass(frozen=True)
 class ClipAtOptions:
-    """The paper's free choices; what it does not say is marked so."""
+    """The paper's free choices; a comment marks what the paper does not specify."""
 
     prompts: int = 3  # K
     prompt_std: float = 1.0  # prompts start from N(0, std^2) (released code)
-    # "paper": own prompts and LayerNorms per modality at category level, one encoder for fine-grained;
-    # "shared-norms": own prompts, common LayerNorms (released code); "one": one encoder.
+    # "paper": separate prompts and LayerNorms per modality at category level, one encoder for fine-grained;
+    # "shared-norms": separate prompts, shared LayerNorms (released code); "one": one encoder.
     encoders: Literal["paper", "shared-norms", "one"] = "paper"
-    forgotten: bool = False  # train also what the released code forgets to freeze, at norm_lr
+    forgotten: bool = False  # also train what the released code does not freeze, at norm_lr
     prompt_lr: float = 1e-4  # paper: 1e-5 for everything, which hardly moves prompts
     norm_lr: float = 1e-5
     margin: float = 0.3  # mu; released code: 0.2
@@ -70,12 +70,12 @@ class ClipAt(Method):
         )
         self.norms = nn.ModuleDict({owner: Norms(image) for owner in _owners(self.one_set_of_norms)})
         self.class_texts = ClassTexts(backbone, self.classes, options.template)
-        for parameter in self._forgotten():
+        for parameter in self._left_trainable():
             parameter.requires_grad_(True)
 
-    def _forgotten(self) -> tuple[nn.Parameter, ...]:
+    def _left_trainable(self) -> tuple[nn.Parameter, ...]:
         image = self.backbone.image
-        return (*forgotten(image), *forgotten_attention(*image.stack)) if self.options.forgotten else ()
+        return (*embeddings_and_projection(image), *queries_keys_values(*image.stack)) if self.options.forgotten else ()
 
     def encode(self, pixels: Tensor, modality: Modality) -> Tensor:
         """f(x): CLIP with prompts appended before ``ln_pre``, read from CLS."""
@@ -122,14 +122,14 @@ class ClipAt(Method):
         )
 
     def groups(self) -> list[Group]:
-        """Prompts; LayerNorms with what the released code forgets to freeze, if asked for."""
+        """Prompts; LayerNorms, with what the released code does not freeze if the option says so."""
         return [
             Group("prompts", tuple(self.prompts.parameters()), self.options.prompt_lr),
-            Group("norms", (*self.norms.parameters(), *self._forgotten()), self.options.norm_lr),
+            Group("norms", (*self.norms.parameters(), *self._left_trainable()), self.options.norm_lr),
         ]
 
     def batch_plan(self) -> BatchPlan:
-        """L_delta compares categories with as many triplets each."""
+        """L_delta compares categories with the same number of triplets."""
         return BatchPlan("shuffled") if self.setting == "category" else BatchPlan("pk", self.options.per_class)
 
 

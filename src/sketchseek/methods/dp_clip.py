@@ -1,12 +1,12 @@
-"""DP-CLIP (Gao et al., arXiv 2404.18695): a CLIP adapted to each category by a few pictures of it and by its name.
+"""DP-CLIP (Gao et al., arXiv 2404.18695): a CLIP adapted to each category by its name and a few pictures of it.
 
 Fine-grained, the category is known: support pictures become prompts p_m of every layer (visual prompting module), the
-name scales side-way branches (textual prompting module), four windows are matched beside the whole picture (patch-level
+name scales side branches (textual prompting module), and four windows are matched beside the whole picture (patch-level
 matching module). L = (1 - w) L_ordinary + w L_hard, each on f_g + 0.1 sum_i f_l^i; w grows with the epochs.
 
-Category level, the category is unknown and the paper's procedure is not published; ours: the base prompts without
-support pictures, branches without scales (or scaled by the mean text of the seen classes, or a sketch's by the text of
-the class it is predicted to be of), negatives of other classes, and CLIP-AT's classification loss.
+Category level, the category is unknown and the paper's procedure is not published. Ours: base prompts without support
+pictures; branches without scales (or scaled by the mean text of the seen classes, or for sketches by the text of the
+predicted class); negatives of other classes; and CLIP-AT's classification loss.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from sketchseek.losses.curriculum import curriculum_loss, global_and_local_loss,
 from sketchseek.losses.distances import unit
 from sketchseek.losses.triplet import triplet_loss
 from sketchseek.methods.class_texts import ClassTexts, template_mean
-from sketchseek.methods.left_trainable import forgotten, forgotten_attention
+from sketchseek.methods.left_trainable import embeddings_and_projection, queries_keys_values
 from sketchseek.methods.method import (
     Augmentation,
     Batch,
@@ -46,7 +46,7 @@ from sketchseek.methods.windows import NUMBER, LocalHead
 
 @dataclass(frozen=True)
 class DpClipOptions:
-    """The paper's free choices; unless marked otherwise the released code's."""
+    """The paper's free choices; defaults are those of the released code unless a comment says otherwise."""
 
     prompts: int = 3  # per layer
     prompt_dropout: float = 0.1
@@ -58,17 +58,17 @@ class DpClipOptions:
     window: int = 5  # patches a side
     margin: float = 0.15
     local_weight: float = 0.1  # of each window in the losses
-    local_share: float = 0.2  # of each window in the distance that ranks
+    local_share: float = 0.2  # of each window in the distance used for ranking
     hard_every: int = 10  # epochs between two steps of w
-    hard_clip: bool = True  # w stops at 1; the released code goes on to 1.25
-    forgotten: bool = False  # train also what the released code forgets to freeze
+    hard_clip: bool = True  # w stops at 1; in the released code it reaches 1.25
+    forgotten: bool = False  # also train what the released code does not freeze
     module_lr: float = 1e-5  # of prompts, branches, scales and windows
     norm_lr: float = 1e-6  # of the tower's LayerNorms
     flip: float = 0.5
     rotate: float = 0.5
     grayscale: float = 0.5
-    # Category level alone, ours. What scales the branches: nothing, the seen classes' mean text, or for a sketch the
-    # text of the seen class that zero-shot CLIP takes it for (for photos the mean).
+    # Only for the category level, ours. What scales the branches: nothing, the mean text of the seen classes, or for a
+    # sketch the text of the seen class that zero-shot CLIP predicts (for photos the mean).
     unknown_text: Literal["none", "mean", "predicted"] = "none"
     class_weight: float = 0.5
     tau: float = 0.01
@@ -77,14 +77,14 @@ class DpClipOptions:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a category makes of the image tower: p_m and the scaled branches of each layer."""
+    """How a category adapts the image tower: p_m and the scaled branches of each layer."""
 
     prompts: dict[int, Tensor]
     branches: dict[int, Branch]
 
 
 class DpClip(Method):
-    """Embeddings hold f_g and the four f_l^i, so that their cosine ranks as the paper's fused distance does."""
+    """An embedding contains f_g and the four f_l^i, so that cosines rank as the paper's fused distance."""
 
     name = "dp-clip"
     settings = ("category", "fine-grained")
@@ -108,14 +108,14 @@ class DpClip(Method):
         self.local = LocalHead(image, options.window)
         self.class_texts = ClassTexts(backbone, self.classes, options.template)
         self._category_texts: dict[str, Tensor] = {}
-        for parameter in (*self._forgotten_in_tower(), *self._forgotten_in_windows()):
+        for parameter in (*self._left_trainable_in_tower(), *self._left_trainable_in_windows()):
             parameter.requires_grad_(True)
 
-    def _forgotten_in_tower(self) -> tuple[nn.Parameter, ...]:
-        return forgotten(self.backbone.image) if self.options.forgotten else ()
+    def _left_trainable_in_tower(self) -> tuple[nn.Parameter, ...]:
+        return embeddings_and_projection(self.backbone.image) if self.options.forgotten else ()
 
-    def _forgotten_in_windows(self) -> tuple[nn.Parameter, ...]:
-        return forgotten_attention(self.local.layer) if self.options.forgotten else ()
+    def _left_trainable_in_windows(self) -> tuple[nn.Parameter, ...]:
+        return queries_keys_values(self.local.layer) if self.options.forgotten else ()
 
     @property
     def size(self) -> int:
@@ -123,11 +123,11 @@ class DpClip(Method):
         return (1 + NUMBER) * self.backbone.size
 
     def support(self) -> tuple[int, int] | None:
-        """Sketches and photos of the category, where it is known."""
+        """Numbers of sketches and photos of the category, if it is known."""
         return (self.options.support_sketches, self.options.support_photos) if self.knows_category else None
 
     def category_text(self, category: str) -> Tensor:
-        """t: the category's name in the frozen text tower, shape (size,); computed once a category."""
+        """t: the category's name encoded by the frozen text tower, shape (size,); computed once per category."""
         if category not in self._category_texts:
             templates = TEMPLATES if self.options.texts == "ensemble" else SINGLE
             self._category_texts[category] = template_mean(self.backbone, category, templates)
@@ -135,23 +135,23 @@ class DpClip(Method):
         return self._category_texts[category].to(weights.device, weights.dtype)
 
     def conditions(self, category: str, support: Tensor) -> Conditions:
-        """Of a known category: ``support`` holds its pictures' tokens before ``pre_norm``, shape (m, n, width)."""
+        """For a known category; ``support``: tokens of its pictures before ``pre_norm``, shape (m, n, width)."""
         assert self.support_reader is not None
         return self._conditions(self.support_reader(self.base_prompts(), support), self.category_text(category))
 
     def common_conditions(self, sketches: Tensor | None = None) -> Conditions:
-        """Of no category in particular; of ``sketches``, tokens before ``pre_norm``, the classes may be predicted."""
+        """For an unknown category; classes may be predicted from ``sketches``, tokens before ``pre_norm``."""
         text = None
         if len(self.scales):
             texts = torch.stack([self.category_text(category) for category in self.classes])
             if sketches is None or self.options.unknown_text != "predicted":
                 text = texts.mean(dim=0)
             else:
-                text = texts[self.predicted(sketches)].unsqueeze(1)
+                text = texts[self.predict_classes(sketches)].unsqueeze(1)
         return self._conditions(self.base_prompts(), text)
 
-    def predicted(self, tokens: Tensor) -> Tensor:
-        """The seen class that zero-shot CLIP takes each picture for, shape (n,), from tokens before ``pre_norm``."""
+    def predict_classes(self, tokens: Tensor) -> Tensor:
+        """The seen class of each picture by zero-shot CLIP, shape (n,), from tokens before ``pre_norm``."""
         with torch.no_grad():
             plain = self.backbone.image.run(tokens).embedding
             return (unit(plain) @ unit(self.class_texts()).T).argmax(dim=1)
@@ -161,7 +161,7 @@ class DpClip(Method):
         branches = {}
         for layer, branch in enumerate(self.branches):
             assert isinstance(branch, SideBranch)
-            branches[layer] = branch.beside() if text is None else branch.beside(*self.scales[layer](text))
+            branches[layer] = branch.scaled() if text is None else branch.scaled(*self.scales[layer](text))
         return Conditions(dict(enumerate(prompts.unbind())), branches)
 
     def features(self, tokens: Tensor, conditions: Conditions) -> list[Tensor]:
@@ -179,53 +179,53 @@ class DpClip(Method):
         return [run.embedding, *self.local(run.tokens[last]).unbind(dim=1)]
 
     def fuse(self, features: Sequence[Tensor]) -> Tensor:
-        """One vector (n, size), each part brought to length 1 and weighted.
+        """One vector (n, size) of the normalised and weighted parts.
 
         Its cosine c gives the fused distance d_global + 0.2 sum_i d_local_i = 1.8 (1 - c), d = 1 - cos.
         """
-        whole, *windows = map(unit, features)
-        return torch.cat((whole, *(self.options.local_share**0.5 * window for window in windows)), dim=1)
+        picture, *windows = map(unit, features)
+        return torch.cat((picture, *(self.options.local_share**0.5 * window for window in windows)), dim=1)
 
     def encode(self, pixels: Tensor, modality: Modality) -> Tensor:
-        """Pictures of any category; the fine-grained model must know it, see ``for_category``."""
+        """Encode pictures of any category; a fine-grained model must know the category, see ``for_category``."""
         if self.knows_category:
             raise SketchseekError(
-                "a fine-grained dp-clip encodes pictures of a known category alone: give it the category's name and"
+                "a fine-grained dp-clip only encodes pictures of a known category: give it the category's name and"
                 " support pictures, or train the category setting"
             )
         tokens = self.backbone.image.embed(pixels)
         return self.fuse(self.features(tokens, self.common_conditions(tokens if modality == "sketch" else None)))
 
     def for_category(self, name: str, sketches: Tensor, photos: Tensor) -> EncodeFunction:
-        """``encode`` for pictures of one category, sketches and photos alike."""
+        """``encode`` for sketches and photos of one category."""
         if not self.knows_category:
             return self.encode
         support = torch.cat((sketches, photos))
         if not len(support):
-            raise SketchseekError(f"dp-clip needs one support picture of {name!r} at least, a sketch or a photo")
+            raise SketchseekError(f"dp-clip requires at least one support picture of {name!r}, a sketch or a photo")
         conditions = self.conditions(name, self.backbone.image.embed(support))
 
-        def encode(pixels: Tensor, modality: Modality) -> Tensor:  # noqa: ARG001 - both are encoded alike
+        def encode(pixels: Tensor, modality: Modality) -> Tensor:  # noqa: ARG001 - the same for both
             return self.fuse(self.features(self.backbone.image.embed(pixels), conditions))
 
         return encode
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
-        """CLIP's own, to be compared with the whole picture: they say nothing about the windows."""
-        return self._whole_alone(super().encode_texts(texts))
+        """CLIP's own embeddings, compared with the whole picture; the parts of the windows are 0."""
+        return self._without_windows(super().encode_texts(texts))
 
-    def head(self, whole: Tensor) -> Tensor:
-        """The whole picture's part; nothing about the windows."""
-        return self._whole_alone(unit(whole))
+    def head(self, plain: Tensor) -> Tensor:
+        """The part of the whole picture; the parts of the windows are 0."""
+        return self._without_windows(unit(plain))
 
-    def _whole_alone(self, whole: Tensor) -> Tensor:
-        return torch.cat((whole, whole.new_zeros(whole.shape[0], self.size - whole.shape[1])), dim=1)
+    def _without_windows(self, picture: Tensor) -> Tensor:
+        return torch.cat((picture, picture.new_zeros(picture.shape[0], self.size - picture.shape[1])), dim=1)
 
     def losses(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """(1 - w) L_ordinary and w L_hard; at category level also L_cls."""
         n, weight = len(batch.sketches), hard_weight(clock.epoch, self.options.hard_every, self.options.hard_clip)
         pictures = [batch.sketches, batch.positives]
-        if weight < 1:  # later on no loss asks for them
+        if weight < 1:  # later no loss needs them
             pictures.append(batch.negatives)
         tokens = self.backbone.image.embed(torch.cat(pictures))
         parts = [torch.split(part, n) for part in self._training_features(batch, tokens)]
@@ -251,7 +251,7 @@ class DpClip(Method):
         return losses
 
     def _training_features(self, batch: Batch, tokens: Tensor) -> list[Tensor]:
-        """Features of the batch's sketches and photos, in one pass where all have the same conditions."""
+        """Features of the batch's sketches and photos, in one pass if all have the same conditions."""
         if self.knows_category:
             return self.features(tokens, self._training_conditions(batch, tokens))
         if self.options.unknown_text != "predicted":
@@ -265,27 +265,27 @@ class DpClip(Method):
         return global_and_local_loss(losses[0], losses[1:], self.options.local_weight)
 
     def _training_conditions(self, batch: Batch, tokens: Tensor) -> Conditions:
-        """The batch's category; its support pictures are drawn from the batch."""
+        """Conditions of the batch's category, with support pictures drawn from the batch."""
         n, label = len(batch.sketches), int(batch.labels[0])
         if not (batch.labels == label).all():
-            raise ValueError("a fine-grained batch of dp-clip holds one category")
+            raise ValueError("a fine-grained batch of dp-clip must have one category")
         sketches = torch.randint(n, (self.options.support_sketches,))
         photos = n + torch.randint(n, (self.options.support_photos,))
         return self.conditions(self.classes[label], tokens[torch.cat((sketches, photos)).to(tokens.device)])
 
     def groups(self) -> list[Group]:
-        """The three modules; the tower's LayerNorms with what the released code forgets to freeze, if asked for."""
+        """The three modules; the LayerNorms, with what the released code does not freeze if the option says so."""
         modules = (self.base_prompts, self.support_reader, self.branches, self.scales, self.local)
         trained = [p for module in modules if module is not None for p in module.parameters() if p.requires_grad]
         return [
             Group("modules", tuple(trained), self.options.module_lr),
-            Group("norms", (*self.norms.parameters(), *self._forgotten_in_tower()), self.options.norm_lr),
+            Group("norms", (*self.norms.parameters(), *self._left_trainable_in_tower()), self.options.norm_lr),
         ]
 
     def batch_plan(self) -> BatchPlan:
-        """One category a batch, where it is known."""
+        """One category per batch, if it is known."""
         return BatchPlan("category-pure" if self.knows_category else "shuffled")
 
     def augmentation(self) -> Augmentation:
-        """Flips, rotations, grey photos."""
+        """Flips, rotations and greyscale photos."""
         return Augmentation(self.options.flip, self.options.rotate, self.options.grayscale)

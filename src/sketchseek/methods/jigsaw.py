@@ -1,4 +1,4 @@
-"""SpLIP's conditional cross-modal jigsaw: the table of tile orders, the puzzles and their solver F_js."""
+"""SpLIP's conditional cross-modal jigsaw: the table of tile orders, the puzzles and the solver F_js."""
 
 import itertools
 import random
@@ -13,30 +13,28 @@ from sketchseek.methods.tiles import shuffle_tiles
 
 
 def permutation_table(count: int = 100, grid: int = 3, seed: int = 0) -> Tensor:
-    """Y: ``count`` permutations of grid * grid tiles, as unlike each other as a greedy choice makes them.
+    """Y: ``count`` permutations of grid * grid tiles, chosen greedily to differ as much as possible.
 
-    Each next permutation is one whose smallest Hamming distance to those already chosen is largest; ``seed`` settles
-    ties. The same arguments give the same table everywhere: no library's random stream is used, only Python's.
-    Returns int64, shape (count, grid * grid), rows all different.
+    Each new permutation maximises the smallest Hamming distance to those already chosen; ``seed`` breaks ties. The same
+    arguments give the same table everywhere, because only Python's random numbers are used.
+    Returns int64, shape (count, grid * grid), all rows different.
     """
     tiles = grid * grid
     if grid not in (2, 3):
-        raise SketchseekError(f"the jigsaw's grid is 2 or 3 tiles a side, not {grid}")
+        raise SketchseekError(f"the jigsaw's grid must be 2 or 3 tiles a side, not {grid}")
     if not 1 <= count <= factorial(tiles):
-        raise SketchseekError(
-            f"a jigsaw of {tiles} tiles has 1 to {factorial(tiles)} permutations to choose, not {count}"
-        )
+        raise SketchseekError(f"a jigsaw of {tiles} tiles must have 1 to {factorial(tiles)} permutations, not {count}")
     draw = random.Random(seed).random  # noqa: S311 - not a secret
     keys = np.array([draw() for _ in range(factorial(tiles))])
     everything = np.array(list(itertools.permutations(range(tiles))), dtype=np.uint8)
-    # One row a tile, one column a candidate: numpy adds up long rows fastest.
+    # One row per tile, one column per candidate: numpy sums long rows fastest.
     candidates = np.ascontiguousarray(everything[keys.argsort(kind="stable")].T)
     chosen = [0]
     nearest = np.full(candidates.shape[1], tiles + 1, dtype=np.uint8)
     while len(chosen) < count:
         differs = candidates != candidates[:, chosen[-1], np.newaxis]
         nearest = np.minimum(nearest, differs.view(np.uint8).sum(axis=0, dtype=np.uint8))
-        # argmax takes the first of equals, which the seeded keys made a random one.
+        # argmax takes the first of equals; the seeded keys put the candidates in random order.
         chosen.append(int(nearest.argmax()))
     return torch.from_numpy(candidates[:, chosen].T.astype(np.int64))
 

@@ -1,6 +1,6 @@
-"""What the papers' released codes leave trainable although their papers freeze it.
+"""Parameters that the released code of the papers leaves trainable, although the papers freeze them.
 
-Those codes freeze what is called ``weight`` or ``bias`` in OpenAI's CLIP; parameters by other names are forgotten.
+That code freezes parameters named ``weight`` or ``bias`` in OpenAI's CLIP, and misses those with other names.
 """
 
 from torch import nn
@@ -9,15 +9,15 @@ from sketchseek.clip.layers import Layer
 from sketchseek.clip.towers import ImageTower
 
 
-def forgotten(image: ImageTower) -> tuple[nn.Parameter, ...]:
-    """The projection, the class and the position embedding. A stem without such embeddings has none to forget."""
+def embeddings_and_projection(image: ImageTower) -> tuple[nn.Parameter, ...]:
+    """The projection, and the class and position embeddings if the stem has them."""
     names = ("class_embedding", "position_embedding")
     embeddings = [p for full, p in image.stem.named_parameters() if any(name in full for name in names)]
     return (*embeddings, *image.projection.parameters())
 
 
-def forgotten_attention(*layers: Layer) -> tuple[nn.Parameter, ...]:
-    """Queries, keys and values: in OpenAI's layout one ``in_proj_weight`` and one ``in_proj_bias`` a layer."""
+def queries_keys_values(*layers: Layer) -> tuple[nn.Parameter, ...]:
+    """Query, key and value projections: ``in_proj_weight`` and ``in_proj_bias`` of each layer in OpenAI's CLIP."""
     return tuple(
         parameter
         for layer in layers

@@ -1,6 +1,6 @@
 """SpLIP's blocks between the towers: B_t from patches to words, B_vt from text states to image tokens.
 
-B_v, from words to image tokens, is one linear layer and needs no class. The paper draws boxes; their insides are ours.
+B_v, from words to image tokens, is one linear layer without a class. The paper does not specify the layers inside.
 """
 
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from torch.nn import functional
 
 
 class PatchesToWords(nn.Module):
-    """B_t: E_0 -> T by three linear layers with GELU between: over the patches, to the text's width, within it."""
+    """B_t: E_0 -> T, three linear layers with GELU: over the patches, to the text width, within the text width."""
 
     def __init__(self, patches: int, image_width: int, text_width: int, tokens: int) -> None:
         super().__init__()
@@ -24,10 +24,10 @@ class PatchesToWords(nn.Module):
 
 
 class StatesToImage(nn.Module):
-    """B_vt: the mean of W_l -> V^ms_l by two linear layers with ReLU between.
+    """B_vt: the mean of W_l -> V^ms_l, two linear layers with ReLU.
 
-    ``blocks``: 1 for the same block at all layers, else one for each. ``std``: of the last weights at the start, small
-    so that the image tower begins near CLIP.
+    ``blocks``: 1 for one block shared by all layers, else one for each. ``std``: of the initial last weights, small so
+    that the image tower starts close to CLIP.
     """
 
     def __init__(self, text_width: int, image_width: int, *, tokens: int, blocks: int, std: float) -> None:

@@ -1,4 +1,4 @@
-"""What a method is: a frozen backbone, what a paper adds to it, and the losses that train the addition."""
+"""The base class of methods: a frozen backbone, what a paper adds to it, and the losses that train the addition."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -19,10 +19,10 @@ EncodeFunction = Callable[[Tensor, Modality], Tensor]  # as ``Method.encode``
 
 @dataclass(frozen=True)
 class Batch:
-    """n triplets: a sketch, a right photo, a wrong one. Pixels are model input, float (n, 3, side, side).
+    """n triplets of a sketch, a right photo and a wrong one. Pixels are model input, float (n, 3, side, side).
 
-    Category level: the positive is any photo of the sketch's class, the negative one of another class.
-    Fine-grained: the positive is the photo the sketch draws, the negative another photo of the same class.
+    Category level: the positive is any photo of the sketch's class, the negative is of another class.
+    Fine-grained: the positive is the photo that the sketch shows, the negative another photo of the same class.
     """
 
     sketches: Tensor
@@ -30,13 +30,13 @@ class Batch:
     negatives: Tensor
     labels: Tensor  # (n,) class of sketch and positive, a row of ``Method.classes``
     negative_labels: Tensor  # (n,)
-    instances: Tensor  # (n,) equal where the positives are the same photo
+    instances: Tensor  # (n,) equal for positives that are the same photo
     negative_instances: Tensor  # (n,)
 
 
 @dataclass(frozen=True)
 class Clock:
-    """How far the training is."""
+    """The progress of the training."""
 
     epoch: int  # from 0
     step: int  # from 0, over all epochs
@@ -45,7 +45,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """How a method wants its batches composed; ``per_class`` is for ``pk`` alone."""
+    """How a method's batches are composed; ``per_class`` is only for ``pk``."""
 
     kind: Literal["shuffled", "pk", "category-pure"]
     per_class: int = 0
@@ -53,11 +53,11 @@ class BatchPlan:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Chances of random changes to training pictures; each is drawn per triplet."""
+    """Probabilities of random changes to training pictures, drawn per triplet."""
 
     flip: float = 0.0  # sketch and positive together
     rotate: float = 0.0  # sketch and positive together, within +-30 degrees, filled with white
-    grayscale: float = 0.0  # each photo on its own
+    grayscale: float = 0.0  # each photo separately
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,11 @@ class Group:
 
 
 class Method(nn.Module, ABC):
-    """Base of every method: everything is frozen until a method names what it trains (``groups``).
+    """Base class of every method: everything is frozen except what ``groups`` names.
 
-    Every method is built by the same call, ``SomeMethod(backbone, classes, setting, options)``, with random values
-    drawn from torch's global generator. What a training step changes is a parameter of ``groups`` or a buffer that
-    is in ``state_dict``: nothing else survives an interruption. A step draws from torch's global generator.
+    Every method is built as ``SomeMethod(backbone, classes, setting, options)``. Whatever a training step changes must
+    be a parameter in ``groups`` or a buffer in ``state_dict``: only these are saved. Initialisation and training steps
+    draw random values from torch's global generator, which is seeded for them.
     """
 
     name: ClassVar[str]
@@ -87,7 +87,7 @@ class Method(nn.Module, ABC):
         if setting not in self.settings:
             raise SketchseekError(f"{self.name} has no setting {setting!r}: choose {' or '.join(self.settings)}")
         self.backbone = backbone.requires_grad_(False)
-        self.classes = tuple(classes)  # seen classes in the words of a prompt; labels of a batch are their rows
+        self.classes = tuple(classes)  # names of the seen classes for prompts; a label is an index into them
         self.setting = setting
         self.options = options
 
@@ -100,15 +100,15 @@ class Method(nn.Module, ABC):
     def encode(self, pixels: Tensor, modality: Modality) -> Tensor:
         """Model input (n, 3, side, side) -> embeddings (n, size), not normalised. A row never depends on the others."""
 
-    def head(self, whole: Tensor) -> Tensor:
-        """Embeddings as the image tower projects them (n, backbone's size) -> the method's (n, size).
+    def head(self, plain: Tensor) -> Tensor:
+        """Embeddings from the image tower's projection (n, backbone's size) -> the method's (n, size).
 
-        What a method makes of a token on its own, CLS or a patch: nothing, unless it says otherwise.
+        Applied to single tokens, CLS or a patch; by default the identity.
         """
-        return whole
+        return plain
 
     def support(self) -> tuple[int, int] | None:
-        """How many sketches and photos of a category ``for_category`` wants; None where ``encode`` needs none."""
+        """The numbers of sketches and photos that ``for_category`` requires; None if ``encode`` needs no category."""
         return None
 
     def for_category(self, name: str, sketches: Tensor, photos: Tensor) -> EncodeFunction:
@@ -122,29 +122,29 @@ class Method(nn.Module, ABC):
         return None
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
-        """Phrases, as they are -> embeddings (n, size), not normalised: CLIP's own, unless a method trains words."""
-        words = self.backbone.tokens(texts)
-        embeddings: Tensor = self.backbone.text(words.ids, words.ends)
+        """Texts, unchanged -> embeddings (n, size), not normalised; CLIP's own by default."""
+        tokens = self.backbone.tokens(texts)
+        embeddings: Tensor = self.backbone.text(tokens.ids, tokens.ends)
         return embeddings
 
     @abstractmethod
     def losses(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
-        """Scalars by name, weighted already: their sum is what training minimises."""
+        """Scalars by name, already weighted; training minimises their sum."""
 
     @abstractmethod
     def groups(self) -> list[Group]:
-        """What is trained, and how fast; every other parameter stays as it came."""
+        """The trained parameters and their learning rates; all others stay frozen."""
 
     @abstractmethod
     def batch_plan(self) -> BatchPlan:
         """How batches are composed."""
 
     def augmentation(self) -> Augmentation:
-        """What the paper does to training pictures; nothing, unless a method says otherwise."""
+        """The paper's random changes to training pictures; none by default."""
         return Augmentation()
 
     def adapter(self) -> dict[str, Tensor]:
-        """What training changed, by name: the parameters of ``groups`` and every buffer of the method's own."""
+        """The trained tensors by name: the parameters in ``groups`` and the method's own buffers."""
         trained = {id(parameter) for group in self.groups() for parameter in group.parameters}
         changed = {name: p.detach() for name, p in self.named_parameters() if id(p) in trained}
         own = {
@@ -155,11 +155,11 @@ class Method(nn.Module, ABC):
         return changed | own
 
     def load_adapter(self, tensors: dict[str, Tensor]) -> None:
-        """Put back what ``adapter`` gave; a wrong set of names or a wrong shape raises an error."""
-        here = self.adapter()
-        if here.keys() != tensors.keys():
-            raise KeyError(", ".join(sorted(here.keys() ^ tensors.keys())))
+        """Restore tensors from ``adapter``; KeyError for wrong names, ValueError for a wrong shape."""
+        own = self.adapter()
+        if own.keys() != tensors.keys():
+            raise KeyError(", ".join(sorted(own.keys() ^ tensors.keys())))
         for name, tensor in tensors.items():
-            if here[name].shape != tensor.shape:
-                raise ValueError(f"{name} has shape {tuple(tensor.shape)}, not {tuple(here[name].shape)}")
-            here[name].copy_(tensor)
+            if own[name].shape != tensor.shape:
+                raise ValueError(f"{name} has shape {tuple(tensor.shape)}, not {tuple(own[name].shape)}")
+            own[name].copy_(tensor)

@@ -1,4 +1,4 @@
-"""A method as a model: what searching and evaluating encode with, made of a method and its backbone."""
+"""A method as a model that search and evaluation encode with."""
 
 import hashlib
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from sketchseek.methods.method import EncodeFunction, Method, Modality
 from sketchseek.parallel import batches
 from sketchseek.pictures import Preprocessing, Sketch, prepare_batch
 
-BATCH = 32  # pictures or texts encoded at a time: bounds memory, changes no result beyond the last bit
+BATCH = 32  # pictures or texts in one pass: limits memory
 
 
 class MethodModel:
-    """Implements ``sketchseek.model.Model`` with a ``method``; ``encode`` is the method's, or that of one category."""
+    """``sketchseek.model.Model`` for a ``method``; ``encode`` is the method's own, or the one for a category."""
 
     def __init__(self, name: str, identity: str, method: Method, encode: EncodeFunction) -> None:
         self.name = name
@@ -62,10 +62,10 @@ class MethodModel:
 
 
 class AdaptableModel(MethodModel):
-    """A method that looks at a category before it encodes pictures of it; see ``sketchseek.model.CategoryModel``."""
+    """``sketchseek.model.CategoryModel`` for a method that requires support pictures of a category."""
 
     def for_category(self, name: str, sketches: Sequence[Sketch], photos: Sequence[NDArray[np.uint8]]) -> MethodModel:
-        """The model for one category: ``name`` in words, support pictures as ``encode_*`` takes them."""
+        """The model for one category; support pictures as for ``encode_sketches`` and ``encode_photos``."""
         backbone = self.method.backbone
         support = self._pixels(sketches, backbone.sketches), self._pixels(photos, backbone.photos)
         with torch.inference_mode():
@@ -77,7 +77,7 @@ class AdaptableModel(MethodModel):
 
 
 def load_zero_shot(files: BackboneFiles, *, device: str | None = None) -> MethodModel:
-    """A backbone as it is, on a device: the GPU where there is one, unless a device is named."""
+    """A backbone without changes, on ``device``; by default on a GPU if there is one."""
     backbone = read_backbone(files)
     method = ZeroShot(backbone, (), "category", BaselineOptions()).to(choose_device(device)).eval()
     parts = (files.identity, backbone.photos.fingerprint, backbone.sketches.fingerprint)

@@ -1,7 +1,7 @@
-"""Baselines of the papers' tables that learn prompts and nothing else: LayerNorms stay CLIP's.
+"""Baselines of the papers' tables that learn only prompts.
 
-B-IP, B-MM, B-Deep and B-Cond are names in a table; what they are here is our definition, one sentence a class. Losses
-and batches are those of ``baselines``.
+The tables only name B-IP, B-MM, B-Deep and B-Cond; the classes here are our definitions. Losses and batches come from
+``baselines``.
 """
 
 from abc import abstractmethod
@@ -28,7 +28,7 @@ class PromptOptions(BaselineOptions):
 
 
 class PromptBaseline(Baseline):
-    """Adds prompts to the image's tokens; which ones, a subclass says."""
+    """Adds prompts, defined by a subclass, to the image's tokens."""
 
     options_type = PromptOptions
     options: PromptOptions
@@ -41,10 +41,10 @@ class PromptBaseline(Baseline):
 
     @abstractmethod
     def image_prompts(self, tokens: Tensor, modality: Modality) -> dict[int, Tensor]:
-        """Layer -> prompts, given the image's tokens (n, 1 + grid * grid, width), CLS first."""
+        """Image tokens (n, 1 + grid * grid, width), CLS first -> prompts by layer."""
 
     def groups(self) -> list[Group]:
-        """All that is not CLIP's."""
+        """All parameters outside the backbone."""
         return [Group("prompts", tuple(_outside(self, self.backbone)), self.options.prompt_lr)]
 
 
@@ -54,7 +54,7 @@ def _outside(method: nn.Module, backbone: Backbone) -> Iterable[nn.Parameter]:
 
 
 class ShallowPrompts(PromptBaseline):
-    """One set of prompts at the first layer, common to sketches and photos."""
+    """One set of prompts at the first layer, shared by sketches and photos."""
 
     name = "shallow-prompts"
 
@@ -68,7 +68,7 @@ class ShallowPrompts(PromptBaseline):
 
 
 class ModalityPrompts(PromptBaseline):
-    """B-MM: a set of prompts for sketches and a set for photos at the first layer; CLIP-AT without its LayerNorms."""
+    """B-MM: separate prompts for sketches and photos at the first layer; CLIP-AT without its LayerNorms."""
 
     name = "modality-prompts"
     one_encoder = False
@@ -84,7 +84,7 @@ class ModalityPrompts(PromptBaseline):
 
 
 class DeepPrompts(PromptBaseline):
-    """B-Deep: prompts replaced anew at every layer, common to sketches and photos."""
+    """B-Deep: new prompts at every layer, shared by sketches and photos."""
 
     name = "deep-prompts"
 
@@ -103,11 +103,11 @@ class IndependentPromptOptions(PromptOptions):
     """Prompts in both towers."""
 
     text_prompts: int = 3
-    text_prompt_std: float = 0.02  # words' own embeddings are this small
+    text_prompt_std: float = 0.02  # as small as embeddings of words
 
 
 class IndependentPrompts(PromptBaseline):
-    """B-IP: prompts at the first layer of both towers, learned independently: none is made from another."""
+    """B-IP: prompts at the first layer of both towers, learned independently of each other."""
 
     name = "independent-prompts"
     options_type = IndependentPromptOptions
@@ -125,14 +125,14 @@ class IndependentPrompts(PromptBaseline):
         return self.prompts.by_layer()
 
     def class_texts(self) -> Tensor:
-        """Of words with prompts, computed anew in each step."""
-        words = self.backbone.class_tokens(self.classes, self.options.template)
-        return self._prompted_texts(words.ids, words.ends)
+        """Class texts with prompts, computed in each step."""
+        tokens = self.backbone.class_tokens(self.classes, self.options.template)
+        return self._prompted_texts(tokens.ids, tokens.ends)
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
-        """Phrases, as they are, with the text prompts."""
-        words = self.backbone.tokens(texts)
-        return self._prompted_texts(words.ids, words.ends)
+        """Texts, unchanged, with the text prompts."""
+        tokens = self.backbone.tokens(texts)
+        return self._prompted_texts(tokens.ids, tokens.ends)
 
     def _prompted_texts(self, ids: Tensor, ends: Tensor) -> Tensor:
         embeddings: Tensor = self.backbone.text(ids, ends, Adaptation(prompts=self.text_prompts.by_layer()))
@@ -143,11 +143,11 @@ class IndependentPrompts(PromptBaseline):
 class ConditionalPromptOptions(PromptOptions):
     """A small network that shifts the prompts."""
 
-    narrowing: int = 16  # how many times narrower than a token its hidden layer is
+    narrowing: int = 16  # the hidden layer is this many times narrower than a token
 
 
 class ConditionalPrompts(PromptBaseline):
-    """B-Cond: shallow prompts, all shifted by what a small network makes of the image's mean patch."""
+    """B-Cond: shallow prompts, all shifted by a small network applied to the image's mean patch."""
 
     name = "conditional-prompts"
     options_type = ConditionalPromptOptions
@@ -168,6 +168,6 @@ class ConditionalPrompts(PromptBaseline):
         nn.init.zeros_(last.bias)
 
     def image_prompts(self, tokens: Tensor, modality: Modality) -> dict[int, Tensor]:
-        """v + shift(mean patch), prompts of each image's own (n, K, width)."""
+        """v + shift(mean patch), prompts for each image (n, K, width)."""
         shift = self.shift(tokens[:, 1:].mean(dim=1)).unsqueeze(1)
         return {layer: torch.add(prompts, shift) for layer, prompts in self.prompts.by_layer().items()}

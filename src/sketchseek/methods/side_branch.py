@@ -1,4 +1,4 @@
-"""DP-CLIP's side-way channel scaling: low-rank branches beside a frozen layer, scaled channel by channel by a text."""
+"""DP-CLIP's side branches: low-rank branches beside a frozen layer, whose channels are scaled by a text."""
 
 import math
 
@@ -9,13 +9,13 @@ from sketchseek.clip.layers import Branch
 
 
 class SideBranch(nn.Module):
-    """Branches beside the attention and the MLP of one layer; they start as nothing, because B is 0.
+    """Branches beside the attention and the MLP of one layer; they have no effect at first, because B is 0.
 
     attention: h = x1 A^T (width -> r), h <- h * (1 + a), factor * h B^T (r -> 3 width) is added to queries, keys and
-    values; x1 is ln_1(x). MLP: h = x2 A2^T, h <- h * (1 + b), (1 / r) * h B2^T is added to what the MLP gives; x2 is x
+    values; x1 is ln_1(x). MLP: h = x2 A2^T, h <- h * (1 + b), (1 / r) * h B2^T is added to the MLP's output; x2 is x
     after attention, before ln_2.
 
-    ``rank``: r. ``attention_factor``: 1 / r unless told.
+    ``rank``: r. ``attention_factor``: 1 / r by default.
     """
 
     def __init__(self, width: int, rank: int, attention_factor: float | None = None) -> None:
@@ -29,26 +29,26 @@ class SideBranch(nn.Module):
         self.attention_factor = 1 / rank if attention_factor is None else attention_factor
         self.mlp_factor = 1 / rank
 
-    def beside(self, attention_scale: Tensor | None = None, mlp_scale: Tensor | None = None) -> Branch:
-        """What runs beside the layer. Scales: a and b, shape (r,), or (n, 1, r) for n pictures; None stands for 0."""
+    def scaled(self, attention_scale: Tensor | None = None, mlp_scale: Tensor | None = None) -> Branch:
+        """The branch with scales a and b, shape (r,), or (n, 1, r) for n pictures; None stands for 0."""
 
         def qkv(tokens: Tensor) -> Tensor:
-            hidden = _scaled(nn.functional.linear(tokens, self.attention_in), attention_scale)
+            hidden = _scale(nn.functional.linear(tokens, self.attention_in), attention_scale)
             return self.attention_factor * nn.functional.linear(hidden, self.attention_out)
 
         def mlp(tokens: Tensor) -> Tensor:
-            hidden = _scaled(nn.functional.linear(tokens, self.mlp_in), mlp_scale)
+            hidden = _scale(nn.functional.linear(tokens, self.mlp_in), mlp_scale)
             return self.mlp_factor * nn.functional.linear(hidden, self.mlp_out)
 
         return Branch(qkv=qkv, mlp=mlp)
 
 
-def _scaled(hidden: Tensor, scale: Tensor | None) -> Tensor:
+def _scale(hidden: Tensor, scale: Tensor | None) -> Tensor:
     return hidden if scale is None else hidden * (1 + scale)
 
 
 class TextScales(nn.Module):
-    """One layer's scales out of the category's text: t -> linear -> ReLU -> linear -> a and b, near 0 at the start."""
+    """The scales of one layer from the category's text: t -> linear -> ReLU -> linear -> a and b, initially near 0."""
 
     def __init__(self, size: int, rank: int) -> None:
         super().__init__()

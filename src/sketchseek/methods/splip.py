@@ -1,13 +1,13 @@
 """SpLIP (Singha et al., ECCV 2024): the two towers of a frozen CLIP prompt each other in every layer.
 
-B_t makes tokens T for the text tower out of an image's patches E_0; B_v makes tokens V^tg for the image tower out of
-the words "a photo of a"; B_vt makes tokens V^ms_l for image layer l out of the text states W_l of all seen classes.
+B_t makes tokens T for the text tower from an image's patches E_0; B_v makes tokens V^tg for the image tower from the
+words "a photo of a"; B_vt makes tokens V^ms_l for image layer l from the text states W_l of all seen classes.
 
     image tower, layer l:    [CLS, V^tg, V^ms_l, patches]
     text tower, each layer:  [SOS, T, "a photo of a {class}", EOS]
 
 L = L_triplet + alpha L_class + beta L_cjs. Fine-grained, the positive is the paired photo and the negative another one
-of its class, hence mu(c, c) = 1.
+of its class, so mu(c, c) = 1.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,15 +30,15 @@ from sketchseek.methods.mapping_blocks import PatchesToWords, StatesToImage
 from sketchseek.methods.method import Batch, BatchPlan, Clock, Group, Method, Modality, Setting
 
 MODALITIES: tuple[Modality, Modality] = ("sketch", "photo")
-_AT_ONCE = 8  # images in one pass of texts per image: each brings the texts of all classes
+_BATCH = 8  # images in one pass of "per-image": each needs the texts of all classes
 
 
 @dataclass(frozen=True)
 class SplipOptions:
-    """The paper's free choices; hardly any of them is published."""
+    """The paper's free choices; hardly any are published."""
 
-    # Where T, and with it every text, depends on the image: "batch-mean" averages T over the batch's images of a
-    # modality and keeps a moving average for use after training; "per-image" runs all classes' texts for each image.
+    # T, and with it every text, depends on the image: "batch-mean" averages T over the images of a modality in the
+    # batch, and keeps a moving average for use after training; "per-image" encodes the texts of all classes per image.
     text_cost: Literal["batch-mean", "per-image"] = "batch-mean"
     memory: float = 0.99  # of the moving average, per step
     sketch_words: str = "a sketch of a"
@@ -46,8 +46,8 @@ class SplipOptions:
     text_tokens: int = 4  # m, the length of T (paper)
     image_tokens: int = 2  # n, the length of V^ms_l (paper)
     block_per_layer: bool = False  # a B_vt for each layer instead of one for all
-    image_tokens_std: float = 0.02  # of the last weights of B_vt
-    before_pre_norm: bool = False  # whether the first layer's prompts pass ln_pre, like the patches
+    image_tokens_std: float = 0.02  # of the initial last weights of B_vt
+    before_pre_norm: bool = False  # whether the first layer's prompts pass through ln_pre, like the patches
     train_norms: bool = True  # LayerNorms of both towers (paper)
     alpha: float = 1.0  # of L_class
     beta: float = 0.1  # of L_cjs
@@ -59,7 +59,7 @@ class SplipOptions:
     solver_heads: int = 8
     solver_dropout: float = 0.1
     block_lr: float = 1e-3  # of B_t, B_v, B_vt, F_js
-    norm_lr: float = 1e-5  # the paper's 1e-3 is risky for LayerNorms already trained
+    norm_lr: float = 1e-5  # the paper's 1e-3 is risky for pretrained LayerNorms
 
 
 class Splip(Method):
@@ -88,18 +88,18 @@ class Splip(Method):
         self.image_norms = Norms(image) if options.train_norms else None
         self.text_norms = Norms(text) if options.train_norms else None
         self.solver = _solver(backbone.size, options) if options.beta else None
-        # Never saved: the same options give the same table.
+        # Not saved: the same options give the same table.
         self.register_buffer(
             "permutations", permutation_table(options.permutations, options.jigsaw_grid), persistent=False
         )
         with torch.no_grad():
             blank = image.embed(torch.zeros(1, 3, image.side, image.side, device=backbone.device))
             start = self.words_of(blank).expand(len(MODALITIES), -1, -1)
-        # EMA of T, one row a modality; before any training, what B_t makes of an image of one grey.
+        # EMA of T, one row per modality; before training, B_t of a uniformly grey image.
         self.register_buffer("mean_words", start.clone())
         self.register_buffer("steps_seen", torch.tensor(0))
         self.frozen_class_texts = ClassTexts(backbone, self.classes, options.margin_template)
-        self._prepared: dict[Modality, dict[int, Tensor]] = {}
+        self._cached_prompts: dict[Modality, dict[int, Tensor]] = {}
 
     def words_of(self, tokens: Tensor) -> Tensor:
         """T = B_t(E_0): an image's tokens (n, 1 + grid * grid, width), CLS first -> (n, m, text width)."""
@@ -109,9 +109,9 @@ class Splip(Method):
     def read_classes(self, words: Tensor, modality: Modality) -> tuple[Tensor, dict[int, Tensor]]:
         """All seen classes through the text tower with T at every layer.
 
-        ``words``: T, shape (m, text width). Returns F_t(c), shape (classes, size), and by image layer l the mean of W_l
-        over words and classes, shape (text width,). With a T per image, shape (n, m, text width), n stands in front of
-        these shapes, too.
+        ``words``: T, shape (m, text width). Returns F_t(c), shape (classes, size), and for each image layer l the mean
+        of W_l over words and classes, shape (text width,). With a T per image, shape (n, m, text width), these shapes
+        also start with n.
         """
         text, text_layers = self.backbone.text, self._text_layers()
         images = words.view(-1, *words.shape[-2:])
@@ -133,7 +133,8 @@ class Splip(Method):
         return run.embedding.view(shape), {layer: means[number] for layer, number in enumerate(text_layers)}
 
     def _text_layers(self) -> list[int]:
-        # W_l leaves text layer l, counted from 1, for image layer l; towers of unlike depth are matched in proportion.
+        # W_l is the output of text layer l, counted from 1, for image layer l; if depths differ, layers are matched
+        # proportionally.
         image, text = self.backbone.image.depth, self.backbone.text.depth
         return [-(-(layer + 1) * text // image) for layer in range(image)]
 
@@ -143,7 +144,7 @@ class Splip(Method):
     def image_prompts(self, states: dict[int, Tensor], modality: Modality) -> dict[int, Tensor]:
         """Image layer -> [V^tg, V^ms_l], shape (J - 1 + n, width).
 
-        ``states``: as ``read_classes`` gives them; with a T per image, the number of images stands in front.
+        ``states``: from ``read_classes``; with a T per image, shapes start with the number of images.
         """
         template = self.backbone.tokens([self._template(modality)]).ids[0, 1:-1]  # without SOS and EOS
         from_words: Tensor = self.words_to_image(self.backbone.text.words(template))
@@ -158,11 +159,11 @@ class Splip(Method):
         return self.backbone.image.run(tokens, adaptation).embedding
 
     def _run_per_image(self, tokens: Tensor, modality: Modality) -> tuple[Tensor, Tensor]:
-        """Every image with texts of its own: embeddings (n, size) and F_t(c), shape (n, classes, size)."""
+        """Encode every image with its own texts: embeddings (n, size) and F_t(c), shape (n, classes, size)."""
         embeddings, class_texts = [], []
-        for part in torch.split(tokens, _AT_ONCE):
+        for part in torch.split(tokens, _BATCH):
             words = self.words_of(part)
-            if torch.is_grad_enabled():  # nothing of classes x images texts is kept for the way back but the result
+            if torch.is_grad_enabled():  # do not keep activations of classes x images texts for backward
                 texts, states = checkpoint(self.read_classes, words, modality, use_reentrant=False)
             else:
                 texts, states = self.read_classes(words, modality)
@@ -171,36 +172,36 @@ class Splip(Method):
         return torch.cat(embeddings), torch.cat(class_texts)
 
     def encode(self, pixels: Tensor, modality: Modality) -> Tensor:
-        """F_v(x), with T from the moving average, or from x alone if texts are per image."""
+        """F_v(x), with T from the moving average, or from x if texts are per image."""
         tokens = self.backbone.image.embed(pixels)
         if self.options.text_cost == "per-image":
             return self._run_per_image(tokens, modality)[0]
-        return self._run_image(tokens, self._lasting_prompts(modality))
+        return self._run_image(tokens, self._average_prompts(modality))
 
-    def _lasting_prompts(self, modality: Modality) -> dict[int, Tensor]:
-        """The image prompts that T's moving average makes; computed once while nothing is trained."""
-        lasts = not self.training and not torch.is_grad_enabled()
-        if lasts and modality in self._prepared:
-            return self._prepared[modality]
+    def _average_prompts(self, modality: Modality) -> dict[int, Tensor]:
+        """The image prompts from the moving average of T; cached outside of training."""
+        cached = not self.training and not torch.is_grad_enabled()
+        if cached and modality in self._cached_prompts:
+            return self._cached_prompts[modality]
         _, states = self.read_classes(self.mean_words[MODALITIES.index(modality)], modality)
         prompts = self.image_prompts(states, modality)
-        if lasts:
-            self._prepared[modality] = prompts
+        if cached:
+            self._cached_prompts[modality] = prompts
         return prompts
 
     def train(self, mode: bool = True) -> Self:
-        """As every module's; what was prepared for search is forgotten."""
-        self._prepared.clear()
+        """Set the mode, and drop cached prompts."""
+        self._cached_prompts.clear()
         return super().train(mode)
 
     def load_adapter(self, tensors: dict[str, Tensor]) -> None:
-        """As every method's; what was prepared for search is forgotten."""
-        self._prepared.clear()
+        """Load the tensors, and drop cached prompts."""
+        self._cached_prompts.clear()
         super().load_adapter(tensors)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        self._prepared.clear()  # the weights move to another device or type
-        moved: Self = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self._cached_prompts.clear()  # the weights move to another device or dtype
+        moved: Self = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch has no types here
         return moved
 
     def why_not_exported(self) -> str | None:
@@ -210,10 +211,10 @@ class Splip(Method):
         return super().why_not_exported()
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
-        """F_t of phrases, as they are, prompted with the moving average of the photos' T."""
-        words, text = self.backbone.tokens(texts), self.backbone.text
+        """F_t of texts, unchanged, prompted with the moving average of the photos' T."""
+        tokens, text = self.backbone.tokens(texts), self.backbone.text
         prompts = dict.fromkeys(range(text.depth), self.mean_words[MODALITIES.index("photo")])
-        embeddings: Tensor = text(words.ids, words.ends, Adaptation(prompts=prompts, norms=self.text_norms))
+        embeddings: Tensor = text(tokens.ids, tokens.ends, Adaptation(prompts=prompts, norms=self.text_norms))
         return embeddings
 
     def losses(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
@@ -241,23 +242,23 @@ class Splip(Method):
             losses["class"] = self.options.alpha * of_class / 3  # the mean over s, p+ and p-
         if self.solver is not None:
             puzzle = of_sketches[n:]
-            own, right, wrong = (self.solver(whole, puzzle) for whole in (sketch, positive, negative))
+            own, right, wrong = (self.solver(features, puzzle) for features in (sketch, positive, negative))
             losses["jigsaw"] = self.options.beta * jigsaw_loss(own, right, wrong, order)
         return losses
 
-    def _encode_batch(self, pixels: Tensor, whole: int, modality: Modality) -> tuple[Tensor, Tensor]:
-        """F_v(x) and F_t(c) of a training batch; the first ``whole`` images are no puzzles and make the mean T."""
+    def _encode_batch(self, pixels: Tensor, plain: int, modality: Modality) -> tuple[Tensor, Tensor]:
+        """F_v(x) and F_t(c) of a training batch; the mean T is that of the first ``plain`` images, without puzzles."""
         tokens = self.backbone.image.embed(pixels)
-        mean = self.words_of(tokens[:whole]).mean(dim=0)
+        mean = self.words_of(tokens[:plain]).mean(dim=0)
         if self.training:
-            self._remember(mean.detach(), modality)
+            self._update_mean(mean.detach(), modality)
         if self.options.text_cost == "per-image":
             return self._run_per_image(tokens, modality)
         texts, states = self.read_classes(mean, modality)
         return self._run_image(tokens, self.image_prompts(states, modality)), texts
 
-    def _remember(self, words: Tensor, modality: Modality) -> None:
-        # A plain mean at first: the start must not linger.
+    def _update_mean(self, words: Tensor, modality: Modality) -> None:
+        # A plain mean at first, so that the initial value has no influence.
         rate = (1 / (1 + self.steps_seen.to(self.mean_words.dtype))).clamp(min=1 - self.options.memory)
         self.mean_words[MODALITIES.index(modality)].lerp_(words.to(self.mean_words.dtype), rate)
 
@@ -269,7 +270,7 @@ class Splip(Method):
         return groups + ([Group("norms", _parameters(norms), self.options.norm_lr)] if self.options.train_norms else [])
 
     def batch_plan(self) -> BatchPlan:
-        """Any batch will do."""
+        """Any batch is fine."""
         return BatchPlan("shuffled")
 
 
@@ -278,7 +279,7 @@ def _solver(size: int, options: SplipOptions) -> JigsawSolver:
 
 
 def _first(class_texts: Tensor, n: int) -> Tensor:
-    # Texts of all images, or of each one.
+    # Texts shared by all images, or one set per image.
     return class_texts if class_texts.dim() == 2 else class_texts[:n]
 
 

@@ -10,7 +10,7 @@ from sketchseek.clip.towers import ImageTower
 
 
 class BasePrompts(nn.Module):
-    """l_m -> shared linear layer -> dropout: ``count`` prompts for each layer, of no category yet."""
+    """l_m -> shared linear layer -> dropout: ``count`` prompts for each layer, independent of the category."""
 
     def __init__(self, image: ImageTower, count: int, dropout: float) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class BasePrompts(nn.Module):
 
 
 class SupportReader(nn.Module):
-    """One transformer layer for the prompts of all layers: they read the support pictures' tokens and become p_m."""
+    """One transformer layer for the prompts of all layers, which attend to the support pictures and become p_m."""
 
     def __init__(self, image: ImageTower) -> None:
         super().__init__()
@@ -41,8 +41,8 @@ class SupportReader(nn.Module):
     def forward(self, prompts: Tensor, support: Tensor) -> Tensor:
         """p_m, shape (layers, count, width).
 
-        ``prompts``: of ``BasePrompts``, that shape; ``support``: tokens of m pictures before ``pre_norm``, shape
-        (m, n, width), which stand before the prompts.
+        ``prompts``: from ``BasePrompts``, the same shape; ``support``: tokens of m pictures before ``pre_norm``, shape
+        (m, n, width), which are put before the prompts.
         """
         layers, count, width = prompts.shape
         seen = support.reshape(1, -1, width).expand(layers, -1, -1)

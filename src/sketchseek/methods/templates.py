@@ -1,4 +1,4 @@
-"""Sentences around a class name whose text embeddings are averaged: DP-CLIP's ensemble, in wording of our own."""
+"""Sentences around a class name whose text embeddings are averaged: DP-CLIP's ensemble, in our own wording."""
 
 _PICTURES = (
     "photo",
@@ -20,7 +20,7 @@ _PLACES = (
     "a {picture} with a {{}} in it",
     "a {picture} of a {{}} and little else",
 )
-#: 63, as many as the paper's code averages; each begins with "this is", as there.
+#: 63, as in the released code, and beginning with "this is" as there.
 TEMPLATES = tuple("this is " + place.format(picture=picture) for picture in _PICTURES for place in _PLACES)
-#: the one sentence of the paper's figure, in our words
+#: The single sentence of the paper's figure, in our own wording.
 SINGLE = ("this is a {} in the image",)

@@ -1,4 +1,4 @@
-"""Pictures cut in grid x grid tiles and put together in another order: CLIP-AT's patch shuffling, SpLIP's jigsaw."""
+"""Cut pictures into grid x grid tiles and reorder them: for CLIP-AT's patch shuffling and SpLIP's jigsaw."""
 
 import torch
 from torch import Tensor
@@ -29,12 +29,12 @@ def reorder(tiles: Tensor, orders: Tensor) -> Tensor:
 
 
 def shuffle_tiles(images: Tensor, orders: Tensor) -> Tensor:
-    """f's input x^gamma: every picture with its tiles in its own order.
+    """f's input x^gamma: every picture with its tiles in an order of its own.
 
-    ``images``: float, shape (n, channels, height, width). ``orders``: gamma, one permutation of grid * grid tiles a
-    picture, shape (n, grid * grid). Returns the shape of ``images``. Sides that the grid does not divide are resized
-    to the next ones that it does, and back (SpLIP: 224 -> 225 -> 224); otherwise every pixel keeps its exact value
-    and ``shuffle_tiles(shuffled, orders.argsort(dim=-1))`` restores the picture.
+    ``images``: float, shape (n, channels, height, width). ``orders``: gamma, one permutation of grid * grid tiles per
+    picture, shape (n, grid * grid). Returns the shape of ``images``. Pictures whose sides are not divisible by the grid
+    are enlarged to the next size that is, and resized back (SpLIP: 224 -> 225 -> 224); otherwise every pixel keeps its
+    exact value and ``shuffle_tiles(shuffled, orders.argsort(dim=-1))`` restores the picture.
     """
     grid = int(orders.shape[1] ** 0.5)
     height, width = images.shape[-2:]
@@ -55,7 +55,7 @@ def draw_orders(n: int, grid: int, generator: torch.Generator) -> Tensor:
 def draw_two_orders(n: int, grid: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """CLIP-AT's gamma1 and gamma2 != gamma1 of each sample. -> two int64 tensors (n, grid * grid)."""
     if grid < 2:
-        raise SketchseekError(f"patch shuffling needs a grid of 2 or more tiles a side, not {grid}")
+        raise SketchseekError(f"patch shuffling requires a grid of at least 2 tiles a side, not {grid}")
     first = draw_orders(n, grid, generator)
     second = draw_orders(n, grid, generator)
     while (same := (first == second).all(dim=1)).any():

@@ -1,4 +1,4 @@
-"""What the methods of triplets share: few forward passes, and the loss that baselines and CLIP-AT have in common."""
+"""Shared by methods that train with triplets: encoding in few passes, and the losses of baselines and CLIP-AT."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from sketchseek.methods.method import Batch, EncodeFunction, Modality
 def encode_all(
     encode: EncodeFunction, sketches: Sequence[Tensor], photos: Sequence[Tensor], *, one_encoder: bool
 ) -> list[Tensor]:
-    """Embeddings of several batches of pixels, in the order given: one forward pass a modality, or one for all.
+    """Embeddings of several batches of pixels, in order: one forward pass per modality, or one for all.
 
     ``one_encoder``: the encoder treats sketches and photos alike.
     """

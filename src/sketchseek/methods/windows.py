@@ -14,15 +14,15 @@ NUMBER = 4
 
 
 def window_indices(grid: int, side: int = 5) -> Tensor:
-    """Which tokens stand in each window: CLS, then side x side patches row by row; int64, shape (4, 1 + side * side).
+    """The tokens of each window: CLS, then side x side patches row by row; int64, shape (4, 1 + side * side).
 
-    Windows stand in the corners of the grid x grid patches: top left, top right, bottom left, bottom right. Token 0 is
+    Windows are in the corners of the grid x grid patches: top left, top right, bottom left, bottom right. Token 0 is
     CLS, token 1 + grid * row + column a patch.
     """
     if not 1 <= side <= grid:
         raise SketchseekError(
             f"windows of {side}x{side} patches do not fit into the backbone's {grid}x{grid}: "
-            f"choose another backbone or a smaller window"
+            "choose a smaller window or another backbone"
         )
     patches = 1 + torch.arange(grid * grid).view(grid, grid)
     first, last = slice(0, side), slice(grid - side, grid)
@@ -32,10 +32,10 @@ def window_indices(grid: int, side: int = 5) -> Tensor:
 
 
 class LocalHead(nn.Module):
-    """Tokens that enter the tower's last layer -> f_l^1 to f_l^4.
+    """Input tokens of the tower's last layer -> f_l^1 to f_l^4.
 
-    One copy of the last layer for all windows, trained in its LayerNorms only; for each window an own copy of
-    ``post_norm`` and of the projection, both trained.
+    One copy of the last layer for all windows, of which only the LayerNorms are trained; for each window a separate,
+    trained copy of ``post_norm`` and of the projection.
     """
 
     indices: Tensor
