@@ -178,7 +178,7 @@ def loaded(url: str, count: int) -> None:
 
 
 def _files(gallery: MilvusGallery) -> str:
-    tables = gallery._bound()
+    tables = gallery._current_tables()
     assert tables is not None
     return tables.files
 

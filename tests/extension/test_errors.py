@@ -115,7 +115,7 @@ def test_an_unknown_scheme_names_the_nearest() -> None:
         Gallery.open("toi://here")
 
 
-@pytest.mark.parametrize("verb", ["verify", "rebuild", "kept_model"])
+@pytest.mark.parametrize("verb", ["verify", "rebuild", "current_model"])
 def test_what_a_store_leaves_out_is_said(verb: str) -> None:
     with Gallery.open("toy://here") as gallery, pytest.raises(SketchseekError, match="the store of toy://here cannot"):
         getattr(gallery, verb)()

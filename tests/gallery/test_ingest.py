@@ -293,7 +293,7 @@ def test_what_is_no_folder_is_said(gallery: Gallery, photos: Path) -> None:
         gallery.add(path)
     with pytest.raises(GalleryError, match="cannot be listed \\(No such file"):
         gallery.add(photos / "nowhere")
-    with pytest.raises(GalleryError, match="knows no folders yet"):
+    with pytest.raises(GalleryError, match="knows no folders on this machine yet"):
         gallery.add()
 
 

@@ -81,9 +81,9 @@ def test_the_model_is_not_loaded_for_what_is_stored() -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ({}, "says nothing to look for"),
-        ({"minus": "toy"}, "says nothing to look for"),
-        ({"unlike": "0"}, "says nothing to look for"),
+        ({}, "has nothing to look for"),
+        ({"minus": "toy"}, "has nothing to look for"),
+        ({"unlike": "0"}, "has nothing to look for"),
         ({"text": "red", "weights": {"words": 1}}, "no query term 'words'"),
         ({"text": "red", "weights": {"text": -1}}, "weight of 'text' is -1"),
         ({"text": "red", "weights": {"text": math.nan}}, "weight of 'text' is nan"),

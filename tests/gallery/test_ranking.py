@@ -162,7 +162,7 @@ def test_dates_are_prefixes(taken: Any, expected: Any) -> None:
 
 @pytest.mark.parametrize("taken", ["yesterday", "2024-13", ("2024", "x"), "24"])
 def test_what_is_no_date_is_said(taken: Any) -> None:
-    with pytest.raises(GalleryError, match=r"is no date; write 2024, 2024-05 or 2024-05-31"):
+    with pytest.raises(GalleryError, match=r"is not a date; write 2024, 2024-05 or 2024-05-31"):
         dates(taken)
 
 

@@ -70,7 +70,7 @@ def test_one_gallery_serves_many_threads(gallery: Gallery, photos: Path) -> None
 
 def test_a_second_writer_gets_a_sentence(gallery: Gallery, photos: Path) -> None:
     fill(photos, 3)
-    told: list[GalleryBusyError] = []
+    errors: list[GalleryBusyError] = []
     child: list[subprocess.CompletedProcess[str]] = []
 
     def during(_: object) -> None:
@@ -78,7 +78,7 @@ def test_a_second_writer_gets_a_sentence(gallery: Gallery, photos: Path) -> None
             try:
                 other.add(photos)
             except GalleryBusyError as error:
-                told.append(error)
+                errors.append(error)
         command = [
             sys.executable,
             "-m",
@@ -94,7 +94,7 @@ def test_a_second_writer_gets_a_sentence(gallery: Gallery, photos: Path) -> None
             child.append(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False))
 
     assert gallery.add(photos, progress=during).added == 3
-    assert "another process is writing to the gallery" in str(told[0])
+    assert "another process is writing to the gallery" in str(errors[0])
     assert child[0].returncode == 1
     assert child[0].stderr.startswith("sketchseek: another process is writing to the gallery")
     assert child[0].stderr.count("\n") == 1

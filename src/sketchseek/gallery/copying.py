@@ -1,7 +1,7 @@
-"""Move house: copy a gallery from one store into another, with its vectors as they are. Nothing is encoded again.
+"""Copy a gallery from one store into another, with its vectors as they are. Nothing is encoded again.
 
-Stopped at any moment, the next run goes on: what is there already is left alone. At the end the files are counted and
-a sample of vectors is compared, bit by bit.
+If a run is stopped, the next run continues and skips what was copied already. At the end the files are counted and a
+sample of vectors is compared, bit by bit.
 """
 
 import os
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.gallery import Gallery
 from sketchseek.gallery.paths import below
-from sketchseek.gallery.records import Entry, Known
-from sketchseek.gallery.store import Store
+from sketchseek.gallery.records import Entry, KnownFile
+from sketchseek.gallery.store_protocols import Store
 from sketchseek.wording import shown
 
 SAMPLE = 1000  # vectors compared at the end
@@ -25,7 +25,7 @@ SEED = 7
 
 @dataclass(slots=True)
 class Copied:
-    """``files`` were looked at, ``copied`` now or ``there`` before; ``compared`` vectors are the same in both."""
+    """``files`` were read; each was ``copied`` now or was ``there`` already. ``compared`` vectors are equal in both."""
 
     files: int = 0
     copied: int = 0
@@ -34,16 +34,16 @@ class Copied:
 
 
 def copy(source: Gallery, target: Gallery, progress: Callable[[Copied], None] | None = None) -> Copied:
-    """Copy the current vectors of ``source``, and the files they are of, into ``target``, which may hold others."""
-    model = source.kept_model()
+    """Copy the current vectors of ``source`` and their files into ``target``, which may hold others."""
+    model = source.current_model()
     if model is None:
         raise GalleryError(f"the gallery {shown(source.path)} holds no vectors to copy; index into it first.")
     done = Copied()
     sample: dict[str, NDArray[np.float16]] = {}
-    draw = random.Random(SEED)  # noqa: S311 - which vectors to look at is no secret
-    with target.receiving(model) as (store, row):
-        folders = source.kept_folders()
-        known: dict[bytes, Known] = {}
+    draw = random.Random(SEED)  # noqa: S311 - which vectors to look at does not have to be secret
+    with target.receive_copy(model) as (store, row):
+        folders = source.indexed_folders()
+        known: dict[bytes, KnownFile] = {}
         for folder in folders:
             _check(folder, target)
             known |= store.known(folder, row)
@@ -78,7 +78,7 @@ def _write(store: Store, row: int, entries: Iterable[Entry]) -> None:
             store.set_file(entry.path, entry.size, entry.mtime_ns, content, entry.failure)
 
 
-def _same(known: Known | None, entry: Entry) -> bool:
+def _same(known: KnownFile | None, entry: Entry) -> bool:
     """Whether the target has this very file already."""
     return (
         known is not None
@@ -91,13 +91,13 @@ def _check(path: bytes, target: Gallery) -> None:
     if not os.path.isabs(path) and not target.uses_roots:  # noqa: PTH117 - bytes
         root = path.partition(b"/")[0]
         raise GalleryError(
-            f"a gallery in a folder keeps whole paths, and this machine knows no root {shown(root)}; name its folder "
-            f"with --root {shown(root)}=FOLDER."
+            f"a gallery in a folder keeps absolute paths, and this machine has no folder for the root "
+            f"{shown(root)}; name it with --root {shown(root)}=FOLDER."
         )
 
 
 def _remember(sample: dict[str, NDArray[np.float16]], entry: Entry, seen: int, draw: random.Random) -> None:
-    """Keep an even sample of all that came by."""
+    """Keep a uniform sample of all entries seen so far."""
     if entry.facts is None:
         return
     if len(sample) >= SAMPLE:
@@ -108,7 +108,7 @@ def _remember(sample: dict[str, NDArray[np.float16]], entry: Entry, seen: int, d
 
 
 def _verify(source: Gallery, target: Gallery, sample: dict[str, NDArray[np.float16]], done: Copied) -> None:
-    folders = source.kept_folders()
+    folders = source.indexed_folders()
     outer = [one for one in folders if not any(one != other and one.startswith(below(other)[0]) for other in folders)]
     arrived = sum(target.count_under(folder) for folder in outer)
     if arrived < done.files:

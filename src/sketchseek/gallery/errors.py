@@ -1,18 +1,18 @@
-"""What can go wrong with a gallery, in sentences."""
+"""The errors of galleries."""
 
 from sketchseek.errors import SketchseekError
 
 
 class GalleryError(SketchseekError):
-    """A gallery cannot do what was asked; the sentence names the way out."""
+    """A gallery cannot do something; the message says what to do instead."""
 
 
 class NoGalleryError(GalleryError):
-    """There is no gallery in this folder, or one that a crash stopped before it held anything."""
+    """There is no gallery here, or only an empty file that an interrupted run left."""
 
 
 class GalleryDamagedError(GalleryError):
-    """The database itself cannot be read: ``Gallery.rebuild`` saves what is left."""
+    """The database cannot be read; ``Gallery.rebuild`` saves what is left."""
 
 
 class GalleryBusyError(GalleryError):

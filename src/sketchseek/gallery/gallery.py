@@ -1,7 +1,7 @@
-"""The gallery: what is known about your photos, and the questions one can ask of it.
+"""A gallery: an index of photos that can be searched by sketch, photo or words.
 
-This is the face that every store shows: a folder of this machine (``embedded``), a Milvus server (``milvus``), or one
-of another package (see ``stores``). The photos themselves are only ever read.
+``Gallery`` is the interface of every store: a folder on this machine (``embedded``), a Milvus server (``milvus``), or
+a store of another package (see ``stores``). The photos themselves are only read, never changed.
 """
 
 import threading
@@ -21,7 +21,7 @@ from sketchseek.gallery.query import Query
 from sketchseek.gallery.ranking import LEAST_RELEVANCE, SearchOptions, Taken
 from sketchseek.gallery.records import Entry, ModelSet
 from sketchseek.gallery.stats import Stats
-from sketchseek.gallery.store import Store
+from sketchseek.gallery.store_protocols import Store
 from sketchseek.gallery.stores import opener
 from sketchseek.model import Model
 from sketchseek.wording import shown
@@ -35,15 +35,15 @@ BATCH = 32
 
 
 class Gallery(ABC):
-    """Open one with ``open``. Safe to use from several threads."""
+    """Open a gallery with ``Gallery.open``. Safe to use from several threads."""
 
     path: Path | str  # its folder, or its address
     uses_roots = False  # whether its paths are kept relative to named roots, so that machines can share them
 
     def __init__(self, model: Model | str | None, readonly: bool) -> None:
         self.readonly = readonly
-        self._asked: Model | str | None = model
-        self._loaded: Model | None = None if isinstance(model, str) else model
+        self._requested_model: Model | str | None = model
+        self._loaded_model: Model | None = None if isinstance(model, str) else model
         self._lock = threading.RLock()
 
     @staticmethod
@@ -54,20 +54,22 @@ class Gallery(ABC):
         create: bool = True,
         roots: Mapping[str, AnyPath] | None = None,
     ) -> "Gallery":
-        """The gallery in the folder ``path`` (see ``default_gallery``), made if it is not there, unless told otherwise.
+        """The gallery in the folder ``path``, or at an address such as ``milvus://host:19530/name``.
 
-        Or the gallery at an address such as ``milvus://host:19530/name``. A shared store keeps paths below ``roots``:
-        their names and this machine's folders; without them, those of $SKETCHSEEK_ROOTS.
+        ``path``: default ``default_gallery()``. ``create``: make the gallery if it does not exist.
 
-        ``model``: a ``Model``, or a model folder's name or path; without it, the one that the gallery was indexed with,
-        or for a new one the model that ships.
+        ``model``: a ``Model``, or the name or path of a model folder. Default: the model that the gallery was indexed
+        with; for a new gallery, the model that ships with sketchseek.
+
+        ``roots``: name -> folder of this machine, for stores that keep paths relative to named roots. Default: those of
+        $SKETCHSEEK_ROOTS.
         """
         place = path if path is not None else default_gallery()
         return opener(place)(place, model=model, readonly=readonly, create=create, roots=roots)
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of files and connections; the next question opens them again."""
+        """Close files and connections; the next call opens them again."""
 
     def __enter__(self) -> Self:
         return self
@@ -82,11 +84,12 @@ class Gallery(ABC):
     def model(self) -> Model:
         """The model that encodes for this gallery, loaded on first use."""
         with self._lock:
-            if self._loaded is None:
+            if self._loaded_model is None:
                 from sketchseek.engine.models import load_search_model
 
-                self._loaded = load_search_model(self._asked) if isinstance(self._asked, str) else self._own_model()
-            return self._loaded
+                requested = self._requested_model
+                self._loaded_model = load_search_model(requested) if isinstance(requested, str) else self._own_model()
+            return self._loaded_model
 
     # Writing.
 
@@ -100,10 +103,11 @@ class Gallery(ABC):
         batch: int = BATCH,
         threads: int | None = None,
     ) -> "Report":
-        """Bring the gallery in step with ``folders`` (None: all it knows). What has not changed is not opened.
+        """Update the gallery to what is in ``folders``; None: all indexed before. Unchanged files stay closed.
 
-        When it returns, all it reports is on disk; stopped at any moment, it loses at most ``batch`` photos' work, and
-        the next call goes on. ``retry``: open files again that failed before. ``threads`` decode ahead of the model.
+        When it returns, all that it reports is on disk. If it is stopped, it loses the work on at most ``batch``
+        photos, and the next call continues. ``retry``: open files again that failed before. ``threads`` decode photos
+        ahead of the model.
         """
 
     def add_with_ray(
@@ -116,34 +120,34 @@ class Gallery(ABC):
         retry: bool = False,
         batch: int = BATCH,
     ) -> "Report":
-        """As ``add``, encoding with the Ray cluster at the address ``ray``, or with "local" on this machine.
+        """Like ``add``, but encode with the Ray cluster at the address ``ray``; "local" starts one on this machine.
 
-        ``workers``: processes; else one for every GPU, or for every two cores.
+        ``workers``: number of processes; default one for each GPU, or for every two cores.
         """
         raise GalleryError(
-            f"Ray needs a gallery that many processes can write to: name one such as milvus://HOST:19530/NAME, not "
+            f"Ray requires a gallery that many processes can write to, such as milvus://HOST:19530/NAME, not "
             f"{shown(self.path)}."
         )
 
     def switch(self, other: str) -> None:
-        """From now on this gallery's address leads where the address ``other``, of the same server, leads."""
-        raise GalleryError(f"{shown(self.path)} is not a name that can lead elsewhere; only names on a server can.")
+        """Make this gallery's address open the gallery at ``other``, which is on the same server."""
+        raise GalleryError(f"{shown(self.path)} cannot be switched to another gallery; an address on a server can.")
 
     @abstractmethod
     def remove(self, paths: AnyPath | Sequence[AnyPath]) -> int:
-        """Forget files, or folders and all in them, with their vectors; returns how many files.
+        """Remove files, or folders and all in them, from the gallery; returns how many files.
 
-        The photos stay where they are.
+        The photos themselves stay on disk.
         """
 
     def rebuild(self) -> "list[Problem]":
-        """Save what can be read of a damaged gallery, drop damaged vectors, make the index again.
+        """Save what can be read of a damaged gallery, drop damaged vectors and build the index again.
 
         Returns what was lost.
         """
-        raise self._cannot("rebuild a gallery")
+        raise self._unsupported("rebuild a gallery")
 
-    # Asking.
+    # Reading.
 
     def search(
         self,
@@ -186,15 +190,15 @@ class Gallery(ABC):
             fold=fold,
             skip=frozenset(skip),
         )
-        return self._answer(query, options)
+        return self._search(query, options)
 
     def similar(self, id: str, **options: Any) -> Hits:
-        """Photos like the hit ``id``, without itself. ``options`` are those of ``search``."""
+        """Photos similar to the photo ``id``, without itself. ``options`` are those of ``search``."""
         return self.search(Query(like=id), skip=[id], **options)
 
     @abstractmethod
     def photo(self, id: str) -> Hit:
-        """A photo by its id, with score 1: what a page shows large."""
+        """The photo of an id, as a hit with score 1."""
 
     @abstractmethod
     def stats(self) -> Stats:
@@ -202,56 +206,61 @@ class Gallery(ABC):
 
     @abstractmethod
     def failures(self) -> list[tuple[Path, str]]:
-        """Files that could not be taken in, and why."""
+        """Files that could not be indexed, and why."""
 
     def verify(self) -> "list[Problem]":
-        """Check everything against everything else; an empty list means that all is well."""
-        raise self._cannot("check a gallery")
+        """Check the whole gallery; an empty list means that no problems were found."""
+        raise self._unsupported("check a gallery")
 
-    # Moving house: see ``copying``. A store that is copied from or into defines all of these.
+    # For copying (see ``copying``). Optional: a store without these methods cannot be copied from or into.
 
-    def kept_model(self) -> ModelSet | None:
-        """The model whose vectors answer where none is named; None if there are none."""
-        raise self._cannot("copy a gallery")
+    def current_model(self) -> ModelSet | None:
+        """The model whose vectors are searched by default; None if there are none."""
+        raise self._unsupported("copy a gallery")
 
-    def kept_folders(self) -> dict[bytes, int]:
+    def indexed_folders(self) -> dict[bytes, int]:
         """The folders that were added, with the device each was on."""
-        raise self._cannot("copy a gallery")
+        raise self._unsupported("copy a gallery")
 
     def entries(self, model: ModelSet) -> Iterator[list[Entry]]:
         """All files with their vectors, page by page."""
-        raise self._cannot("copy a gallery")
+        raise self._unsupported("copy a gallery")
 
-    def receiving(self, model: ModelSet) -> AbstractContextManager[tuple[Store, int]]:
-        """The store, and the row in it of the vectors of this model; at the end, what was written is searched."""
-        raise self._cannot("copy a gallery")
+    def receive_copy(self, model: ModelSet) -> AbstractContextManager[tuple[Store, int]]:
+        """(store, row of ``model`` in it) for writing; at the end of the block searches see what was written."""
+        raise self._unsupported("copy a gallery")
 
     def count_under(self, folder: bytes) -> int:
-        """How many files are known in a folder, failed ones included."""
-        raise self._cannot("copy a gallery")
+        """How many files the gallery has in a folder, failed ones included."""
+        raise self._unsupported("copy a gallery")
 
     def vectors_of(self, ids: Sequence[str]) -> dict[str, NDArray[np.float16]]:
-        """The vectors of photos as they are stored, of those that are there."""
-        raise self._cannot("copy a gallery")
+        """id -> stored vector (size,); ids without a vector are omitted."""
+        raise self._unsupported("copy a gallery")
 
-    # Inside.
+    # For the classes of stores.
 
     @abstractmethod
     def _own_model(self) -> Model:
-        """The model that the gallery was indexed with."""
+        """The model that the gallery was indexed with; called if ``Gallery.open`` was given no model."""
 
     @abstractmethod
-    def _answer(self, query: Query, options: SearchOptions) -> Hits:
+    def _search(self, query: Query, options: SearchOptions) -> Hits:
         """The hits of a query; none if the gallery is empty."""
 
-    def _may_write(self) -> None:
+    @property
+    def _model_source(self) -> str:
+        """The name or path that loads this gallery's model again."""
+        return self._requested_model if isinstance(self._requested_model, str) else self.model.name
+
+    def _check_writable(self) -> None:
         if self.readonly:
             raise GalleryError(f"the gallery {shown(self.path)} was opened for reading only; open it without readonly.")
 
-    def _cannot(self, what: str) -> GalleryError:
+    def _unsupported(self, what: str) -> GalleryError:
         return GalleryError(f"the store of {shown(self.path)} cannot {what}; use a gallery in a folder for that.")
 
-    def _no_photo(self, id: str) -> GalleryError:
+    def _unknown_photo(self, id: str) -> GalleryError:
         where = shown(self.path)
         return GalleryError(
             f"the gallery {where} has no photo {id!r}: it was removed or changed, or is of another gallery."

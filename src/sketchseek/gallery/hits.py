@@ -1,4 +1,4 @@
-"""What a search found, as data and as pictures to look at."""
+"""The photos that a search found, as data and as thumbnails."""
 
 import base64
 import html
@@ -21,10 +21,10 @@ THUMBNAIL = 160  # px, the longer side
 class Hit:
     """A photo that was found.
 
-    ``score``: cosine with the query, -1..1. ``relevance``: how likely it is what was meant, 0..1; None where the model
+    ``score``: cosine with the query, -1..1. ``relevance``: probability that the user meant it, 0..1; None if the model
     is not calibrated for such a query. ``id`` comes from the content: it survives moves. ``width``, ``height`` in px,
-    upright. ``taken`` from the camera, without time zone. ``duplicates``: files folded under this one, the same bytes
-    or (asked for) nearly the same.
+    upright. ``taken`` from the camera, without time zone. ``duplicates``: files folded under this one: the same bytes
+    or, with ``fold``, nearly the same.
     """
 
     id: str
@@ -39,7 +39,7 @@ class Hit:
     def thumbnail(self, side: int = THUMBNAIL) -> "Image.Image":
         """The photo, no side longer than ``side`` px.
 
-        A ``PictureError`` if the file has gone or changed into something else.
+        Raises a ``PictureError`` if the file was removed or is no longer a photo.
         """
         from PIL import Image
 
@@ -60,8 +60,8 @@ class Hit:
 class Hits(list[Hit]):
     """Hits, best first; a notebook shows them as thumbnails.
 
-    ``unlikely``: how many more were as near as was asked for, but of less than the least relevance.
-    ``filtered``: a sentence where the filters admit no photo at all.
+    ``unlikely``: how many more were near enough but below the minimum relevance.
+    ``filtered``: a sentence if no photo passes the filters.
     """
 
     def __init__(self, hits: Iterable[Hit] = (), unlikely: int = 0, filtered: str | None = None) -> None:

@@ -1,36 +1,36 @@
-"""Bring the catalogue in step with folders: look, read what is new, encode it, commit batch by batch, forget what went.
+"""Update a store to what is in folders: scan, read and encode new files, commit in batches, remove missing files.
 
-Removals come last: until then a vector whose file went away waits for the file to turn up under another name.
-What results does not depend on the number of threads or the size of batches.
+Removals come last, because until then a missing file may turn up under another name, and its vector can be reused.
+The result does not depend on the number of threads or the size of batches.
 """
 
 import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sketchseek.gallery.errors import GalleryError
-from sketchseek.gallery.paths import absolute, below
+from sketchseek.gallery.paths import AnyPath, absolute, as_list, below
 from sketchseek.gallery.reading import Reading, read_photo
-from sketchseek.gallery.records import Known, ModelSet
+from sketchseek.gallery.records import KnownFile, ModelSet
 from sketchseek.gallery.scan import scan
-from sketchseek.gallery.store import Files, Store
+from sketchseek.gallery.store_protocols import KnownFiles, Store
 from sketchseek.model import Model
 from sketchseek.wording import shown
 
 log = logging.getLogger(__name__)
 
-HELD_BYTES = 256 * 2**20  # decoded photos waiting for the model
+HELD_BYTES = 256 * 2**20  # of decoded photos that wait for the model
 COMMIT_FILES = 512  # files that need no encoding are committed in batches of this many
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A file that could not be taken in, and why."""
+    """A file that could not be indexed, and why."""
 
     path: Path
     reason: str
@@ -51,9 +51,9 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is: ``done`` of ``total`` files that had to be opened, ``encoded`` of them by the model.
+    """How far a run is: ``done`` of ``total`` files to open, ``encoded`` of them by the model.
 
-    ``workers``: photos a second of each worker process, where there are several.
+    ``workers``: photos per second of each worker process, if there are several.
     """
 
     done: int
@@ -66,14 +66,14 @@ class Progress:
 
 @dataclass(slots=True)
 class Plan:
-    """What looking at the folders gave.
+    """What to do, from comparing the folders with the store.
 
-    ``waiting``: files to open, in path order; ``vanished``: known ones that were not seen.
+    ``to_open``: new and changed files, in path order. ``not_found``: known files that are no longer there.
     """
 
-    waiting: list[bytes]
-    known: dict[bytes, Known]
-    vanished: set[bytes]
+    to_open: list[bytes]
+    known: dict[bytes, KnownFile]
+    not_found: set[bytes]
 
 
 class Ingestion:
@@ -81,7 +81,7 @@ class Ingestion:
 
     def __init__(
         self,
-        catalogue: Store,
+        store: Store,
         model: Model,
         model_set: ModelSet,
         *,
@@ -89,29 +89,29 @@ class Ingestion:
         threads: int,
         progress: Callable[[Progress], None] | None,
     ) -> None:
-        self.catalogue, self.model, self.model_set = catalogue, model, model_set
+        self.store, self.model, self.model_set = store, model, model_set
         self.batch, self.threads, self.progress = batch, threads, progress
         self.report = Report()
         self._encoded = self._done = 0
 
     def run(self, folders: Iterable[bytes], *, retry: bool) -> Report:
-        """``retry``: open files again that failed before, though they have not changed."""
+        """``retry``: open files that failed before again, even if they have not changed."""
         self._start = time.perf_counter()
-        plan = self._look(list(folders), retry)
-        self._total = len(plan.waiting)
-        self._tell()
-        self._take_in(plan)
+        plan = self._plan(list(folders), retry)
+        self._total = len(plan.to_open)
+        self._report_progress()
+        self._index_files(plan)
         self._finish(plan)
-        self.report.removed = len(plan.vanished)
+        self.report.removed = len(plan.not_found)
         self.report.failed.sort(key=lambda failure: os.fsencode(failure.path))
         self.report.seconds = time.perf_counter() - self._start
         return self.report
 
-    def _take_in(self, plan: Plan) -> None:
-        """Read, encode and write what waits, batch by batch."""
+    def _index_files(self, plan: Plan) -> None:
+        """Read, encode and write the files to open, in batches."""
         pending: list[Reading] = []
         pixels = 0
-        for reading in self._readings(plan.waiting):
+        for reading in self._readings(plan.to_open):
             pending.append(reading)
             pixels += reading.pixels is not None
             if pixels == self.batch or len(pending) == COMMIT_FILES:
@@ -119,22 +119,22 @@ class Ingestion:
                 pending, pixels = [], 0
         self._commit(pending, plan)
 
-    def _look(self, folders: list[bytes], retry: bool) -> Plan:
-        """Compare the folders with the catalogue."""
-        recorded = self.catalogue.folders()
-        # Folders added inside these are looked at too: some, hidden ones say, are reached in no other way.
+    def _plan(self, folders: list[bytes], retry: bool) -> Plan:
+        """Compare the folders with the store."""
+        recorded = self.store.folders()
+        # Folders that were added inside these are scanned too: a hidden one, for example, is not reached otherwise.
         inside = [path for path in recorded for folder in folders if _within(path, folder) and os.path.isdir(path)]  # noqa: PTH112
-        # What is known first, then what is there: a photo that another indexer adds meanwhile is not taken for gone.
-        known: dict[bytes, Known] = {}
+        # Read the store before the disk, so that a photo that another process adds meanwhile does not count as missing.
+        known: dict[bytes, KnownFile] = {}
         for folder in folders:
-            known |= self.catalogue.known(folder, self.model_set.row)
-        found = scan([*folders, *inside], skip=[self.catalogue.folder])
+            known |= self.store.known(folder, self.model_set.row)
+        found = scan([*folders, *inside], skip=[self.store.folder])
         devices = {folder: _device(folder) for folder in folders}
         for folder, device in devices.items():
             if recorded.get(folder, device) != device and not any(_within(path, folder) for path in found.files):
                 found.blocked[folder] = "the folder is empty and on another device than before (is its drive mounted?)"
         for path, reason in found.blocked.items():
-            self._fail(path, f"{reason}; the photos known in it are kept")
+            self._add_failure(path, f"{reason}; its photos are kept")
         vanished = known.keys() - found.files.keys()
         for blocked in found.blocked:
             vanished = {path for path in vanished if not _within(path, blocked)}
@@ -144,79 +144,79 @@ class Ingestion:
             if path not in found.blocked and recorded.get(path) != device
         }
         if new:
-            with self.catalogue.batch():
+            with self.store.batch():
                 for path, device in new.items():
-                    self.catalogue.add_folder(path, device)
+                    self.store.add_folder(path, device)
         waiting = [path for path, seen in found.files.items() if self._must_open(path, seen, known.get(path), retry)]
         return Plan(sorted(waiting), known, vanished)
 
-    def _must_open(self, path: bytes, seen: tuple[int, int], before: Known | None, retry: bool) -> bool:
-        """Whether a file has to be opened; if not, it is counted."""
+    def _must_open(self, path: bytes, seen: tuple[int, int], before: KnownFile | None, retry: bool) -> bool:
+        """Whether a file has to be opened; if not, it is counted here."""
         if before is None or before[:2] != seen:
             return True
         if before.failure is not None:
             if not retry:
-                self._fail(path, before.failure)
+                self._add_failure(path, before.failure)
             return retry
         self.report.unchanged += before.encoded
         return not before.encoded
 
     def _readings(self, paths: list[bytes]) -> Iterator[Reading]:
-        """Read and decode in threads ahead of the model, in order, while what waits stays small."""
+        """Read and decode in threads ahead of the model, in order, within a limit of memory."""
         waiting, running = deque(paths), deque[Future[Reading]]()
         pool = ThreadPoolExecutor(self.threads, "decode")
         try:
             while waiting or running:
-                while waiting and len(running) < self.threads + 2 * self.batch and _held(running) < HELD_BYTES:
-                    running.append(pool.submit(read_photo, waiting.popleft(), self.model.photo_side, self._wanted))
+                while waiting and len(running) < self.threads + 2 * self.batch and _decoded_bytes(running) < HELD_BYTES:
+                    running.append(
+                        pool.submit(read_photo, waiting.popleft(), self.model.photo_side, self._needs_encoding)
+                    )
                 yield running.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _wanted(self, digest: bytes) -> bool:
-        found = self.catalogue.content(digest, self.model_set.row)
+    def _needs_encoding(self, digest: bytes) -> bool:
+        found = self.store.content(digest, self.model_set.row)
         return found is None or not found[1]
 
     def _commit(self, readings: list[Reading], plan: Plan) -> None:
         """Encode what has pixels, then write the whole batch in one transaction."""
-        # Asked again: a copy decoded ahead of its twin's commit need not be encoded after it.
+        # Checked again, because a copy of the same photo may have been committed since this one was decoded.
         decoded = {reading.digest: reading for reading in readings if reading.pixels is not None}
-        fresh = [reading for digest, reading in decoded.items() if self._wanted(digest)]
+        fresh = [reading for digest, reading in decoded.items() if self._needs_encoding(digest)]
         pixels = [reading.pixels for reading in fresh if reading.pixels is not None]
         vectors = self.model.encode_photos(pixels) if pixels else ()
-        with self.catalogue.batch():
+        with self.store.batch():
             for reading, vector in zip(fresh, vectors, strict=True):
-                content = self.catalogue.add_content(reading.digest, reading.width, reading.height, reading.taken)
-                self.catalogue.add_vector(self.model_set.row, content, vector)
+                content = self.store.add_content(reading.digest, reading.width, reading.height, reading.taken)
+                self.store.add_vector(self.model_set.row, content, vector)
             for reading in readings:
                 self._record(reading, plan)
         self._encoded += len(fresh)
         self._done += len(readings)
-        self._tell()
+        self._report_progress()
 
     def _record(self, reading: Reading, plan: Plan) -> None:
         path = reading.path
-        if reading.gone:  # between the look and the opening
+        if reading.gone:  # removed between the scan and the reading
             if path in plan.known:
-                plan.vanished.add(path)
+                plan.not_found.add(path)
             return
         if reading.failure is not None:
-            mtime_ns = -1 if reading.again else reading.mtime_ns  # no file has this time: the next run looks again
-            self.catalogue.set_file(path, reading.size, mtime_ns, None, reading.failure)
-            self._fail(path, reading.failure)
+            mtime_ns = -1 if reading.temporary else reading.mtime_ns  # no file has time -1: the next run opens it
+            self.store.set_file(path, reading.size, mtime_ns, None, reading.failure)
+            self._add_failure(path, reading.failure)
             return
-        found = self.catalogue.content(reading.digest, self.model_set.row)
-        assert found is not None, "a reading without pixels has a content"
+        found = self.store.content(reading.digest, self.model_set.row)
+        assert found is not None, "a file that was read without pixels has a known content"
         before = plan.known.get(path)
         moved_from = (
-            next((old for old in self.catalogue.paths(found[0]) if old in plan.vanished), None)
-            if before is None
-            else None
+            next((old for old in self.store.paths(found[0]) if old in plan.not_found), None) if before is None else None
         )
-        self.catalogue.set_file(path, reading.size, reading.mtime_ns, found[0], None)
+        self.store.set_file(path, reading.size, reading.mtime_ns, found[0], None)
         if moved_from is not None:
-            plan.vanished.discard(moved_from)
-            self.catalogue.remove_files([moved_from])
+            plan.not_found.discard(moved_from)
+            self.store.remove_files([moved_from])
             self.report.moved += 1
         elif before is None or (before.content == found[0] and not before.encoded):
             self.report.added += 1  # to the gallery, or to this model's set of vectors
@@ -226,49 +226,55 @@ class Ingestion:
             self.report.updated += 1
 
     def _finish(self, plan: Plan) -> None:
-        """Forget what went; let this model answer from now on if its set is whole.
+        """Remove missing files; make this model the default if every photo has its vector.
 
-        Where nothing changed, nothing is written.
+        If nothing changed, nothing is written.
         """
-        if plan.vanished or plan.waiting:
-            with self.catalogue.batch():
-                self.catalogue.remove_files(plan.vanished)
-                self.catalogue.drop_orphans()
-        current = self.catalogue.current_model()
+        if plan.not_found or plan.to_open:
+            with self.store.batch():
+                self.store.remove_files(plan.not_found)
+                self.store.drop_orphans()
+        current = self.store.current_model()
         if current and current.used and current.row == self.model_set.row:
             return
-        if missing := self.catalogue.missing(self.model_set.row):
-            answers = current.name if current and current.used else self.model_set.name
+        if missing := self.store.missing(self.model_set.row):
+            default = current.name if current and current.used else self.model_set.name
             log.warning(
                 "%d photos of other folders have no vectors of %s yet: index those folders with it too; until then "
-                "searches that name no model use %s",
+                "searches without --model use %s",
                 missing,
                 self.model_set.name,
-                answers,
+                default,
             )
             return
-        with self.catalogue.batch():
-            self.catalogue.use_model(self.model_set.row)
+        with self.store.batch():
+            self.store.use_model(self.model_set.row)
 
-    def _fail(self, path: bytes, reason: str) -> None:
+    def _add_failure(self, path: bytes, reason: str) -> None:
         self.report.failed.append(Failure(Path(os.fsdecode(path)), reason))
 
-    def _tell(self) -> None:
+    def _report_progress(self) -> None:
         if self.progress:
             seconds = time.perf_counter() - self._start
             self.progress(Progress(self._done, self._total, self._encoded, len(self.report.failed), seconds))
 
 
-def checked_folders(folders: Iterable[str | os.PathLike[str]], catalogue: Files) -> list[bytes]:
-    """Absolute paths; one sentence if one of them is no folder that can be listed."""
+def checked_folders(folders: AnyPath | Sequence[AnyPath] | None, store: KnownFiles) -> list[bytes]:
+    """The folders to index, as absolute paths: ``folders``, or all that were indexed before on this machine.
+
+    Raises an error if one of them is not a folder that can be listed.
+    """
+    paths = list(store.folders()) if folders is None else [absolute(folder) for folder in as_list(folders)]
+    if folders is None and not paths:
+        where = shown(store.folder)
+        raise GalleryError(f"the gallery {where} knows no folders on this machine yet; name one to index.")
     checked = []
-    for folder in folders:
-        path = absolute(folder)
+    for path in paths:
         try:
             with os.scandir(path):
                 checked.append(path)
         except OSError as error:
-            kept = len(catalogue.known(path, 0))
+            kept = len(store.known(path, 0))
             hint = f"; its {kept:,} photos are kept, and `sketchseek gallery forget` removes them" if kept else ""
             what = (
                 "is a file; name the folder it is in"
@@ -287,6 +293,6 @@ def _device(folder: bytes) -> int:
     return os.stat(folder).st_dev  # noqa: PTH116 - paths are bytes here
 
 
-def _held(running: deque[Future[Reading]]) -> int:
+def _decoded_bytes(running: deque[Future[Reading]]) -> int:
     results = (future.result() for future in running if future.done() and not future.exception())
     return sum(reading.pixels.nbytes for reading in results if reading.pixels is not None)

@@ -1,4 +1,4 @@
-"""Paths as a gallery keeps them: absolute, as the bytes the system uses."""
+"""Paths as a gallery keeps them: absolute, as the bytes that the system uses."""
 
 import os
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def as_list(paths: AnyPath | Sequence[AnyPath]) -> list[AnyPath]:
 
 
 def default_gallery() -> Path | str:
-    """Where the gallery is when none is named: $SKETCHSEEK_GALLERY, else the platform's folder for data of programs."""
+    """The default gallery: $SKETCHSEEK_GALLERY, else a folder in the platform's place for application data."""
     if place := os.environ.get("SKETCHSEEK_GALLERY"):
         return place if is_address(place) else Path(os.fsdecode(absolute(place)))
     from platformdirs import user_data_path

@@ -1,8 +1,8 @@
-"""A question to a gallery: drawings, words, example photos and marked hits, for and against, made into one vector.
+"""A query: drawings, words, example photos and marked hits, for and against, combined into one vector.
 
 Every part is a unit vector of the model. The query is their weighted sum, minus terms subtracted, brought to length 1.
-Marked hits are Rocchio's feedback: the mean of the liked pulls with weight 0.75, the mean of the disliked pushes with
-weight 0.25.
+Marked hits are Rocchio relevance feedback: the mean of the liked ones is added with weight 0.75, the mean of the
+unliked ones is subtracted with weight 0.25.
 """
 
 import math
@@ -31,7 +31,7 @@ class Query:
     """What to look for. Every field takes one value or a sequence of them.
 
     ``sketch``: a file, its bytes, or a ``Sketch``. ``photo``: a file, its bytes, or an upright RGB array. ``text``:
-    words. ``minus``: what it should not be: words (``str``), or a drawing or photo (``Sketch``, array; a ``Path`` is a
+    words. ``minus``: what it must not show: words (``str``), or a drawing or photo (``Sketch``, array; a ``Path`` is a
     photo file). ``like``, ``unlike``: ids of hits. ``weights`` replaces some of ``WEIGHTS`` by kind; several values of
     a kind share its weight.
     """
@@ -52,7 +52,7 @@ class Query:
                 raise GalleryError(f"the weight of {kind!r} is {weight!r}; give a number of 0 or more.")
         if not any(len(_several(getattr(self, kind))) for kind in ("sketch", "photo", "text", "like")):
             raise GalleryError(
-                "the query says nothing to look for; give a drawing, words, an example photo or a liked hit."
+                "the query has nothing to look for; give a drawing, words, an example photo or a liked hit."
             )
 
     @property
@@ -83,18 +83,18 @@ def encode(query: Query, model: Callable[[], Model], vector_of: Callable[[str], 
     """
     from sketchseek.pictures import Sketch, load_sketch
 
-    def drawn(values: Sequence[Any]) -> Iterable[Vector]:
+    def encode_sketches(values: Sequence[Any]) -> Iterable[Vector]:
         return model().encode_sketches([value if isinstance(value, Sketch) else load_sketch(value) for value in values])
 
-    def photographed(values: Sequence[Any]) -> Iterable[Vector]:
+    def encode_photos(values: Sequence[Any]) -> Iterable[Vector]:
         return model().encode_photos([_photo(value, model()) for value in values])
 
-    def said(values: Sequence[Any]) -> Iterable[Vector]:
+    def encode_texts(values: Sequence[Any]) -> Iterable[Vector]:
         if any(not value.strip() for value in values):
             raise GalleryError("the words to look for are empty; give at least one word.")
         return model().encode_texts(values)
 
-    def marked(values: Sequence[Any]) -> Iterable[Vector]:
+    def vectors_of(values: Sequence[Any]) -> Iterable[Vector]:
         return [vector_of(value) for value in values]
 
     minus = _several(query.minus)
@@ -104,14 +104,14 @@ def encode(query: Query, model: Callable[[], Model], vector_of: Callable[[str], 
     weights = {**WEIGHTS, **query.weights}
     against = -weights["minus"] / max(1, len(minus))
     terms: list[tuple[str, Sequence[Any], float, Callable[[Sequence[Any]], Iterable[Vector]]]] = [
-        ("sketch", sketches := _several(query.sketch), weights["sketch"] / max(1, len(sketches)), drawn),
-        ("photo", examples := _several(query.photo), weights["photo"] / max(1, len(examples)), photographed),
-        ("text", texts := _several(query.text), weights["text"] / max(1, len(texts)), said),
-        ("text", words, against, said),
-        ("sketch", drawings, against, drawn),
-        ("photo", photos, against, photographed),
-        ("photo", liked := _several(query.like), weights["like"] / max(1, len(liked)), marked),
-        ("photo", disliked := _several(query.unlike), -weights["unlike"] / max(1, len(disliked)), marked),
+        ("sketch", sketches := _several(query.sketch), weights["sketch"] / max(1, len(sketches)), encode_sketches),
+        ("photo", examples := _several(query.photo), weights["photo"] / max(1, len(examples)), encode_photos),
+        ("text", texts := _several(query.text), weights["text"] / max(1, len(texts)), encode_texts),
+        ("text", words, against, encode_texts),
+        ("sketch", drawings, against, encode_sketches),
+        ("photo", photos, against, encode_photos),
+        ("photo", liked := _several(query.like), weights["like"] / max(1, len(liked)), vectors_of),
+        ("photo", disliked := _several(query.unlike), -weights["unlike"] / max(1, len(disliked)), vectors_of),
     ]
     parts = []
     for kind, values, weight, vectors in terms:
@@ -121,7 +121,7 @@ def encode(query: Query, model: Callable[[], Model], vector_of: Callable[[str], 
 
 
 def of_length_one(vector: NDArray[np.float16]) -> Vector:
-    """A stored vector as a term of a query: half floats are not quite of length 1."""
+    """A stored vector (size,) as a term of a query; in half floats its length is not exactly 1."""
     exact = vector.astype(np.float32)
     return np.asarray(exact / np.linalg.norm(exact))
 
@@ -131,20 +131,17 @@ def fuse(parts: Sequence[Part]) -> Vector:
     total = np.sum([part.weight * part.vector.astype(np.float64) for part in parts], axis=0) if parts else np.zeros(1)
     length = float(np.linalg.norm(total))
     if length < 1e-6:
-        raise GalleryError(
-            "the terms of the query cancel each other out; change the weights or leave a minus term away."
-        )
+        raise GalleryError("the terms of the query cancel each other out; change the weights or drop a minus term.")
     return np.asarray(total / length, np.float32)
 
 
 def relevance(
     parts: Sequence[Part], vectors: NDArray[np.float16], calibration: Mapping[str, tuple[float, float]] | None
 ) -> NDArray[np.float64] | None:
-    """How likely each photo (n, size) is what was meant, 0..1; None where the makers of the model measured nothing.
+    """The probability (n,) that each photo of ``vectors`` (n, size) was meant, 0..1; None without a calibration.
 
-    ``calibration``: kind of query -> (midpoint, scale) of the logistic curve that was fitted from cosine to the rate
-    of relevant photos. Of several terms, their weighted geometric mean: all should hold. A minus term counts with one
-    minus its own.
+    ``calibration``: see ``CalibratedModel``. Several terms give the weighted geometric mean of their probabilities: all
+    should hold. A minus term counts with one minus its probability.
     """
     if calibration is None or any(part.kind not in calibration for part in parts):
         return None

@@ -1,6 +1,6 @@
 """From a query to hits: candidates from the store, scores from their vectors, files folded by content.
 
-The rules are here, whatever the store: what a photo scores and in which order photos come never depends on it.
+All stores share these rules, so the score of a photo and the order of photos do not depend on the store.
 """
 
 import os
@@ -22,12 +22,12 @@ from sketchseek.gallery.records import Photo
 Day = str | date | None
 Taken = str | tuple[Day, Day] | None
 
-LEAST_RELEVANCE = 0.1  # a photo with less than one chance in ten to be what was meant is no result
+LEAST_RELEVANCE = 0.1  # below one chance in ten that a photo was meant, it is not shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchOptions:
-    """How much of the ranking is asked for; see ``Gallery.search``."""
+    """Which part of the ranking to return; see ``Gallery.search``."""
 
     k: int
     min_score: float | None = None
@@ -43,7 +43,7 @@ class SearchOptions:
 
 
 class Candidates(Protocol):
-    """What a store knows about the photos that a query may find: filters and skipped ones are its own affair."""
+    """The photos of a store that a query may find. The store applies the filters and omits skipped photos."""
 
     def nearest(self, vector: NDArray[np.float32], count: int) -> tuple[Sequence[int], NDArray[np.float16], bool]:
         """(keys, vectors (n, size), whether there may be more) of about the ``count`` nearest photos, in any order."""
@@ -60,16 +60,16 @@ def rank(
 ) -> Hits:
     """Hits by falling score, then id."""
     vector = fuse(parts)
-    ask = 2 * options.k + 16  # some to spare: coded vectors are ordered a little differently from the real ones
+    ask = 2 * options.k + 16  # a reserve: an index of coded vectors orders them slightly differently
     while True:
         keys, vectors, more = candidates.nearest(vector, ask)
         wide = vectors.astype(np.float64)
-        # Row by row, so that a score never depends on what else was found; half floats are not quite of length 1.
+        # Row by row, so that a score does not depend on what else was found. Half floats are not exactly of length 1.
         scores = (wide * vector).sum(axis=1).clip(-1, 1)
         hits, places, enough = _take(candidates, keys, wide, scores, options)
         if enough or not more:
             break
-        ask *= 4  # ties at the end, or much was folded away
+        ask *= 4  # ties at the end, or many photos were folded
     likely = relevance(parts, vectors[places], calibration)
     near = min(len(hits), options.k)
     if likely is not None:
@@ -81,7 +81,7 @@ def rank(
 
 
 def _filtered(options: SearchOptions) -> str | None:
-    """What to say where the filters admit no photo at all."""
+    """The message if no photo passes the filters."""
     if options.under is not None and options.taken is not None:
         return "no photo in that folder was taken in that time."
     if options.under is not None:
@@ -96,7 +96,7 @@ def _take(
     scores: NDArray[np.float64],
     options: SearchOptions,
 ) -> tuple[list[Hit], list[int], bool]:
-    """The k best and all that tie with the last: (hits, which candidates they are, whether that is surely all)."""
+    """The k best and all that tie with the last: (hits, their places among candidates, whether no hit is missing)."""
     hits: list[Hit] = []
     places: list[int] = []
     for place in np.argsort(-scores, kind="stable"):
@@ -118,7 +118,7 @@ def _take(
 
 
 def _near(vectors: NDArray[np.float64], places: list[int], place: int, fold: float | None) -> int | None:
-    """Which of the better hits this candidate folds under."""
+    """Which of the better hits this candidate is folded under; None if none."""
     if fold is None or not places:
         return None
     lengths = np.linalg.norm(vectors[places], axis=1) * np.linalg.norm(vectors[place])
@@ -127,7 +127,7 @@ def _near(vectors: NDArray[np.float64], places: list[int], place: int, fold: flo
 
 
 def hit_of(photo: Photo, score: float, under: bytes | None = None) -> Hit:
-    """A content as a hit: the first of its files, under the folder asked for, stands for all."""
+    """A content as a hit, shown by the first of its files, or the first in the folder ``under``."""
     first = next((path for path in photo.paths if under and path.startswith(below(under)[0])), photo.paths[0])
     others = tuple(Path(os.fsdecode(path)) for path in photo.paths if path != first)
     taken = datetime.fromisoformat(photo.taken) if photo.taken else None
@@ -140,7 +140,10 @@ def dates(taken: Taken) -> tuple[str | None, str | None]:
     low, high = _prefix(first), _prefix(last)
     if low and high and low > high + "~":
         raise GalleryError(f"the dates run backwards: {low} is after {high}.")
-    return low, high + "~" if high else None  # "~" comes after every digit: all that begins with the prefix is included
+    return (
+        low,
+        high + "~" if high else None,
+    )  # "~" sorts after digits: includes all dates with the prefix
 
 
 def _prefix(day: Day) -> str | None:
@@ -153,4 +156,4 @@ def _prefix(day: Day) -> str | None:
             return datetime.strptime(day, form).strftime(form)
         except ValueError:
             continue
-    raise GalleryError(f"{day!r} is no date; write 2024, 2024-05 or 2024-05-31.")
+    raise GalleryError(f"{day!r} is not a date; write 2024, 2024-05 or 2024-05-31.")

@@ -22,11 +22,11 @@ _EXIF, _TAKEN, _DIGITISED, _ORIENTATION = 0x8769, 36867, 36868, 274
 
 @dataclass(slots=True)
 class Reading:
-    """What one look into a file gave.
+    """The result of reading a file once.
 
-    ``pixels`` is None where the content's vector is known already, and where there is a ``failure``. ``again``: the
-    failure lies outside the file (permission, a disk that does not answer), so the next run tries again; ``gone``: no
-    such file any more.
+    ``pixels`` is None if the gallery has the content's vector already, or if there is a ``failure``. ``temporary``: the
+    failure lies outside the file (permission, a disk error), so the next run tries again. ``gone``: the file no longer
+    exists.
     """
 
     path: bytes
@@ -38,33 +38,33 @@ class Reading:
     height: int = 0
     taken: str | None = None
     failure: str | None = None
-    again: bool = False
+    temporary: bool = False
     gone: bool = False
 
 
-def read_photo(path: bytes, target: int, wanted: Callable[[bytes], bool]) -> Reading:
-    """Read ``path``; decode it no finer than ``target`` px need, and only if ``wanted(hash)``.
+def read_photo(path: bytes, target: int, needs_pixels: Callable[[bytes], bool]) -> Reading:
+    """Read the file ``path``, and decode it if ``needs_pixels(hash)``, at the resolution that ``target`` px require.
 
-    Errors become ``failure``.
+    An error becomes the ``failure`` of the result.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(descriptor, "rb") as stream:
-            # The time is taken before the bytes: a change while we read is then seen as a change by the next run.
+            # The time is read before the bytes, so that the next run sees a change made in between.
             status = os.fstat(descriptor)
             reading = Reading(path, status.st_size, status.st_mtime_ns)
             if status.st_size > MAX_FILE_BYTES:
                 reading.failure = (
-                    f"{status.st_size / 2**20:.0f} MB are over the limit of {MAX_FILE_BYTES // 2**20} MB for a photo"
+                    f"it has {status.st_size / 2**20:.0f} MB; the limit for a photo is {MAX_FILE_BYTES // 2**20} MB"
                 )
                 return reading
             data = stream.read(MAX_FILE_BYTES)
     except FileNotFoundError:
         return Reading(path, 0, 0, gone=True)
     except OSError as error:
-        return Reading(path, 0, 0, failure=f"cannot be read: {error.strerror or error}", again=True)
+        return Reading(path, 0, 0, failure=f"cannot be read: {error.strerror or error}", temporary=True)
     reading.digest = hashlib.blake2b(data, digest_size=HASH_BYTES).digest()
-    if wanted(reading.digest):
+    if needs_pixels(reading.digest):
         name = os.fsdecode(path)
         try:
             reading.pixels = load_photo(data, name=name, target=target)
@@ -76,9 +76,9 @@ def read_photo(path: bytes, target: int, wanted: Callable[[bytes], bool]) -> Rea
 
 
 def facts(data: bytes, name: str, pixels: NDArray[np.uint8]) -> tuple[int, int, str | None]:
-    """(width, height) in px as seen upright, and when the photo was taken (ISO, local time).
+    """(width, height) in px of the upright photo, and when it was taken (ISO, local time).
 
-    ``data`` is a file that did decode, to ``pixels``.
+    ``data``: bytes of a file that decodes to ``pixels``.
     """
     format = format_of(data, name)
     size = (pixels.shape[1], pixels.shape[0])
@@ -97,7 +97,7 @@ def facts(data: bytes, name: str, pixels: NDArray[np.uint8]) -> tuple[int, int, 
                 turned = exif.get(_ORIENTATION, 1) in (5, 6, 7, 8)
                 size = image.size[::-1] if turned else image.size
             return *size, _taken(exif)
-    except Exception:  # whatever a maker wrote into its metadata, the photo itself is fine
+    except Exception:  # damaged metadata: the photo itself decodes
         return *size, None
 
 

@@ -1,4 +1,4 @@
-"""A file with all that a gallery knows of it: what is carried from one store to another."""
+"""What a gallery keeps about files, contents and models, in the same form for every store."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What belongs to a content, whichever file it is in. ``vector`` (size,) is as it was stored."""
+    """A content, whichever files it is in: its hash, its size in px and its stored ``vector`` (size,)."""
 
     digest: bytes
     width: int
@@ -20,7 +20,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """``path`` is absolute. Either ``facts`` or a ``failure``."""
+    """A file as it is copied from one store to another. It has either ``facts`` or a ``failure``."""
 
     path: bytes
     size: int
@@ -31,18 +31,18 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class ModelSet:
-    """One set of vectors: which model made it, and what to pass to ``load_search_model`` to get that model back."""
+    """A set of vectors and the model that made it; ``load_search_model(source)`` loads that model."""
 
     row: int
     identity: str
     name: str
     source: str
     size: int
-    used: int  # the set with the greatest number answers where no model is named; 0: never whole yet
+    used: int  # the set with the greatest number is searched by default; 0: not complete yet
 
 
-class Known(NamedTuple):
-    """What the catalogue says about a file; ``encoded`` is 1 if the vector of the model asked about is there."""
+class KnownFile(NamedTuple):
+    """A file that the store knows; ``encoded`` is 1 if it has a vector of the model in question."""
 
     size: int
     mtime_ns: int
@@ -53,7 +53,7 @@ class Known(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A content with its places: ``paths`` in byte order."""
+    """A content with its files: ``paths`` in byte order."""
 
     row: int
     id: str
@@ -70,6 +70,6 @@ def content_id(digest: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong, in one sentence with its remedy."""
+    """Something wrong with a gallery: one sentence that says how to fix it."""
 
     what: str

@@ -1,4 +1,4 @@
-"""Which photos a folder holds now: names, sizes and times of change, without opening one file."""
+"""Which photos a folder has now: names, sizes and times of change, without opening a file."""
 
 import os
 import stat
@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from sketchseek.pictures import PHOTO_SUFFIXES
 
 SUFFIXES = frozenset(suffix.encode() for suffix in PHOTO_SUFFIXES)
-# What systems and network drives leave beside photos; whatever starts with a dot (._*, .Trashes, .thumbnails) is
-# hidden as well.
+# Folders that systems and network drives create beside photos. Names that start with a dot are skipped as well.
 JUNK = frozenset(
     (b"@eadir", b"#recycle", b"#snapshot", b"$recycle.bin", b"system volume information", b"__macosx", b"lost+found")
 )
@@ -27,9 +26,9 @@ class Scan:
 
 
 def scan(folders: Iterable[bytes], skip: Iterable[str | os.PathLike[str]] = ()) -> Scan:
-    """Walk ``folders`` once each, however links twist between them; ``skip`` names folders never entered.
+    """All photos in ``folders``; each folder is visited once, even if links lead to it. ``skip``: folders to omit.
 
-    Links to folders are followed after everything real, so a photo is known by its real place where it has one here.
+    Links to folders are followed last, so a photo is listed under its real path if that is in ``folders``.
     """
     found = Scan()
     visited = {identity for path in skip if (identity := _identity(os.fsencode(path)))}
@@ -70,7 +69,7 @@ def _list(folder: bytes, found: Scan) -> tuple[list[bytes], list[bytes]]:
                         if stat.S_ISREG(status.st_mode):  # no pipes or devices
                             found.files[entry.path] = (status.st_size, status.st_mtime_ns)
                 except OSError:
-                    continue  # a link into nothing or to itself, or gone since it was listed: no photo
+                    continue  # a broken or circular link, or a file removed since it was listed
     except OSError as error:
         found.blocked[folder] = f"the folder cannot be listed: {error.strerror or error}"
     return deeper, linked

@@ -1,4 +1,4 @@
-"""A contact sheet of hits, as one PNG or one HTML file that needs no other."""
+"""A contact sheet of hits, as a PNG or a self-contained HTML file."""
 
 import html
 import os
@@ -15,7 +15,7 @@ GAP, LINE = 12, 14  # px
 
 
 def write_sheet(hits: Sequence[Hit], path: str | os.PathLike[str], title: str) -> None:
-    """Write ``hits`` to ``path``; its suffix, ``.png`` or ``.html``, says how."""
+    """Write ``hits`` to ``path``; its suffix, ``.png`` or ``.html``, chooses the format."""
     path = Path(path)
     writers = {".png": _png, ".html": _html, ".htm": _html}
     write = writers.get(path.suffix.lower())
@@ -61,7 +61,7 @@ def _png(hits: Sequence[Hit], path: Path, title: str) -> None:
 
 
 def _fitting(draw: "ImageDraw.ImageDraw", text: str, width: int) -> str:  # type: ignore[name-defined] # noqa: F821
-    """The text, cut in its middle where it is too long; letters that the built-in font lacks show as boxes."""
+    """The text, shortened in the middle if it is too wide. Letters that the built-in font lacks show as boxes."""
     if draw.textlength(text) <= width:
         return text
     keep = len(text) - 1

@@ -1,4 +1,4 @@
-"""What is in a gallery, in numbers."""
+"""The numbers of a gallery."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class SetStats:
-    """One set of vectors: its model, and how many photos it covers. ``current``: it answers where no model is named."""
+    """One set of vectors: its model, and how many photos it covers. ``current``: it is searched by default."""
 
     name: str
     identity: str
@@ -19,7 +19,7 @@ class SetStats:
 class Stats:
     """``photos`` are distinct contents; ``files`` = photos + duplicates + failed.
 
-    ``bytes``: what it takes on disk; None on a server. ``generation``: number of the last batch; 0 on a server.
+    ``bytes``: size on disk; None on a server. ``generation``: number of the last batch; 0 on a server.
     """
 
     path: Path | str

@@ -1,4 +1,4 @@
-"""Follow folders: after every change, and now and then in any case, look again."""
+"""Watch folders: index them again after each change, and from time to time in any case."""
 
 import os
 import time
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from sketchseek.gallery.gallery import Gallery
     from sketchseek.gallery.ingest import Report
 
-QUIET_MS = 1600  # changes are gathered until nothing happens for a while: a file being copied is not read half
+QUIET_MS = 1600  # wait until changes pause, so that a file is not read while it is being copied
 TICK_MS = 1000
-EVERY_S = 300  # network drives tell nobody about changes made elsewhere
+EVERY_S = 300  # network drives do not report changes made on other machines
 
 
 def follow(
     gallery: "Gallery", folders: Sequence[Path], stop: Event | None = None, every: float = EVERY_S
 ) -> "Iterator[Report]":
-    """Reports of the runs that changed something, until ``stop`` is set; without it, for ever."""
+    """Reports of the runs that changed something, until ``stop`` is set; without it, forever."""
     try:
         import watchfiles
     except ImportError:
-        raise GalleryError("following changes needs watchfiles; run: pip install 'sketchseek[watch]'.") from None
+        raise GalleryError("watching folders requires watchfiles; run: pip install 'sketchseek[watch]'.") from None
 
     def matters(change: "watchfiles.Change", path: str) -> bool:
-        inside = Path(path).is_relative_to(gallery.path)  # the gallery may lie among the photos, and changes with them
+        inside = Path(path).is_relative_to(gallery.path)  # the gallery may lie among the photos
         return not inside and (change != watchfiles.Change.modified or is_photo(os.fsencode(Path(path).name)))
 
     watched = watchfiles.watch(
@@ -43,14 +43,12 @@ def follow(
         recursive=True,
         raise_interrupt=True,
     )
-    looked: float | None = None  # never: what changed before the watcher was ready is found at the first tick
+    last_run: float | None = None  # None: run at the first tick, to find what changed before the watcher was ready
     for changes in watched:
-        if not changes and looked is not None and time.monotonic() - looked < every:
+        if not changes and last_run is not None and time.monotonic() - last_run < every:
             continue
-        there = [
-            folder for folder in folders if folder.is_dir()
-        ]  # a folder may come back: its photos are kept until then
-        report = gallery.add(there) if there else None
-        looked = time.monotonic()
+        present = [folder for folder in folders if folder.is_dir()]  # a missing folder may return: its photos are kept
+        report = gallery.add(present) if present else None
+        last_run = time.monotonic()
         if report and (report.added or report.updated or report.moved or report.removed):
             yield report

@@ -47,7 +47,7 @@ def test_what_changed_is_what_an_index_costs(gallery: Gallery, photos: Path, mod
 
 
 def test_a_photo_is_findable_when_index_returns(open_gallery: Open, photos: Path, model: GridModel) -> None:
-    """By somebody else, who had the gallery open all the time; and what went is not."""
+    """Another reader, with the gallery open all the time, finds it; a removed photo is not found."""
     path = put(photos / "0.png", png(0))
     writer = open_gallery(model)
     writer.add(photos)

@@ -1,4 +1,4 @@
-"""Bytes changed anywhere in the database: never a wrong hit, a crash or a traceback; rebuild and index mend all."""
+"""Bytes changed anywhere in the database: never a wrong hit, a crash or a traceback; rebuild and index repair all."""
 
 import random
 import shutil

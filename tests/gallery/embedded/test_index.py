@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sketchseek.gallery.embedded.index import VectorIndex
-from sketchseek.gallery.embedded.index_files import keep, load, load_or_build, paths, save
+from sketchseek.gallery.embedded.index_files import load, load_or_build, paths, save, update_saved_index
 from sketchseek.gallery.embedded.writer import Writer
 from sketchseek.gallery.records import ModelSet
 
@@ -104,8 +104,8 @@ def test_filters_are_part_of_the_scan(store: Store, exact_limit: int) -> None:
         assert len(found) == min(20, width)
         best = store.best(query, 5, allowed)
         assert len(set(found.tolist()) & set(best)) >= 0.8 * len(best)
-        barred = index.candidates(query, 20, barred=best)
-        assert not set(barred.tolist()) & set(best)
+        excluded = index.candidates(query, 20, excluded=best)
+        assert not set(excluded.tolist()) & set(best)
     assert index.candidates(store.query(), 20, allowed=np.array([], np.int64)).tolist() == []
 
 
@@ -213,14 +213,14 @@ def test_an_index_of_another_version_is_made_again_without_a_word(
 
 def test_a_writer_saves_only_what_is_worth_it(store: Store) -> None:
     store.add(400)
-    keep(store.catalogue, store.model)
+    update_saved_index(store.catalogue, store.model)
     record = paths(store.catalogue.folder, store.model)[1]
     first = record.read_text()
     store.add(2)
-    keep(store.catalogue, store.model)
+    update_saved_index(store.catalogue, store.model)
     assert record.read_text() == first
     store.add(40)
-    keep(store.catalogue, store.model)
+    update_saved_index(store.catalogue, store.model)
     assert record.read_text() != first
 
 

@@ -29,21 +29,21 @@ def test_the_parts_of_an_address() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("milvus://h", "names no gallery"),
-        ("milvus:///a", "names no gallery"),
+        ("milvus://h", "does not name a gallery"),
+        ("milvus:///a", "does not name a gallery"),
         ("milvus://h/a-b", "letters, digits and underscores"),
-        ("milvus://h/a/b", "names no gallery"),
+        ("milvus://h/a/b", "does not name a gallery"),
         ("milvus://h:port/a", "cannot be read"),
-        ("milvus://h/a?index=annoy", "no index 'annoy'; choose from hnsw"),
+        ("milvus://h/a?index=annoy", "unknown index 'annoy'; choose from hnsw"),
         ("milvus://h/a?ef=0", "ef=0 .* whole number from 1"),
         ("milvus://h/a?ef=x", "whole number"),
-        ("milvus://h/a?speed=9", "'speed' means nothing"),
+        ("milvus://h/a?speed=9", "unknown option 'speed'"),
         ("milvus://h/a?index=hnsw&nlist=9", "hnsw has no nlist"),
-        ("milvus://h/a?consistency=none", "no consistency 'none'"),
-        ("milvus://h/a?storage=disk", "storage=object, or nothing"),
+        ("milvus://h/a?consistency=none", "unknown consistency 'none'"),
+        ("milvus://h/a?storage=disk", "storage=object, or omit it"),
     ],
 )
-def test_what_is_no_address_is_one_sentence(text: str, message: str) -> None:
+def test_an_invalid_address_is_one_sentence(text: str, message: str) -> None:
     with pytest.raises(GalleryError, match=message):
         parse(text)
 
@@ -63,18 +63,18 @@ def test_numbers_need_an_index_that_has_them() -> None:
 
 def test_what_an_address_does_not_say_stays_as_it_is() -> None:
     made = {"index_type": "IVF_FLAT", "nlist": "64"}
-    assert parse("milvus://h/a").like(made).index_parameters()["params"] == {"nlist": 64}
-    assert parse("milvus://h/a?nlist=9").like(made).index_parameters()["params"] == {"nlist": 9}
-    assert parse("milvus://h/a?index=hnsw").like(made).index_parameters()["index_type"] == "HNSW"
-    assert parse("milvus://h/a").like({}).index_parameters()["index_type"] == "HNSW"
+    assert parse("milvus://h/a").with_index(made).index_parameters()["params"] == {"nlist": 64}
+    assert parse("milvus://h/a?nlist=9").with_index(made).index_parameters()["params"] == {"nlist": 9}
+    assert parse("milvus://h/a?index=hnsw").with_index(made).index_parameters()["index_type"] == "HNSW"
+    assert parse("milvus://h/a").with_index({}).index_parameters()["index_type"] == "HNSW"
     with pytest.raises(GalleryError, match="an index ivf_flat has no m"):
-        parse("milvus://h/a?m=32").like(made).index_parameters()
+        parse("milvus://h/a?m=32").with_index(made).index_parameters()
 
 
 def test_another_index_than_the_one_that_is_there_is_said() -> None:
     made = {"index_type": "HNSW", "M": "16", "efConstruction": "200"}
     parse("milvus://h/a?m=16&ef=9").check_index(made)
-    with pytest.raises(GalleryError, match="not made with m=32; leave that away, or make the index anew"):
+    with pytest.raises(GalleryError, match="not made with m=32; omit that, or build the index again"):
         parse("milvus://h/a?m=32").check_index(made)
     with pytest.raises(GalleryError, match="not made with index=flat"):
         parse("milvus://h/a?index=flat").check_index(made)

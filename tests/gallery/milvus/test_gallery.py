@@ -158,7 +158,7 @@ def test_the_index_is_what_the_address_says(url: str, photos: Path, options: str
         assert gallery.search(text="red", k=50) == expected
     with Gallery.open(f"{url}?index=hnsw&m=16&ef=40", GridModel(), roots=roots) as gallery:
         assert gallery.search(text="red", k=50) == expected
-        with pytest.raises(GalleryError, match="gives at most 8,192 hits"):
+        with pytest.raises(GalleryError, match="returns at most 8,192 hits"):
             gallery.search(text="red", k=9000)
 
 
@@ -181,7 +181,7 @@ def test_no_index_that_loses_vectors(url: str, photos: Path) -> None:
 
 
 def test_a_gallery_that_would_lose_vectors_is_not_searched(url: str, photos: Path) -> None:
-    """Whoever made it said that the server has an object store; so does everybody who opens it."""
+    """The address says that the server has an object store, when the gallery is made and when it is opened."""
     fill(photos, 3)
     roots = {"photos": photos}
     with Gallery.open(f"{url}_sq8?index=ivf_sq8&storage=object", GridModel(), roots=roots) as gallery:
@@ -260,8 +260,8 @@ def test_a_rebuild_keeps_what_the_address_does_not_name(url: str, photos: Path) 
     client, name = client_of(url), url.rpartition("/")[2]
 
     def index() -> dict[str, str]:
-        told = client.describe_index(client.describe_collection(name)["collection_name"], "vector")
-        return {key: told[key] for key in ("index_type", "M", "efConstruction", "nlist") if key in told}
+        made = client.describe_index(client.describe_collection(name)["collection_name"], "vector")
+        return {key: made[key] for key in ("index_type", "M", "efConstruction", "nlist") if key in made}
 
     with Gallery.open(f"{url}?index=hnsw&m=24", GridModel(), roots=roots) as gallery:
         gallery.add(photos)
@@ -297,13 +297,13 @@ def test_a_file_that_is_there_did_not_fail(
 ) -> None:
     """A run that dies between a file's row and its note leaves both."""
     fill(photos, 3)
-    put(photos / "mended.png", b"x", mtime=5)
+    put(photos / "fixed.png", b"x", mtime=5)
     roots = {"photos": photos}
     with Gallery.open(url, GridModel(), roots=roots) as gallery:
         gallery.add(photos)
-        put(photos / "mended.png", png(9), mtime=6)
+        put(photos / "fixed.png", png(9), mtime=6)
         with monkeypatch.context() as patch:
-            patch.setattr(MilvusWriter, "_forget", lambda *_: None)
+            patch.setattr(MilvusWriter, "_delete", lambda *_: None)
             gallery.add(photos)
         assert [problem.what[:20] for problem in gallery.verify()] == ["1 files that are the"]
         assert (gallery.failures(), gallery.stats().failed, gallery.stats().files) == ([], 0, 4)
@@ -340,7 +340,7 @@ def test_a_gallery_of_another_kind_is_refused(
 ) -> None:
     real = json.dumps
     with monkeypatch.context() as patch:
-        patch.setattr("sketchseek.gallery.milvus.tables.json.dumps", lambda told: real({**told, **change}))
+        patch.setattr("sketchseek.gallery.milvus.tables.json.dumps", lambda record: real({**record, **change}))
         with Gallery.open(url, GridModel()) as gallery, pytest.raises(GalleryError, match=message):
             create(gallery._connected(), gallery.address, "grid/1/plain", "n", "s", 65)  # type: ignore[attr-defined]
     with pytest.raises(GalleryError, match=message):

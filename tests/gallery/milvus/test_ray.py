@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sketchseek.gallery import Gallery, GalleryError
-from sketchseek.gallery.milvus.ray_ingest import crew
+from sketchseek.gallery.milvus.ray_ingest import plan_workers
 from tests.gallery.grid_model import GridModel
 from tests.gallery.milvus_server import ROOT
 from tests.gallery.photos import fill, png, put
@@ -68,7 +68,7 @@ def encoding_processes(parent: int) -> Iterator[int]:
 def rows(url: str, photos: Path) -> list[Any]:
     """All that a gallery knows, file by file."""
     with Gallery.open(url, GridModel(), readonly=True, roots={"photos": photos}) as gallery:
-        model = gallery.kept_model()
+        model = gallery.current_model()
         assert model is not None
         found = [entry for page in gallery.entries(model) for entry in page]
         assert gallery.verify() == []
@@ -168,7 +168,7 @@ def test_a_worker_without_the_photos_is_one_sentence(url: str, photos: Path, tmp
     _, err = process.communicate(timeout=240)
     assert process.returncode == 1
     assert re.fullmatch(
-        r"sketchseek: the worker \S+ does not have the folder of the root photos; mount it there, or name its place in "
+        r"sketchseek: the worker \S+ does not have the folder of the root photos; mount it there, or name its folder in "
         r"that machine's \$SKETCHSEEK_ROOTS\.",
         err.splitlines()[-1],
     )
@@ -197,11 +197,11 @@ def test_roots_that_only_a_worker_has_change_no_key(url: str, photos: Path) -> N
 def test_no_worker_asks_for_more_than_a_machine_has(
     machines: list[dict[str, float]], workers: int | None, expected: tuple[int, int, bool]
 ) -> None:
-    assert crew(machines, workers) == expected
+    assert plan_workers(machines, workers) == expected
 
 
 def test_a_cluster_without_cores_is_one_sentence() -> None:
     with pytest.raises(GalleryError, match="no machine of the Ray cluster offers a core"):
-        crew([{"memory": 1e9}], None)
+        plan_workers([{"memory": 1e9}], None)
     with pytest.raises(GalleryError, match="that has a GPU offers a core"):
-        crew([{"GPU": 1.0}, {"CPU": 8.0}], 1)
+        plan_workers([{"GPU": 1.0}, {"CPU": 8.0}], 1)

@@ -11,10 +11,10 @@ import pytest
 from sketchseek.gallery import Gallery
 from sketchseek.gallery.copying import copy
 from sketchseek.gallery.embedded.writer import Writer
-from sketchseek.gallery.milvus.writer import EXACT
+from sketchseek.gallery.milvus.writer import UNINDEXED_LIMIT
 
 pytestmark = [pytest.mark.milvus, pytest.mark.timeout(600)]
-COUNT, SIZE, K, ASKED = EXACT + 2000, 64, 10, 30
+COUNT, SIZE, K, ASKED = UNINDEXED_LIMIT + 2000, 64, 10, 30
 READY_S = 300
 ROOTS = {"photos": "/photos"}
 

@@ -66,7 +66,7 @@ def test_roots_come_from_options_and_the_environment(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv(ROOTS, os.pathsep.join(["a=/x", "b=/y:z"]))
     assert named(["b=/other", "c=/w=1"]) == {"a": "/x", "b": "/other", "c": "/w=1"}
     assert named() == {"a": "/x", "b": "/y:z"}
-    with pytest.raises(GalleryError, match="'photos' names no root; write NAME=FOLDER"):
+    with pytest.raises(GalleryError, match="'photos' does not name a root; write NAME=FOLDER"):
         named(["photos"])
-    with pytest.raises(GalleryError, match="is no name for a root"):
+    with pytest.raises(GalleryError, match="is not a name for a root"):
         Roots({"a b": "/x"})

@@ -25,10 +25,10 @@ def test_a_server_that_is_not_there(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("pymilvus")
-    monkeypatch.setenv(TOKEN, "somebody:s3cret")
+    monkeypatch.setenv(TOKEN, "user:s3cret")
     with (
         caplog.at_level(logging.DEBUG),
-        pytest.raises(GalleryError, match="does not answer; does it run there") as said,
+        pytest.raises(GalleryError, match="does not respond; is it running") as said,
     ):
         Gallery.open(f"milvus://127.0.0.1:{free_port()}/photos")
     assert str(said.value).count("\n") == 0
@@ -38,7 +38,7 @@ def test_a_server_that_is_not_there(
 def test_a_certificate_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("pymilvus")
     monkeypatch.setenv(TLS, str(tmp_path / "none.pem"))
-    with pytest.raises(GalleryError, match=r"\$SKETCHSEEK_MILVUS_TLS names no file"):
+    with pytest.raises(GalleryError, match=r"\$SKETCHSEEK_MILVUS_TLS does not name a file"):
         Gallery.open("milvus://127.0.0.1:1/photos")
 
 
@@ -85,12 +85,12 @@ def test_tls_and_token_come_from_the_environment(
     server, certificate = guarded
     url, roots = server.url("secret"), {"photos": photos}
     fill(photos, 3)
-    with pytest.raises(GalleryError, match="does it not want TLS"):
+    with pytest.raises(GalleryError, match="is TLS off there too"):
         Gallery.open(url, GridModel())
     monkeypatch.setenv(TLS, str(certificate))
     for token in ("", "root:wr0ng"):
         monkeypatch.setenv(TOKEN, token)
-        with pytest.raises(GalleryError, match=r"wants other credentials; put .* in \$SKETCHSEEK_MILVUS_TOKEN") as said:
+        with pytest.raises(GalleryError, match=r"rejects the credentials; put .* in \$SKETCHSEEK_MILVUS_TOKEN") as said:
             Gallery.open(url, GridModel())
         assert "wr0ng" not in str(said.value)
     monkeypatch.setenv(TOKEN, "root:Milvus")
@@ -102,12 +102,12 @@ def test_tls_and_token_come_from_the_environment(
 
 def test_a_server_that_is_too_old(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pymilvus.MilvusClient.get_server_version", lambda *_, **__: "v2.2.14")
-    with pytest.raises(GalleryError, match=r"has version v2\.2\.14; sketchseek needs 2\.3 or newer"):
+    with pytest.raises(GalleryError, match=r"has version v2\.2\.14; sketchseek requires 2\.3 or newer"):
         Gallery.open(url, GridModel())
 
 
-def test_a_server_that_takes_nothing_in(photos: Path) -> None:
-    """As one does whose disk or memory is used up."""
+def test_a_server_that_rejects_writes(photos: Path) -> None:
+    """As if its disk or memory were full."""
     fill(photos, 3)
     server = MilvusServer(
         *("--extra-config", "quotaAndLimits.enabled=true"),
@@ -115,7 +115,7 @@ def test_a_server_that_takes_nothing_in(photos: Path) -> None:
     )
     try:
         with Gallery.open(server.start().url("photos"), GridModel(), roots={"photos": photos}) as gallery:
-            with pytest.raises(GalleryError, match="takes nothing in, because its memory or disk is used up") as said:
+            with pytest.raises(GalleryError, match="rejects writes, because its memory or disk is full") as said:
                 gallery.add(photos)
             assert str(said.value).count("\n") == 0
             assert gallery.search(text="red") == []

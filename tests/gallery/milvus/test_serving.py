@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 
-def like(client: httpx2.Client, photo: bytes) -> list[dict[str, object]]:
+def photos_like(client: httpx2.Client, photo: bytes) -> list[dict[str, object]]:
     answer = client.post("api/search", files=form(("photo", "asked.png", photo)))
     assert answer.status_code == 200, answer.text
     return answer.json()["hits"]  # type: ignore[no-any-return]
@@ -32,7 +32,7 @@ def test_a_photo_is_found_and_shown_through_a_root(url: str, photos: Path, tmp_p
         gallery.add(photos)
     there = photos.rename(tmp_path / "mounted elsewhere")
     with live("--gallery", url, "--model", "grid-plain", "--root", f"pictures={there}") as server:
-        found = like(server.client, png(7))
+        found = photos_like(server.client, png(7))
         assert len(found) == 12
         assert found[0]["name"] == "00007.png"
         place = f"api/photos/{found[0]['id']}"
@@ -54,7 +54,7 @@ def test_folders_are_indexed_beside_it(url: str, photos: Path) -> None:
     with live(str(photos), "--gallery", url, "--model", "grid-plain", "--root", f"photos={photos}") as server:
         wait_until(lambda: server.client.get("api/status").json()["indexing"]["state"] == "done")
         assert server.client.get("api/status").json()["indexing"]["error"] is None
-        assert like(server.client, png(21))[0]["name"] == "00021.png"
+        assert photos_like(server.client, png(21))[0]["name"] == "00021.png"
 
 
 def test_without_the_root_a_photo_is_found_but_gone(url: str, photos: Path) -> None:
@@ -62,7 +62,7 @@ def test_without_the_root_a_photo_is_found_but_gone(url: str, photos: Path) -> N
     with Gallery.open(url, GridModel(), roots={"pictures": photos}) as gallery:
         gallery.add(photos)
     with live("--gallery", url, "--model", "grid-plain") as server:
-        best = like(server.client, png(2))[0]
+        best = photos_like(server.client, png(2))[0]
         answer = server.client.get(f"api/photos/{best['id']}")
         assert answer.status_code == 410
         assert len(answer.json()["error"].splitlines()) == 1

@@ -1,4 +1,4 @@
-"""Many processes on one gallery: nobody gets an error, and no row is lost or there twice."""
+"""Many processes on one gallery: none gets an error, and no row is lost or doubled."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def test_two_indexers_and_four_searchers(url: str, photos: Path) -> None:
     assert sum(one["found"] for one in said[2:]) > 0
     there = set(photos.rglob("*.png"))
     with Gallery.open(url, GridModel(), roots={"photos": photos}) as gallery:
-        model = gallery.kept_model()
+        model = gallery.current_model()
         assert model is not None
         rows = [Path(os.fsdecode(entry.path)) for page in gallery.entries(model) for entry in page]
         assert sorted(rows) == sorted(there)

@@ -1,4 +1,4 @@
-"""What the embedded store proposes to a query: rows of its index, vectors and files of its catalogue."""
+"""The photos that the embedded store proposes for a query, from its index and its database."""
 
 import logging
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class EmbeddedCandidates:
-    """Use it inside the snapshot that ``index`` shows."""
+    """See ``ranking.Candidates``. Use it inside the snapshot that ``index`` shows."""
 
     def __init__(self, catalogue: Catalogue, index: VectorIndex, options: SearchOptions) -> None:
         self.catalogue, self.index = catalogue, index
@@ -29,11 +29,11 @@ class EmbeddedCandidates:
         if self.under is not None or options.taken is not None:
             self.allowed = catalogue.vectors_under(model, self.under, self.first, self.last)
         skipped = (catalogue.vector_row(model, id) for id in options.skip)
-        self.barred = {row for row in skipped if row is not None}.union(catalogue.orphans(model))
+        self.excluded = {row for row in skipped if row is not None}.union(catalogue.orphans(model))
 
     def nearest(self, vector: NDArray[np.float32], count: int) -> tuple[Sequence[int], NDArray[np.float16], bool]:
         """See ``ranking.Candidates``."""
-        found = self.index.candidates(vector, count, allowed=self.allowed, barred=self.barred)
+        found = self.index.candidates(vector, count, allowed=self.allowed, excluded=self.excluded)
         rows, vectors = self.catalogue.vectors_of(self.index.model, found)
         if len(rows) < len(found):
             self._warn()
@@ -42,23 +42,23 @@ class EmbeddedCandidates:
     def hit(self, key: int, score: float) -> Hit | None:
         """See ``ranking.Candidates``."""
         photo = self.catalogue.photo(key)
-        if photo is None or not self._fits(photo):
+        if photo is None or not self._passes_filters(photo):
             self._warn()
             return None
         return hit_of(photo, score, self.under)
 
-    def _fits(self, photo: Photo) -> bool:
-        """The filters once more, on the photo's own rows: the database's indexes, which chose it, have no checksums."""
+    def _passes_filters(self, photo: Photo) -> bool:
+        """Apply the filters to the photo's own rows too: the database's indexes, which chose it, have no checksums."""
         if self.under is not None and not any(path.startswith(below(self.under)[0]) for path in photo.paths):
             return False
         taken = photo.taken or ""
         return (self.first is None or taken >= self.first) and (self.last is None or "" < taken < self.last)
 
     def _warn(self) -> None:
-        """Once a search. Photos without a file are none of these: they were barred."""
+        """Warn of damaged rows, once per search. Photos without a file do not count: they were excluded."""
         if not self.warned:
             log.warning(
-                "photos were left out because their rows in the database %s are damaged; run `sketchseek gallery "
+                "photos are missing because their rows in the database %s are damaged; run `sketchseek gallery "
                 "rebuild`, then `sketchseek index`",
                 self.catalogue.path,
             )

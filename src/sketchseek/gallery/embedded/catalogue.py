@@ -1,11 +1,10 @@
-"""The truth about a gallery: one SQLite database of folders, files, their contents and the contents' vectors.
+"""The data of a gallery: an SQLite database of folders, files, their contents and the contents' vectors.
 
-A *file* is a path; a *content* is what is in it, by hash; a *vector* belongs to a content and a model. So a file that
-moves or is copied is never encoded again, and a second model makes a second set of vectors beside the first.
-Paths are absolute and kept as the bytes the system uses: names that are no text, or hold line ends, are names as well.
-Every committed batch adds a row to ``commits``: its number tells a reader that something is new, its random stamp
-tells a derived index that this is still the history it was made from, and its epoch counts the batches that took
-vectors away.
+A *file* is a path; a *content* is its bytes, by hash; a *vector* belongs to a content and a model. So a file that is
+moved or copied is not encoded again, and a second model makes a second set of vectors beside the first.
+Paths are absolute and kept as the bytes that the system uses, because a name may not be text or may have line ends.
+Each committed batch adds a row to ``commits``: its number shows a reader that something is new, its random stamp
+shows whether a derived index belongs to this history, and its epoch counts the batches that removed vectors.
 """
 
 import os
@@ -19,12 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchseek.gallery.embedded.rows import checked, damaged_rows, sound
+from sketchseek.gallery.embedded.rows import checked, damaged_rows, is_intact
 from sketchseek.gallery.embedded.schema import APPLICATION, FORMAT, statements
-from sketchseek.gallery.embedded.sentences import damaged, plain_words
+from sketchseek.gallery.embedded.sqlite_errors import as_gallery_errors, damaged
 from sketchseek.gallery.errors import GalleryError, NoGalleryError
 from sketchseek.gallery.paths import below
-from sketchseek.gallery.records import Entry, Facts, Known, ModelSet, Photo, content_id
+from sketchseek.gallery.records import Entry, Facts, KnownFile, ModelSet, Photo, content_id
 from sketchseek.wording import shown
 
 DATABASE = "gallery.sqlite"
@@ -41,9 +40,9 @@ class Commit:
 
 
 def connect(uri: str) -> sqlite3.Connection:
-    """A connection that commits when told, waits for others a while, and may be used by several threads in turn."""
+    """A connection without implicit transactions, which several threads may use in turn; it waits 30 s for locks."""
     db = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
-    db.text_factory = lambda text: text.decode("utf-8", "surrogateescape")  # damaged text is for checksums to find
+    db.text_factory = lambda text: text.decode("utf-8", "surrogateescape")  # checksums find damaged text
     return db
 
 
@@ -53,7 +52,7 @@ class Catalogue:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / DATABASE
-        with plain_words(folder):
+        with as_gallery_errors(folder):
             self._db = self._connect()
             try:
                 self._check()
@@ -72,7 +71,7 @@ class Catalogue:
             db = connect(f"{uri}?mode=ro")
             db.execute("SELECT count(*) FROM sqlite_master")
         except sqlite3.OperationalError:
-            # Read-only media: WAL needs a file beside the database, unless SQLite is told that nothing can change.
+            # Read-only media: WAL requires a file beside the database, unless the database is opened as immutable.
             wal = self.path.with_name(DATABASE + "-wal")
             if os.access(self.folder, os.W_OK) or (wal.exists() and wal.stat().st_size):
                 raise
@@ -100,17 +99,17 @@ class Catalogue:
             )
         found = self._db.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
         if found != statements():
-            raise damaged(self.folder, "its tables are not as they were made")
+            raise damaged(self.folder, "its tables have changed since they were made")
 
     def _one(self, sql: str, values: Sequence[object] = ()) -> tuple[int, ...]:
         return tuple(self._db.execute(sql, values).fetchone())
 
-    # Reading. A search does all of its reading inside one `snapshot`, so it sees a whole number of batches.
+    # Reading. A search reads inside one `snapshot`, so it sees whole batches.
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """What is read inside belongs to one moment, whatever a writer commits meanwhile."""
-        with plain_words(self.folder):
+        """All reads in this block see the same state, even if a writer commits meanwhile."""
+        with as_gallery_errors(self.folder):
             self._db.execute("BEGIN")
             try:
                 yield
@@ -124,7 +123,7 @@ class Catalogue:
         return Commit(*checked(row, self.folder)) if row else Commit(0, b"", 0)
 
     def stamp(self, generation: int) -> bytes | None:
-        """The stamp of a commit; None if it is no part of this history."""
+        """The stamp of a commit; None if it does not belong to this history."""
         row = self._db.execute("SELECT stamp FROM commits WHERE generation = ?", (generation,)).fetchone()
         return row[0] if row else None
 
@@ -133,25 +132,25 @@ class Catalogue:
         return [ModelSet(*checked(row, self.folder)) for row in rows]
 
     def current_model(self) -> ModelSet | None:
-        """The set of the model that the folders were last completely indexed with."""
+        """See ``Store``."""
         return max(self.models(), key=lambda model: (model.used, model.row), default=None)
 
     def folders(self) -> dict[bytes, int]:
-        """The folders that were added, with the device each was on."""
+        """See ``Store``."""
         rows = self._db.execute("SELECT crc, path, device FROM folders ORDER BY path")
         return dict(checked(row, self.folder) for row in rows)
 
-    def known(self, folder: bytes, model: int) -> dict[bytes, Known]:
-        """All files under a folder."""
+    def known(self, folder: bytes, model: int) -> dict[bytes, KnownFile]:
+        """See ``Store``."""
         rows = self._db.execute(
             "SELECT f.path, f.size, f.mtime_ns, f.content, f.failure, v.row IS NOT NULL FROM files f "
             "LEFT JOIN vectors v ON v.content = f.content AND v.model = ? WHERE f.path >= ? AND f.path < ?",
             (model, *below(folder)),
         )
-        return {path: Known(*rest) for path, *rest in rows}
+        return {path: KnownFile(*rest) for path, *rest in rows}
 
     def content(self, digest: bytes, model: int) -> tuple[int, bool] | None:
-        """(row, whether the model's vector is there) of a content."""
+        """See ``Store``."""
         row = self._db.execute(
             "SELECT c.row, v.row IS NOT NULL FROM contents c LEFT JOIN vectors v ON v.content = c.row AND "
             "v.model = ? WHERE c.hash = ?",
@@ -160,9 +159,9 @@ class Catalogue:
         return (row[0], bool(row[1])) if row else None
 
     def paths(self, content: int) -> list[bytes]:
-        """Where a content is; damaged rows are left out."""
+        """See ``Store``; files with damaged rows are omitted."""
         sql = "SELECT crc, path, size, mtime_ns, content, failure FROM files WHERE content = ? ORDER BY path"
-        return [row[1] for row in self._db.execute(sql, (content,)) if sound(row)]
+        return [row[1] for row in self._db.execute(sql, (content,)) if is_intact(row)]
 
     def failures(self, folder: bytes | None = None) -> list[tuple[bytes, str]]:
         low, high = below(folder) if folder else (b"", b"\xff")
@@ -170,15 +169,15 @@ class Catalogue:
             "SELECT crc, path, size, mtime_ns, content, failure FROM files WHERE failure IS NOT NULL AND path >= ? AND "
             "path < ? ORDER BY path"
         )
-        return [(row[1], row[5]) for row in self._db.execute(sql, (low, high)) if sound(row)]
+        return [(row[1], row[5]) for row in self._db.execute(sql, (low, high)) if is_intact(row)]
 
     def vector_rows(self, model: int) -> NDArray[np.int64]:
-        """Rows of all vectors of a model, from an index that is small beside the vectors."""
+        """Rows (n,) of all vectors of a model, read from an index, which is much smaller than the vectors."""
         rows = self._db.execute("SELECT row FROM vectors WHERE model = ? ORDER BY row", (model,)).fetchall()
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
     def vectors_after(self, model: ModelSet, row: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
-        """Chunks of (rows (n,), vectors (n, size)) after ``row``, ascending; damaged vectors are left out."""
+        """Chunks of (rows (n,), vectors (n, size)) after ``row``, ascending; damaged vectors are omitted."""
         cursor = self._db.execute(
             "SELECT row, crc, model, content, vector FROM vectors WHERE row > ? AND model = ? ORDER BY row",
             (row, model.row),
@@ -187,7 +186,7 @@ class Catalogue:
             yield _unpack(fetched, model.size)
 
     def vectors_of(self, model: ModelSet, rows: Iterable[int]) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
-        """(rows, vectors) of those of the asked rows that are there and whole, ascending."""
+        """(rows (n,), vectors (n, size)) of those of ``rows`` that exist and are not damaged, ascending."""
         wanted = sorted(int(row) for row in rows)
         fetched: list[tuple[Any, ...]] = []
         for start in range(0, len(wanted), 500):  # SQLite binds at most 999 values in old builds
@@ -198,15 +197,15 @@ class Catalogue:
         return _unpack(fetched, model.size)
 
     def orphans(self, model: int) -> list[int]:
-        """Vectors whose content has no file at the moment: a run in progress may still find where it went."""
-        # CROSS JOIN makes SQLite begin with the orphans, of which there are hardly ever any.
+        """Vectors whose content has no file at the moment; a run in progress may still find that the file was moved."""
+        # CROSS JOIN makes SQLite start with the orphans, of which there are rarely any.
         sql = (
             "SELECT v.row, c.copies FROM contents c CROSS JOIN vectors v ON v.content = c.row AND v.model = ? "
             "WHERE c.copies = 0"
         )
         found = self._db.execute(sql, (model,)).fetchall()
         if any(copies for _, copies in found):
-            raise damaged(self.folder, "an index of it does not fit its table")
+            raise damaged(self.folder, "an index does not match its table")
         return [row for row, _ in found]
 
     def vectors_under(self, model: int, folder: bytes | None, first: str | None, last: str | None) -> NDArray[np.int64]:
@@ -249,7 +248,7 @@ class Catalogue:
             "ON c.row = v.content WHERE v.row = ?",
             (vector,),
         ).fetchone()
-        if found is None or not sound(found[:-1]):
+        if found is None or not is_intact(found[:-1]):
             return None
         _, row, digest, width, height, taken, copies = found
         paths = self.paths(row)
@@ -257,7 +256,7 @@ class Catalogue:
         return Photo(vector, content_id(digest), width, height, taken, tuple(paths)) if whole else None
 
     def entries_after(self, model: ModelSet, path: bytes, count: int) -> list[Entry]:
-        """The next ``count`` files by path, with what a copy needs; those with a damaged row are left out."""
+        """The next ``count`` files by path, with what a copy needs; files with a damaged row are omitted."""
         found = self._db.execute(
             "SELECT f.crc, f.path, f.size, f.mtime_ns, f.content, f.failure, c.crc, c.row, c.hash, c.width, c.height, "
             "c.taken, v.crc, v.model, v.content, v.vector FROM files f LEFT JOIN contents c ON c.row = f.content "
@@ -280,7 +279,7 @@ class Catalogue:
         return {"files": files, "photos": photos, "duplicates": files - failed - photos, "failed": failed}
 
     def integrity(self) -> list[str]:
-        """What SQLite finds wrong with its own file and its references; nothing if all is well."""
+        """The problems that SQLite finds in its file and its references."""
         try:
             found = [row[0] for row in self._db.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
             broken = self._db.execute("PRAGMA foreign_key_check").fetchall()
@@ -290,14 +289,14 @@ class Catalogue:
             misnumbered = self._one(
                 "SELECT count(*) FROM sqlite_sequence WHERE typeof(seq) <> 'integer' OR seq NOT BETWEEN 0 AND 1 << 50"
             )[0]
-        except sqlite3.DatabaseError as error:  # so damaged that even looking fails
+        except sqlite3.DatabaseError as error:  # too damaged to be checked
             return [str(error)]
         found += [f"a row of {row[0]} refers to a missing row of {row[2]}" for row in broken]
         found += [f"the files of {miscounted} photos are miscounted"] if miscounted else []
         return found + (["rows are numbered wrongly"] if misnumbered else [])
 
     def missing(self, model: int) -> int:
-        """How many photos have no vector of this model."""
+        """See ``Store``."""
         sql = (
             "SELECT count(*) FROM contents c WHERE copies > 0 AND NOT EXISTS (SELECT 1 FROM vectors WHERE "
             "content = c.row AND model = ?)"
@@ -311,17 +310,17 @@ class Catalogue:
 def _entry(row: tuple[Any, ...]) -> Entry | None:
     file, content, vector = row[:6], row[6:12], row[12:]
     path, size, mtime_ns, _, failure = file[1:]
-    if not sound(file):
+    if not is_intact(file):
         return None
     if failure is not None:
         return Entry(path, size, mtime_ns, None, failure)
-    if not (sound(content) and sound(vector)):
+    if not (is_intact(content) and is_intact(vector)):
         return None
     digest, width, height, taken = content[2:]
     return Entry(path, size, mtime_ns, Facts(digest, width, height, taken, np.frombuffer(vector[3], "<f2")), None)
 
 
 def _unpack(fetched: Sequence[tuple[Any, ...]], size: int) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
-    whole = [row for row in fetched if sound(row[1:]) and len(row[4]) == 2 * size]
+    whole = [row for row in fetched if is_intact(row[1:]) and len(row[4]) == 2 * size]
     rows = np.fromiter((row[0] for row in whole), np.int64, len(whole))
     return rows, np.frombuffer(b"".join(row[4] for row in whole), "<f2").reshape(len(whole), size)

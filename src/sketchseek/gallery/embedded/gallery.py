@@ -1,6 +1,6 @@
-"""The gallery in a folder of this machine: SQLite is the truth, FAISS finds the nearest.
+"""The gallery in a folder on this machine: SQLite keeps the data, FAISS finds the nearest vectors.
 
-Any number of processes may read it at once; one at a time may write. A reader sees whole batches, never half of one.
+Any number of processes may read it at once; only one may write. A reader sees whole batches, never half of one.
 """
 
 import os
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from sketchseek.gallery.embedded.candidates import EmbeddedCandidates
 from sketchseek.gallery.embedded.catalogue import Catalogue
-from sketchseek.gallery.embedded.sentences import plain_words
+from sketchseek.gallery.embedded.sqlite_errors import as_gallery_errors
 from sketchseek.gallery.embedded.writer import Writer, register, write_lock
-from sketchseek.gallery.errors import GalleryDamagedError, GalleryError, NoGalleryError
+from sketchseek.gallery.errors import GalleryDamagedError, NoGalleryError
 from sketchseek.gallery.gallery import BATCH, Gallery
 from sketchseek.gallery.hits import Hit, Hits
 from sketchseek.gallery.models import load_own, set_of
@@ -25,16 +25,15 @@ from sketchseek.gallery.query import Query, encode, of_length_one
 from sketchseek.gallery.ranking import SearchOptions, hit_of, rank
 from sketchseek.gallery.records import Entry, ModelSet
 from sketchseek.gallery.stats import SetStats, Stats
-from sketchseek.gallery.store import Store
-from sketchseek.model import Model
+from sketchseek.gallery.store_protocols import Store
+from sketchseek.model import Model, calibration_of
 from sketchseek.parallel import usable_cores
-from sketchseek.wording import shown
 
 if TYPE_CHECKING:
     from sketchseek.gallery.embedded.index import VectorIndex
     from sketchseek.gallery.ingest import Progress, Report
     from sketchseek.gallery.records import Problem
-PAGE = 1000  # files read at once by a copy
+PAGE = 1000  # files that a copy reads at once
 
 
 class EmbeddedGallery(Gallery):
@@ -58,7 +57,7 @@ class EmbeddedGallery(Gallery):
             with gallery._writing():
                 pass
         except GalleryDamagedError:
-            pass  # whatever is asked of it will say so, and `rebuild` can be
+            pass  # every use of it raises this error, but `rebuild` works
         return gallery
 
     def close(self) -> None:
@@ -78,29 +77,25 @@ class EmbeddedGallery(Gallery):
         batch: int = BATCH,
         threads: int | None = None,
     ) -> "Report":
-        from sketchseek.gallery.embedded.index_files import keep
+        from sketchseek.gallery.embedded.index_files import update_saved_index
         from sketchseek.gallery.ingest import Ingestion, checked_folders
 
-        if folders is None:
-            folders = self.stats().folders
-            if not folders:
-                raise GalleryError(f"the gallery {shown(self.path)} knows no folders yet; name one to index.")
-        checked = checked_folders(as_list(folders), self._reader)
+        with closing(Catalogue(self.path)) as reader, reader.snapshot():
+            checked = checked_folders(folders, reader)
         model = self.model
-        source = self._asked if isinstance(self._asked, str) else model.name
         with self._writing() as catalogue:
             before = catalogue.head()
-            model_set = register(catalogue, model, source)
+            model_set = register(catalogue, model, self._model_source)
             run = Ingestion(
                 catalogue, model, model_set, batch=batch, threads=threads or usable_cores(), progress=progress
             )
             report = run.run(checked, retry=retry)
             if catalogue.head() != before:
-                keep(catalogue, model_set)
+                update_saved_index(catalogue, model_set)
         return report
 
     def remove(self, paths: AnyPath | Sequence[AnyPath]) -> int:
-        from sketchseek.gallery.embedded.index_files import keep
+        from sketchseek.gallery.embedded.index_files import update_saved_index
 
         with self._writing() as catalogue:
             with catalogue.batch():
@@ -108,28 +103,28 @@ class EmbeddedGallery(Gallery):
                 for path in as_list(paths):
                     place = absolute(path)
                     removed += catalogue.remove_under(place)
-                    catalogue.forget_folder(place)
+                    catalogue.remove_folder(place)
                 catalogue.drop_orphans()
             for model_set in catalogue.models():
-                keep(catalogue, model_set)
+                update_saved_index(catalogue, model_set)
         return removed
 
     def rebuild(self) -> "list[Problem]":
-        from sketchseek.gallery.embedded.index_files import keep
+        from sketchseek.gallery.embedded.index_files import update_saved_index
         from sketchseek.gallery.embedded.verify import repair
 
-        self._may_write()
+        self._check_writable()
         with self._lock, write_lock(self.path):
             self.close()
             problems = repair(self.path)
             with closing(Writer(self.path)) as catalogue:
                 for model_set in catalogue.models():
-                    keep(catalogue, model_set, anew=True)
+                    update_saved_index(catalogue, model_set, from_scratch=True)
         return problems
 
-    # Asking.
+    # Reading.
 
-    def _answer(self, query: Query, options: SearchOptions) -> Hits:
+    def _search(self, query: Query, options: SearchOptions) -> Hits:
         with self._reading():
             model_set = self._set()
             if model_set is None:
@@ -137,7 +132,7 @@ class EmbeddedGallery(Gallery):
         parts = encode(query, lambda: self.model, self._vector)
         with self._reading():
             candidates = EmbeddedCandidates(self._reader, self._current_index(model_set), options)
-            return rank(candidates, parts, getattr(self._loaded, "calibration", None), options)
+            return rank(candidates, parts, calibration_of(self._loaded_model), options)
 
     def photo(self, id: str) -> Hit:
         with self._reading():
@@ -145,12 +140,12 @@ class EmbeddedGallery(Gallery):
             row = self._reader.vector_row(model_set.row, id) if model_set else None
             photo = self._reader.photo(row) if row is not None else None
         if photo is None or photo.id != id:
-            raise self._no_photo(id)
+            raise self._unknown_photo(id)
         return hit_of(photo, 1.0)
 
     def stats(self) -> Stats:
         with self._reading():
-            return gather(self._reader)
+            return stats_of(self._reader)
 
     def failures(self) -> list[tuple[Path, str]]:
         with self._reading():
@@ -162,13 +157,13 @@ class EmbeddedGallery(Gallery):
         with self._reading():
             return list(problems(self._reader))
 
-    # Moving house.
+    # For copying.
 
-    def kept_model(self) -> ModelSet | None:
+    def current_model(self) -> ModelSet | None:
         with self._reading():
             return self._reader.current_model()
 
-    def kept_folders(self) -> dict[bytes, int]:
+    def indexed_folders(self) -> dict[bytes, int]:
         with self._reading():
             return self._reader.folders()
 
@@ -180,8 +175,8 @@ class EmbeddedGallery(Gallery):
                 path = page[-1].path
 
     @contextmanager
-    def receiving(self, model: ModelSet) -> Iterator[tuple[Store, int]]:
-        from sketchseek.gallery.embedded.index_files import keep
+    def receive_copy(self, model: ModelSet) -> Iterator[tuple[Store, int]]:
+        from sketchseek.gallery.embedded.index_files import update_saved_index
 
         with self._writing() as catalogue:
             known = {one.identity: one for one in catalogue.models()}
@@ -194,7 +189,7 @@ class EmbeddedGallery(Gallery):
             if not catalogue.missing(own.row):
                 with catalogue.batch():
                     catalogue.use_model(own.row)
-            keep(catalogue, own)
+            update_saved_index(catalogue, own)
 
     def count_under(self, folder: bytes) -> int:
         with self._reading():
@@ -212,7 +207,7 @@ class EmbeddedGallery(Gallery):
                     found[id] = vectors[0]
         return found
 
-    # Inside.
+    # Internal.
 
     def _own_model(self) -> Model:
         return load_own(self._reader)
@@ -226,8 +221,12 @@ class EmbeddedGallery(Gallery):
 
     @contextmanager
     def _writing(self) -> Iterator[Writer]:
-        self._may_write()
-        with write_lock(self.path), closing(Writer(self.path)) as catalogue, plain_words(self.path, system=False):
+        self._check_writable()
+        with (
+            write_lock(self.path),
+            closing(Writer(self.path)) as catalogue,
+            as_gallery_errors(self.path, system_errors=False),
+        ):
             yield catalogue
 
     @contextmanager
@@ -236,15 +235,15 @@ class EmbeddedGallery(Gallery):
             yield
 
     def _set(self) -> ModelSet | None:
-        """The vectors to search in: of the model asked for, else the current ones; None if the gallery is empty."""
-        return self._reader.current_model() if self._asked is None else set_of(self._reader, self.model)
+        """The vectors to search: those of the requested model, or the current ones; None if the gallery is empty."""
+        return self._reader.current_model() if self._requested_model is None else set_of(self._reader, self.model)
 
     def _vector(self, id: str) -> NDArray[np.float32]:
         with self._reading():
             model_set = self._set()
             row = self._reader.vector_row(model_set.row, id) if model_set else None
             if model_set is None or row is None or not len(found := self._reader.vectors_of(model_set, [row])[1]):
-                raise self._no_photo(id)
+                raise self._unknown_photo(id)
         return of_length_one(found[0])
 
     def _current_index(self, model_set: ModelSet) -> "VectorIndex":
@@ -257,8 +256,8 @@ class EmbeddedGallery(Gallery):
         return index
 
 
-def gather(catalogue: Catalogue) -> Stats:
-    """Call it inside a snapshot."""
+def stats_of(catalogue: Catalogue) -> Stats:
+    """The numbers of a gallery; call it inside a snapshot."""
     current = catalogue.current_model()
     models = [
         SetStats(one.name, one.identity, one.size, catalogue.vectors_count(one.row), one == current)
@@ -280,7 +279,7 @@ def open_store(
     model: Model | str | None,
     readonly: bool,
     create: bool,
-    roots: Mapping[str, AnyPath] | None,  # noqa: ARG001 - for stores that machines share
+    roots: Mapping[str, AnyPath] | None,  # noqa: ARG001 - for stores that several machines share
 ) -> EmbeddedGallery:
-    """The gallery in a folder, made if it is not there and ``create`` says so."""
+    """The gallery in a folder; ``create``: make it if it does not exist."""
     return EmbeddedGallery.open_folder(Path(os.fsdecode(absolute(address))), model, readonly, create)

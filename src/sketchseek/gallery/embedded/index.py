@@ -1,9 +1,9 @@
-"""The fast way to the nearest vectors: a FAISS index derived from the catalogue, which can be deleted at any time.
+"""The nearest vectors, fast: a FAISS index derived from the catalogue, which can be deleted at any time.
 
-Small galleries are scanned exactly, in half floats as the catalogue holds them. Large ones get inverted lists of 8-bit
-codes, whose number of lists to look into is measured when they are made. Either way the index only proposes
-candidates: scores are computed from the catalogue's own vectors, so a photo's score does not depend on the kind of
-index, the filter or k.
+Small galleries are scanned exactly, in half floats as in the catalogue. Large ones get inverted lists of 8-bit codes;
+how many lists a search visits is measured when they are built. In both cases the index only proposes candidates:
+scores are computed from the catalogue's own vectors, so a photo's score does not depend on the kind of index, the
+filter or k.
 """
 
 import logging
@@ -24,16 +24,16 @@ faiss: Any = untyped_faiss
 log = logging.getLogger(__name__)
 
 EXACT_LIMIT = 100_000  # vectors; above, an exact scan dominates a search (docs/notes/performance.md)
-RECALL = 0.985  # of the 10 best, that lists must find on their own sample when they are made
-REBUILD_AT = 2.0  # lists are made anew when there are this many times the vectors they were made for
+RECALL = 0.985  # share of the 10 nearest that lists must find on a sample of their own vectors
+REBUILD_AT = 2.0  # lists are built again at this many times the vectors they were built for
 SEED = 7
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What an index shows: the vectors of ``model`` as of a commit, up to ``last_row``.
+    """What an index contains: the vectors of ``model`` as of a commit, up to ``last_row``.
 
-    ``made_for``: how many vectors it was laid out for.
+    ``made_for``: number of vectors when it was built.
     """
 
     model: str
@@ -51,17 +51,17 @@ class VectorIndex:
     def __init__(self, model: ModelSet, index: Any, state: State) -> None:
         self.model, self.state = model, state
         self.faiss = index
-        self.changed = 0  # how many vectors came or went since it was made or loaded
+        self.changed = 0  # vectors added or removed since it was built or loaded
 
     def __len__(self) -> int:
         return int(self.faiss.ntotal)
 
     @property
     def probes(self) -> int | None:
-        """How many lists a search looks into; None where it looks at everything."""
+        """How many lists a search visits; None if it scans all vectors."""
         return int(self.faiss.nprobe) if self.state.kind == "lists" else None
 
-    # Making and following.
+    # Building and updating.
 
     @classmethod
     def build(cls, catalogue: Catalogue, model: ModelSet, *, exact_limit: int = EXACT_LIMIT) -> "VectorIndex":
@@ -73,22 +73,22 @@ class VectorIndex:
         made = cls(model, index, State(model.identity, kind, head.generation, head.stamp.hex(), head.epoch, 0, count))
         made._append(catalogue)
         if kind == "lists":
-            index.nprobe = _tuned(index, catalogue, model)
+            index.nprobe = _tuned_probes(index, catalogue, model)
         if len(made) < count:
             log.warning(
-                "%d vectors in %s are damaged and left out; `sketchseek gallery rebuild` and then "
+                "%d damaged vectors in %s are omitted; `sketchseek gallery rebuild` and then "
                 "`sketchseek index` make them again",
                 count - len(made), catalogue.folder,
             )  # fmt: skip
         return made
 
     def belongs_to(self, catalogue: Catalogue) -> bool:
-        """Whether the catalogue's history is still the one it was made from."""
+        """Whether it was built from this history of the catalogue."""
         stamp = catalogue.stamp(self.state.generation)
         return self.state.model == self.model.identity and stamp is not None and stamp.hex() == self.state.stamp
 
     def refresh(self, catalogue: Catalogue) -> None:
-        """Take over what was committed since; call it inside the snapshot that the search reads in."""
+        """Add what was committed since; call it inside the snapshot that the search reads in."""
         head = catalogue.head()
         if head.generation == self.state.generation:
             return
@@ -100,7 +100,7 @@ class VectorIndex:
         self.changed += changed
 
     def outgrown(self, exact_limit: int = EXACT_LIMIT) -> bool:
-        """Whether the gallery has become one that asks for another layout."""
+        """Whether the gallery has grown or shrunk so much that the index should be built again."""
         if self.state.kind != wanted_kind(len(self), exact_limit):
             return True
         return self.state.kind == "lists" and len(self) > REBUILD_AT * self.state.made_for
@@ -136,21 +136,21 @@ class VectorIndex:
         count: int,
         *,
         allowed: NDArray[np.int64] | None = None,
-        barred: Iterable[int] = (),
+        excluded: Iterable[int] = (),
     ) -> NDArray[np.int64]:
         """Rows of about the ``count`` nearest vectors (fewer only if no more are allowed), best first.
 
-        ``allowed`` and ``barred`` are rows; they steer the scan itself, so a narrow filter costs nothing in recall.
+        ``allowed`` and ``excluded`` are rows. They are applied during the scan, so a narrow filter costs no recall.
         """
-        barred = list(barred)
+        excluded = list(excluded)
         possible = len(self) if allowed is None else len(allowed)
         count = min(count, possible)
         if count == 0:
             return np.empty(0, np.int64)
-        selector = _selector(self.state.last_row, allowed, barred) if allowed is not None or barred else None
+        selector = _selector(self.state.last_row, allowed, excluded) if allowed is not None or excluded else None
         if self.state.kind == "exact":
             return self._search(vector, count, faiss.SearchParameters(sel=selector))
-        # The rarer what is allowed, the more lists: the number of vectors compared stays what it is without a filter.
+        # The fewer rows are allowed, the more lists: the number of vectors compared stays the same as without a filter.
         probes = min(self.faiss.nlist, int(np.ceil(self.faiss.nprobe * len(self) / possible)))
         found = self._search(vector, count, faiss.SearchParametersIVF(sel=selector, nprobe=probes))
         if len(found) < count and probes < self.faiss.nlist:
@@ -172,7 +172,7 @@ def _exact(size: int) -> Any:
 
 
 def _lists(catalogue: Catalogue, model: ModelSet, count: int) -> Any:
-    """Empty inverted lists around centroids of a sample: about twice the root of the photos, learnt from 40 each."""
+    """Empty inverted lists, about twice the square root of ``count``, each trained on 40 vectors of a sample."""
     lists = 2 ** round(np.log2(2 * np.sqrt(max(1, count))))
     index = faiss.IndexIVFScalarQuantizer(
         faiss.IndexFlatIP(model.size), model.size, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
@@ -182,10 +182,10 @@ def _lists(catalogue: Catalogue, model: ModelSet, count: int) -> Any:
     return index
 
 
-def _tuned(index: Any, catalogue: Catalogue, model: ModelSet) -> int:
-    """The fewest lists, doubling, that find RECALL of the 10 best.
+def _tuned_probes(index: Any, catalogue: Catalogue, model: ModelSet) -> int:
+    """The smallest power of two of lists to visit that finds RECALL of the 10 nearest.
 
-    The queries are photos turned as far away as drawings are (cosine 0.7).
+    The queries are photos with noise, as far from the photos as drawings are (cosine 0.7).
     """
     vectors = _sample(catalogue, model, 64).astype(np.float32)
     noise = np.random.default_rng(SEED).standard_normal(vectors.shape, dtype=np.float32)
@@ -209,12 +209,12 @@ def _sample(catalogue: Catalogue, model: ModelSet, count: int) -> NDArray[np.flo
     return catalogue.vectors_of(model, chosen)[1]
 
 
-def _selector(last_row: int, allowed: NDArray[np.int64] | None, barred: list[int]) -> Any:
+def _selector(last_row: int, allowed: NDArray[np.int64] | None, excluded: list[int]) -> Any:
     keep = np.full(last_row + 1, allowed is None)
     if allowed is not None:
         keep[allowed[allowed <= last_row]] = True
-    keep[[row for row in barred if row <= last_row]] = False
+    keep[[row for row in excluded if row <= last_row]] = False
     bits = np.packbits(keep, bitorder="little")
     selector = faiss.IDSelectorBitmap(bits)
-    selector.bits = bits  # FAISS only points to them
+    selector.bits = bits  # FAISS keeps only a pointer
     return selector

@@ -1,6 +1,6 @@
-"""The index on disk: ``index-....faiss`` and beside it ``.json``, which says what the first must be and what it shows.
+"""The index on disk: ``index-....faiss`` and a ``.json`` beside it with its checksum and its ``State``.
 
-Both are derived: damaged, deleted, outdated or restored from some other day, they are made again from the database.
+Both are derived: if they are damaged, deleted, outdated or restored from a backup, they are built again.
 """
 
 import json
@@ -17,13 +17,13 @@ from sketchseek.gallery.records import ModelSet
 log = logging.getLogger(__name__)
 
 VERSION = 1
-SAVE_AT = 0.05  # an index is saved when this share of it has changed: following the rest from the database is quick
+SAVE_AT = 0.05  # save an index if this share of it has changed; reading smaller changes from the database is quick
 
 
 def load(catalogue: Catalogue, model: ModelSet) -> VectorIndex | None:
-    """The saved index, brought up to date.
+    """The saved index, updated to the catalogue.
 
-    None if there is none, or, with a note, if it is damaged or of another past.
+    None if there is none, or, with a warning, if it is damaged or belongs to another history.
     """
     data, record = paths(catalogue.folder, model)
     try:
@@ -35,20 +35,20 @@ def load(catalogue: Catalogue, model: ModelSet) -> VectorIndex | None:
             raise ValueError("its checksum is wrong")
         index = VectorIndex(model, faiss.read_index(str(data)), state)
         if not index.belongs_to(catalogue):
-            raise ValueError("it belongs to another gallery or to a past that was undone")
+            raise ValueError("it belongs to another gallery or to an earlier state of this one")
         if index.faiss.d != model.size:
             raise ValueError("its vectors have another size")
         index.refresh(catalogue)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        log.warning("the index file %s is of no use (%s): it is made again from the database", data.name, error)
+        log.warning("the index file %s cannot be used (%s); it is built again from the database", data.name, error)
         return None
     return index
 
 
 def load_or_build(catalogue: Catalogue, model: ModelSet) -> VectorIndex:
-    """For a reader: whatever is on disk, else a new one, saved for the next reader."""
+    """For a reader: the index on disk, else a new one, which is saved for the next reader."""
     index = load(catalogue, model)
     if index is None:
         index = VectorIndex.build(catalogue, model)
@@ -56,9 +56,12 @@ def load_or_build(catalogue: Catalogue, model: ModelSet) -> VectorIndex:
     return index
 
 
-def keep(catalogue: Catalogue, model: ModelSet, *, anew: bool = False) -> None:
-    """For a writer that is done: leave files that are cheap to bring up to date."""
-    index = None if anew else load(catalogue, model)
+def update_saved_index(catalogue: Catalogue, model: ModelSet, *, from_scratch: bool = False) -> None:
+    """For a writer at its end: save the index if a reader would need long to update it.
+
+    ``from_scratch``: build it again in any case.
+    """
+    index = None if from_scratch else load(catalogue, model)
     if index is None or index.outgrown():
         save(VectorIndex.build(catalogue, model), catalogue.folder)
     elif index.changed > SAVE_AT * len(index):
@@ -66,9 +69,9 @@ def keep(catalogue: Catalogue, model: ModelSet, *, anew: bool = False) -> None:
 
 
 def save(index: VectorIndex, folder: Path) -> None:
-    """Atomic: the record is replaced last and names the very bytes of the data.
+    """Save atomically: the record is replaced last and has the checksum of the data.
 
-    A failure is a note: nothing is lost.
+    A failure is only a warning, because nothing is lost.
     """
     data, record = paths(folder, index.model)
     fresh = [path.with_name(f"{path.name}.{os.getpid()}.new") for path in (data, record)]
@@ -79,12 +82,9 @@ def save(index: VectorIndex, folder: Path) -> None:
         for new, path in zip(fresh, (data, record), strict=True):
             _flush(new)
             new.replace(path)
-    except (
-        OSError,
-        RuntimeError,
-    ) as error:  # RuntimeError is how FAISS says that the disk is full or cannot be written
-        if os.access(folder, os.W_OK):  # on read-only media this is how it is, and no news
-            log.warning("the index file %s could not be saved (%s); searches make it again", data.name, error)
+    except (OSError, RuntimeError) as error:  # FAISS raises RuntimeError if the disk is full or read-only
+        if os.access(folder, os.W_OK):  # on read-only media a failure is expected
+            log.warning("the index file %s could not be saved (%s); searches build it again", data.name, error)
     finally:
         for path in fresh:
             if os.access(folder, os.W_OK):

@@ -1,4 +1,4 @@
-"""A checksum for every row, and what it covers."""
+"""A checksum for every row, and the columns it covers."""
 
 import sqlite3
 import zlib
@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sketchseek.gallery.embedded.sentences import damaged
+from sketchseek.gallery.embedded.sqlite_errors import damaged
 
-# Parents before children. A row's number is covered where other rows refer to it; contents.copies is counted anew.
+# Parents before children. A row's number is covered if other rows refer to it; contents.copies can be counted again.
 COVERED: Mapping[str, tuple[str, ...]] = {
     "commits": ("generation", "stamp", "epoch"),
     "folders": ("path", "device"),
@@ -20,21 +20,21 @@ COVERED: Mapping[str, tuple[str, ...]] = {
 
 
 def row_crc(*values: object) -> int:
-    """Over what a row holds, kinds of values included; a vector, which comes last, as the bytes it is."""
+    """The checksum of a row's values and their types; a vector, which comes last, is covered by its bytes."""
     last = values[-1]
     if isinstance(last, bytes):
         return zlib.crc32(last, zlib.crc32(repr(values[:-1]).encode()))
     return zlib.crc32(repr(values).encode())
 
 
-def sound(row: tuple[Any, ...]) -> bool:
-    """Whether a row, fetched as (crc, values it covers), is as it was written."""
+def is_intact(row: tuple[Any, ...]) -> bool:
+    """Whether a row, fetched as (crc, values it covers), has not changed since it was written."""
     return bool(row_crc(*row[1:]) == row[0])
 
 
 def checked(row: tuple[Any, ...], folder: Path) -> tuple[Any, ...]:
-    """The values of a row fetched as (crc, values): what cannot be done without."""
-    if not sound(row):
+    """The values of a row, fetched as (crc, values); an error if it is damaged."""
+    if not is_intact(row):
         raise damaged(folder, "a row has changed since it was written")
     return row[1:]
 
@@ -42,4 +42,4 @@ def checked(row: tuple[Any, ...], folder: Path) -> tuple[Any, ...]:
 def damaged_rows(db: sqlite3.Connection, table: str) -> Iterator[int]:
     """Rowids of all rows that have changed since they were written."""
     rows = db.execute(f"SELECT rowid, crc, {','.join(COVERED[table])} FROM {table} NOT INDEXED")  # noqa: S608
-    return (row[0] for row in rows if not sound(row[1:]))
+    return (row[0] for row in rows if not is_intact(row[1:]))

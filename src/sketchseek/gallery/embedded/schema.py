@@ -1,4 +1,4 @@
-"""The tables of a gallery's database. A change of any of them is a new FORMAT.
+"""The tables of a gallery's database. Any change to them requires a new FORMAT.
 
 Every row carries a checksum of its own (``rows.py``): SQLite notices a broken page, but not a changed byte in a row.
 """
@@ -8,7 +8,7 @@ from contextlib import closing
 from functools import cache
 
 FORMAT = 2
-APPLICATION = 0x536B5365  # "SkSe": tells us and `file` what this is
+APPLICATION = 0x536B5365  # "SkSe", by which we and the command `file` recognise a gallery
 
 SCHEMA = f"""
 PRAGMA application_id = {APPLICATION};
@@ -87,7 +87,7 @@ CREATE TRIGGER file_changed AFTER UPDATE OF content ON files WHEN old.content IS
 
 @cache
 def statements() -> list[tuple[str, str | None]]:
-    """(name, definition) of all that a whole database consists of, by name."""
+    """(name, definition) of all tables, indexes and triggers of an undamaged database, by name."""
     with closing(sqlite3.connect(":memory:")) as db:
         db.executescript(SCHEMA)
         return db.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()

@@ -1,4 +1,4 @@
-"""Is a gallery whole? And if not: save what can be read of it."""
+"""Find the damage in a gallery, and repair it by saving what can be read."""
 
 import shutil
 import sqlite3
@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from sketchseek.gallery.embedded.catalogue import DATABASE, Catalogue, connect
-from sketchseek.gallery.embedded.rows import COVERED, sound
+from sketchseek.gallery.embedded.rows import COVERED, is_intact
 from sketchseek.gallery.embedded.schema import APPLICATION, SCHEMA
-from sketchseek.gallery.embedded.sentences import plain_words
-from sketchseek.gallery.embedded.writer import Writer, mend
+from sketchseek.gallery.embedded.sqlite_errors import as_gallery_errors
+from sketchseek.gallery.embedded.writer import Writer, repair_references
 from sketchseek.gallery.errors import GalleryDamagedError, GalleryError
 from sketchseek.gallery.records import Problem
 from sketchseek.wording import shown
 
-PAGE = 4096  # SQLite's own choice, which we leave to it
+PAGE = 4096  # bytes, SQLite's default
 
 
 def problems(catalogue: Catalogue) -> Iterator[Problem]:
-    """All that is wrong with the database, its rows and the index files; nothing if all is well."""
+    """The problems of the database, its rows and the index files."""
     from sketchseek.gallery.embedded.index_files import load, paths
 
     broken = catalogue.integrity()
@@ -40,21 +40,21 @@ def problems(catalogue: Catalogue) -> Iterator[Problem]:
             if index is None or len(index) != sum(len(rows) for rows, _ in catalogue.vectors_after(model, 0)):
                 yield Problem(
                     f"the index file of {model.name} does not fit the database; the next search or index "
-                    "makes it again."
+                    "builds it again."
                 )
 
 
 def repair(folder: Path) -> list[Problem]:
-    """Make the database of a gallery whole again; the caller holds the write lock and has no connection open.
+    """Repair the database of a gallery; the caller holds the write lock and has no connection open.
 
-    A database that cannot be read is copied row by row into a new one; the old is kept beside it as ``.damaged``.
-    What was lost is looked at again by the next indexing.
+    A database that cannot be read is copied row by row into a new one; the old one is kept as ``.damaged``.
+    The next indexing reads the photos again that were lost.
     """
     found = [] if _readable(folder) else [_replace(folder)]
-    with plain_words(folder), closing(Writer(folder)) as catalogue:
+    with as_gallery_errors(folder), closing(Writer(folder)) as catalogue:
         damaged = {table: rows for table in COVERED if (rows := catalogue.damaged(table))}
         if damaged:
-            catalogue.drop(damaged)
+            catalogue.drop_damaged(damaged)
         return found + [
             Problem(
                 f"{len(rows):,} damaged rows of {table} were dropped; the next `sketchseek index` makes them again."
@@ -65,7 +65,7 @@ def repair(folder: Path) -> list[Problem]:
 
 def _readable(folder: Path) -> bool:
     try:
-        with plain_words(folder), closing(Writer(folder)) as catalogue:
+        with as_gallery_errors(folder), closing(Writer(folder)) as catalogue:
             return not catalogue.integrity()
     except GalleryDamagedError:
         return False
@@ -73,7 +73,7 @@ def _readable(folder: Path) -> bool:
 
 def _replace(folder: Path) -> Problem:
     old, new, copy = (folder / (DATABASE + suffix) for suffix in ("", ".new", ".copy"))
-    with plain_words(folder):
+    with as_gallery_errors(folder):
         try:
             new.unlink(missing_ok=True)
             _salvage(_with_whole_first_page(old, copy), new)
@@ -85,15 +85,15 @@ def _replace(folder: Path) -> Problem:
         old.replace(damaged)
         new.replace(old)
     return Problem(
-        "the database was damaged: what could be read was kept, and the next `sketchseek index` looks at the rest "
-        f"again; {shown(damaged)} is the old one, for you to delete."
+        "the database was damaged: what could be read was kept, and the next `sketchseek index` reads the other "
+        f"photos again; {shown(damaged)} is the old database, which you can delete."
     )
 
 
 def _with_whole_first_page(old: Path, copy: Path) -> Path:
-    """``old``, or where its header or the names of its tables are damaged, ``copy`` with those of a new database.
+    """``old``; if its header or list of tables is damaged, ``copy``: the same with the first page of a new database.
 
-    Tables of all galleries begin at the same pages, because all are made by the same statements.
+    The tables of all galleries begin at the same pages, because the same statements make them.
     """
     try:
         with closing(Catalogue(old.parent)):
@@ -111,16 +111,16 @@ def _with_whole_first_page(old: Path, copy: Path) -> Path:
                 "again: your photos were never touched."
             )
     shutil.copyfile(old, copy)
-    first[28:32] = (copy.stat().st_size // PAGE).to_bytes(4, "big")  # how many pages there are
+    first[28:32] = (copy.stat().st_size // PAGE).to_bytes(4, "big")  # the number of pages
     with copy.open("r+b") as stream:
         stream.write(first)
     return copy
 
 
 def _salvage(old: Path, new: Path) -> None:
-    """Copy every row that can be read and is as it was written."""
+    """Copy every row that can be read and is intact."""
     with closing(connect(old.absolute().as_uri())) as source, closing(connect(new.absolute().as_uri())) as target:
-        source.execute("PRAGMA writable_schema = ON")  # read tables even where an index of theirs is broken
+        source.execute("PRAGMA writable_schema = ON")  # read tables even if one of their indexes is broken
         target.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN;" + SCHEMA)
         for table, columns in COVERED.items():
             names = (*columns, "crc")
@@ -128,12 +128,12 @@ def _salvage(old: Path, new: Path) -> None:
             sql = f"INSERT OR IGNORE INTO {table} ({','.join(names)}) VALUES ({marks})"  # noqa: S608
             for crc, *values in _rows(source, table):
                 target.execute(sql, (*values, crc))
-        mend(target)
+        repair_references(target)
         target.execute("COMMIT")
 
 
 def _rows(source: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
-    """(crc, values it covers) of all sound rows that can be read; ranges are halved until what is broken is alone."""
+    """(crc, values it covers) of all intact rows; a range that cannot be read is halved down to the broken row."""
     sql = f"SELECT crc, {','.join(COVERED[table])} FROM {table} NOT INDEXED WHERE rowid BETWEEN ? AND ?"  # noqa: S608
     spans = [(1, _last(source, table))]
     while spans:
@@ -146,11 +146,11 @@ def _rows(source: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
             middle = (low + high) // 2
             spans += [(middle + 1, high), (low, middle)]
         else:
-            yield from filter(sound, fetched)
+            yield from filter(is_intact, fetched)
 
 
 def _last(source: sqlite3.Connection, table: str) -> int:
-    """The greatest rowid, or where that page is broken a number surely beyond it."""
+    """The greatest rowid; if its page is broken, a number that is certainly greater."""
     size = Path(source.execute("PRAGMA database_list").fetchone()[2]).stat().st_size
     beyond = max(1, size // 32)  # no row takes less
     try:

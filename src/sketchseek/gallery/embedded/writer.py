@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from sketchseek.gallery.embedded.catalogue import Catalogue, connect
 from sketchseek.gallery.embedded.rows import row_crc
 from sketchseek.gallery.embedded.schema import SCHEMA
-from sketchseek.gallery.embedded.sentences import plain_words
-from sketchseek.gallery.errors import GalleryBusyError, GalleryError
+from sketchseek.gallery.embedded.sqlite_errors import as_gallery_errors
+from sketchseek.gallery.errors import GalleryBusyError
+from sketchseek.gallery.models import check_size
 from sketchseek.gallery.paths import absolute, below
 from sketchseek.gallery.records import ModelSet
 from sketchseek.model import Model
@@ -23,18 +24,18 @@ from sketchseek.wording import shown
 
 @contextmanager
 def write_lock(folder: Path) -> Iterator[None]:
-    """Held by one process at a time, and let go by the system if that process dies."""
+    """Held by one process at a time; the system releases it if that process dies."""
     from filelock import FileLock, Timeout
 
-    with plain_words(folder):
+    with as_gallery_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / "write.lock", thread_local=False)
         try:
             lock.acquire(timeout=0)
         except Timeout:
             raise GalleryBusyError(
-                f"another process is writing to the gallery {shown(folder)}; wait until it has ended, or name "
-                "another one."
+                f"another process is writing to the gallery {shown(folder)}; wait until it has finished, or name "
+                "another gallery."
             ) from None
     try:
         yield
@@ -43,7 +44,7 @@ def write_lock(folder: Path) -> Iterator[None]:
 
 
 class Writer(Catalogue):
-    """A connection that writes too; the caller holds the gallery's write lock. Makes the database if there is none."""
+    """A connection for writing, which creates the database if necessary. The caller holds the gallery's write lock."""
 
     def _connect(self) -> sqlite3.Connection:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -60,24 +61,24 @@ class Writer(Catalogue):
         super()._check()
 
     def close(self) -> None:
-        """Leave everything in the one database file where no reader still needs the log beside it."""
+        """Move everything into the one database file, unless a reader still needs the log beside it."""
         try:
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error:
-            pass  # a full disk: the log stays, which is as good
+            pass  # a full disk: the log stays and is read as well
         finally:
             super().close()
 
     @contextmanager
     def batch(self) -> Iterator[None]:
         """What is written inside becomes visible and durable together, or not at all."""
-        with plain_words(self.folder):
+        with as_gallery_errors(self.folder):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 head = self.head()
-                self._taken_away = 0
+                self._removed_vectors = 0
                 yield
-                commit = (head.generation + 1, os.urandom(8), head.epoch + bool(self._taken_away))
+                commit = (head.generation + 1, os.urandom(8), head.epoch + bool(self._removed_vectors))
                 self._db.execute("INSERT INTO commits VALUES (?, ?, ?, ?)", (*commit, row_crc(*commit)))
                 self._db.execute("COMMIT")
             except BaseException:
@@ -92,7 +93,7 @@ class Writer(Catalogue):
         return model_set
 
     def use_model(self, model: int) -> None:
-        """From now on this set answers where no model is named."""
+        """See ``Store``."""
         sets = {model_set.row: model_set for model_set in self.models()}
         newest = replace(sets[model], used=1 + max(model_set.used for model_set in sets.values()))
         self._db.execute("UPDATE models SET used = ?, crc = ? WHERE row = ?", (newest.used, _crc(newest), model))
@@ -100,7 +101,7 @@ class Writer(Catalogue):
     def add_folder(self, path: bytes, device: int) -> None:
         self._db.execute("INSERT OR REPLACE INTO folders VALUES (?, ?, ?)", (path, device, row_crc(path, device)))
 
-    def forget_folder(self, path: bytes) -> None:
+    def remove_folder(self, path: bytes) -> None:
         self._db.execute("DELETE FROM folders WHERE path = ? OR (path >= ? AND path < ?)", (path, *below(path)))
 
     def add_content(self, digest: bytes, width: int, height: int, taken: str | None) -> int:
@@ -140,14 +141,14 @@ class Writer(Catalogue):
             "DELETE FROM files WHERE path = ? OR (path >= ? AND path < ?)", (folder, *below(folder))
         ).rowcount
 
-    def drop(self, damaged: Mapping[str, Iterable[int]]) -> None:
-        """Damaged rows, by table and rowid, with all that refers to them."""
+    def drop_damaged(self, damaged: Mapping[str, Iterable[int]]) -> None:
+        """Delete damaged rows (table -> rowids) and all rows that refer to them."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             self._db.execute("PRAGMA defer_foreign_keys = ON")
             for table, rows in damaged.items():
                 self._db.executemany(f"DELETE FROM {table} WHERE rowid = ?", ((row,) for row in rows))  # noqa: S608
-            mend(self._db)
+            repair_references(self._db)
             self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:
@@ -155,14 +156,17 @@ class Writer(Catalogue):
             raise
 
     def drop_orphans(self) -> None:
-        """Forget contents that no file has any more, and their vectors."""
+        """Remove contents without a file, and their vectors."""
         sql = "DELETE FROM vectors WHERE content IN (SELECT row FROM contents WHERE copies = 0)"
-        self._taken_away += self._db.execute(sql).rowcount
+        self._removed_vectors += self._db.execute(sql).rowcount
         self._db.execute("DELETE FROM contents WHERE copies = 0")
 
 
-def mend(db: sqlite3.Connection) -> None:
-    """After rows were lost, inside a transaction: drop what refers to them, count anew, and end the old history."""
+def repair_references(db: sqlite3.Connection) -> None:
+    """After rows were lost: delete rows that refer to them, count copies again and start a new history.
+
+    Call it inside a transaction.
+    """
     db.execute("DELETE FROM vectors WHERE content NOT IN (SELECT row FROM contents)")
     db.execute("DELETE FROM vectors WHERE model NOT IN (SELECT row FROM models)")
     db.execute("DELETE FROM files WHERE content IS NOT NULL AND content NOT IN (SELECT row FROM contents)")
@@ -171,7 +175,7 @@ def mend(db: sqlite3.Connection) -> None:
         "SELECT coalesce(max(generation), 0), coalesce(max(epoch), 0) FROM commits"
     ).fetchone()
     commit = (generation + 1, os.urandom(8), epoch + 1)
-    db.execute("DELETE FROM commits")  # an index of another history is made anew
+    db.execute("DELETE FROM commits")  # an index of another history is built again
     db.execute("INSERT INTO commits VALUES (?, ?, ?, ?)", (*commit, row_crc(*commit)))
 
 
@@ -180,16 +184,12 @@ def _crc(model_set: ModelSet) -> int:
 
 
 def register(catalogue: Writer, model: Model, source: str) -> ModelSet:
-    """The set that ``model`` adds to, a new one if need be; ``source``: what loads it again."""
+    """The set of vectors of ``model``, a new one if necessary; ``source``: the name or path that loads it again."""
     for model_set in catalogue.models():
         if model_set.identity == model.identity:
-            if model_set.size != model.size:
-                raise GalleryError(
-                    f"the model {model.name} makes vectors of {model.size} numbers, but those it made for the gallery "
-                    f"{shown(catalogue.folder)} have {model_set.size}; name another model or another gallery."
-                )
+            check_size(model_set, model, catalogue.folder)
             return model_set
     if Path(source).exists():
-        source = os.fsdecode(absolute(source))  # the next command may be called from another folder
+        source = os.fsdecode(absolute(source))  # the next command may run in another folder
     with catalogue.batch():
         return catalogue.add_model(model.identity, model.name, source, model.size)

@@ -1,1 +1,1 @@
-"""The gallery on a Milvus server: the same face for many machines, and for more vectors than one can hold."""
+"""The gallery on a Milvus server, for many machines, and for more vectors than one machine can hold."""

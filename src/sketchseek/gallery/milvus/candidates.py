@@ -1,4 +1,4 @@
-"""What a gallery on a server proposes to a query: rows near its vector, folded to contents."""
+"""The photos that a gallery on a server proposes for a query: rows near its vector, one per content."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from sketchseek.gallery.hits import Hit
 from sketchseek.gallery.milvus.reader import Reader, within
-from sketchseek.gallery.milvus.server import ANSWER_S, plain_words
-from sketchseek.gallery.milvus.tables import MOST, photo_of_id
+from sketchseek.gallery.milvus.server import ANSWER_S, as_gallery_errors
+from sketchseek.gallery.milvus.tables import MAX_RESULTS, photo_of_id
 from sketchseek.gallery.ranking import SearchOptions, dates, hit_of
 from sketchseek.gallery.records import Photo
 
 
 class MilvusCandidates:
-    """See ``ranking.Candidates``. Filters are part of what the server is asked, so they cost nothing in recall."""
+    """See ``ranking.Candidates``. Filters are part of the server's search, so they cost no recall."""
 
     def __init__(self, reader: Reader, options: SearchOptions) -> None:
         self.reader = reader
@@ -34,8 +34,8 @@ class MilvusCandidates:
 
     def nearest(self, vector: NDArray[np.float32], count: int) -> tuple[Sequence[int], NDArray[np.float16], bool]:
         """See ``ranking.Candidates``."""
-        reader, count = self.reader, min(count, MOST)
-        with plain_words(reader.address):
+        reader, count = self.reader, min(count, MAX_RESULTS)
+        with as_gallery_errors(reader.address):
             (rows,) = reader.client.search(
                 reader.tables.files,
                 data=[vector],
@@ -53,7 +53,7 @@ class MilvusCandidates:
         if fresh := [photo for photo in vectors if photo not in self.photos]:
             self.photos |= reader.photos(fresh)
         matrix = np.array(list(vectors.values()), np.float32).reshape(len(vectors), len(vector))
-        return list(vectors), matrix.astype(np.float16), len(rows) == count < MOST
+        return list(vectors), matrix.astype(np.float16), len(rows) == count < MAX_RESULTS
 
     def hit(self, key: int, score: float) -> Hit | None:
         """See ``ranking.Candidates``."""

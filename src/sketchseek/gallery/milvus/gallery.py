@@ -1,7 +1,7 @@
-"""``Gallery`` over a Milvus server: what differs from a folder is where things are and who may write.
+"""A gallery on a Milvus server.
 
-Any number of processes may read and write at once. When ``add`` or ``remove`` returns, everybody's searches see what
-they did. The name is an alias: ``switch`` makes it lead to another gallery, and whoever has it open follows.
+Any number of processes may read and write at once. When ``add`` or ``remove`` returns, all searches see its changes.
+The name of a gallery is an alias: ``switch`` makes it point to another gallery, and open galleries follow.
 """
 
 import os
@@ -21,25 +21,25 @@ from sketchseek.gallery.milvus.address import Address, OtherIndexError, parse
 from sketchseek.gallery.milvus.candidates import MilvusCandidates
 from sketchseek.gallery.milvus.reader import Reader, within
 from sketchseek.gallery.milvus.server import connect
-from sketchseek.gallery.milvus.tables import MOST, Tables, create, find, id_of, photo_of_id
+from sketchseek.gallery.milvus.tables import MAX_RESULTS, Tables, create, find, id_of, photo_of_id
 from sketchseek.gallery.milvus.writer import MilvusWriter
-from sketchseek.gallery.models import load_own
+from sketchseek.gallery.models import check_size, load_own
 from sketchseek.gallery.paths import AnyPath, as_list
 from sketchseek.gallery.query import Query, encode, of_length_one
 from sketchseek.gallery.ranking import SearchOptions, hit_of, rank
 from sketchseek.gallery.records import Entry, ModelSet
 from sketchseek.gallery.roots import Roots, named
 from sketchseek.gallery.stats import SetStats, Stats
-from sketchseek.gallery.store import Store
-from sketchseek.model import Model
+from sketchseek.gallery.store_protocols import Store
+from sketchseek.model import Model, calibration_of
 from sketchseek.parallel import usable_cores
 
 if TYPE_CHECKING:
     from sketchseek.gallery.ingest import Ingestion, Progress, Report
     from sketchseek.gallery.records import Problem
 
-FOLLOW_S = 5.0  # how long an open gallery may miss that its name was switched
-COUNT_S = 60.0  # how long a count of distinct photos holds while the number of files is the same
+FOLLOW_S = 5.0  # an open gallery notices within this time that its name was switched
+COUNT_S = 60.0  # how long a count of photos is valid while the number of files is the same
 
 
 class MilvusGallery(Gallery):
@@ -53,20 +53,20 @@ class MilvusGallery(Gallery):
         self.address, self.roots, self.path = address, roots, address.text
         self._client: Any = None
         self._tables: Tables | None = None
-        self._looked = 0.0
-        self._photos = (0.0, -1, 0)  # when, of how many files, how many photos
+        self._tables_read_at = 0.0
+        self._photo_count = (0.0, -1, 0)  # (when counted, number of files then, number of photos)
 
     @classmethod
     def open_address(
         cls, text: str, model: Model | str | None, readonly: bool, create: bool, roots: Mapping[str, AnyPath]
     ) -> "MilvusGallery":
-        """The gallery at an address; a new one is made by the first ``add``, which knows the size of vectors."""
+        """The gallery at an address; the first ``add``, which knows the size of vectors, makes a new one."""
         gallery = cls(parse(text), model, readonly, Roots(roots))
         try:
-            if gallery._bound() is None and (readonly or not create):
+            if gallery._current_tables() is None and (readonly or not create):
                 raise gallery._missing()
         except OtherIndexError:
-            pass  # whatever is asked of it will say so, and `rebuild` can be
+            pass  # every use of it raises this error, but `rebuild` works
         except BaseException:
             gallery.close()
             raise
@@ -94,7 +94,7 @@ class MilvusGallery(Gallery):
         writer = self.writer(folders)
         threads = threads or usable_cores()
         run = Ingestion(writer, self.model, writer.tables.model, batch=batch, threads=threads, progress=progress)
-        return self._finished(run, writer, folders, retry)
+        return self._run(run, writer, folders, retry)
 
     def add_with_ray(
         self,
@@ -109,13 +109,13 @@ class MilvusGallery(Gallery):
         from sketchseek.gallery.milvus.ray_ingest import Job, RayIngestion
 
         writer = self.writer(folders)
-        model = self._asked if self._asked is not None else writer.tables.model.source
+        model = self._requested_model if self._requested_model is not None else writer.tables.model.source
         roots = {name: os.fsdecode(folder) for name, folder in self.roots.folders.items()}
         job = Job(self.path, writer.tables, roots, model, self.model.identity, batch, gpu=False)
         run = RayIngestion(writer, job, ray, workers, self.model, progress=progress)
-        return self._finished(run, writer, folders, retry)
+        return self._run(run, writer, folders, retry)
 
-    def _finished(
+    def _run(
         self,
         run: "Ingestion",
         writer: MilvusWriter,
@@ -124,13 +124,13 @@ class MilvusGallery(Gallery):
     ) -> "Report":
         from sketchseek.gallery.ingest import checked_folders
 
-        report = run.run(checked_folders(self.asked_folders(folders), writer), retry=retry)
+        report = run.run(checked_folders(folders, writer), retry=retry)
         writer.finish()
         return report
 
     def remove(self, paths: AnyPath | Sequence[AnyPath]) -> int:
-        self._may_write()
-        bound = self._bound()
+        self._check_writable()
+        bound = self._current_tables()
         if bound is None:
             return 0
         writer = MilvusWriter(self._connected(), self.address, bound, self.roots)
@@ -139,61 +139,57 @@ class MilvusGallery(Gallery):
             for path in as_list(paths):
                 there = self.roots.path(self.roots.place(path))
                 removed += writer.remove_under(there)
-                writer.forget_folder(there)
+                writer.remove_folder(there)
         writer.finish()
         return removed
 
     def rebuild(self) -> "list[Problem]":
-        """Make the index anew, as the address says or as it was, and drop rows that cannot be true.
-
-        Searches fail meanwhile.
-        """
+        """Build the index again, as in the address or as it was, and delete damaged rows; searches fail meanwhile."""
         from sketchseek.gallery.milvus.verify import reindex, repair
 
-        self._may_write()
+        self._check_writable()
         tables = find(self._connected(), self.address, any_index=True)
         if tables is None:
             raise self._missing()
-        # First the index: without one, as a run that was stopped leaves it, no row can be read.
+        # The index first: a rebuild that was stopped leaves none, and without it no row can be read.
         reindex(self._connected(), self.address, tables)
-        problems = repair(self._at(tables))
-        self._forget_binding()
+        problems = repair(self._reader_of(tables))
+        self._forget_tables()
         return problems
 
     def switch(self, other: str) -> None:
         from sketchseek.gallery.milvus.tables import switch
 
-        self._may_write()
+        self._check_writable()
         switch(self._connected(), self.address, parse(other))
-        self._forget_binding()
+        self._forget_tables()
 
     def writer(self, folders: AnyPath | Sequence[AnyPath] | None = ()) -> MilvusWriter:
-        """For this gallery's model; makes the gallery if there is none. ``folders`` that cannot be kept are refused."""
-        self._may_write()
+        """A writer for this gallery's model; makes the gallery if necessary. Rejects ``folders`` outside the roots."""
+        self._check_writable()
         for folder in as_list(folders or ()):
             self.roots.place(folder)
-        model = self.model
-        return self._writer_of(model, self._asked if isinstance(self._asked, str) else model.name)
+        return self._writer_of(self.model, self._model_source)
 
-    # Asking.
+    # Reading.
 
-    def _answer(self, query: Query, options: SearchOptions) -> Hits:
-        if options.k > MOST // 2:
-            raise GalleryError(f"k is {options.k}; a gallery on a server gives at most {MOST // 2:,} hits.")
+    def _search(self, query: Query, options: SearchOptions) -> Hits:
+        if options.k > MAX_RESULTS // 2:
+            raise GalleryError(f"k is {options.k}; a gallery on a server returns at most {MAX_RESULTS // 2:,} hits.")
         reader = self._reader()
         if reader is None:
             return Hits()
-        if self._asked is not None:
+        if self._requested_model is not None:
             self._check(reader.tables, self.model)
-        # The model of these very vectors, whatever the name leads to by now.
+        # The model of these vectors, even if the name points to another gallery by now.
         parts = encode(query, lambda: self._encoder(reader.tables), lambda id: self._vector(reader, id))
-        return rank(MilvusCandidates(reader, options), parts, getattr(self._loaded, "calibration", None), options)
+        return rank(MilvusCandidates(reader, options), parts, calibration_of(self._loaded_model), options)
 
     def photo(self, id: str) -> Hit:
         reader, number = self._reader(), photo_of_id(id)
         photo = reader.photos([number]).get(number) if reader and number is not None else None
         if photo is None:
-            raise self._no_photo(id)
+            raise self._unknown_photo(id)
         return hit_of(photo, 1.0)
 
     def stats(self) -> Stats:
@@ -201,7 +197,7 @@ class MilvusGallery(Gallery):
         if reader is None:
             return Stats(self.path, 0, 0, 0, 0, [], [], generation=0, bytes=None)
         model, files, failed = reader.tables.model, reader.count(), len(reader.failures())
-        photos = self._distinct(reader, files)
+        photos = self._count_photos(reader, files)
         folders = [Path(os.fsdecode(path)) for path in reader.all_folders()]
         sets = [SetStats(model.name, model.identity, model.size, photos, current=True)]
         return Stats(self.path, photos, files + failed, files - photos, failed, folders, sets, generation=0, bytes=None)
@@ -216,13 +212,13 @@ class MilvusGallery(Gallery):
         reader = self._reader()
         return problems(reader) if reader else []
 
-    # Moving house.
+    # For copying.
 
-    def kept_model(self) -> ModelSet | None:
-        tables = self._bound()
+    def current_model(self) -> ModelSet | None:
+        tables = self._current_tables()
         return tables.model if tables else None
 
-    def kept_folders(self) -> dict[bytes, int]:
+    def indexed_folders(self) -> dict[bytes, int]:
         reader = self._reader()
         return reader.all_folders() if reader else {}
 
@@ -231,8 +227,8 @@ class MilvusGallery(Gallery):
         return reader.entries() if reader else iter(())
 
     @contextmanager
-    def receiving(self, model: ModelSet) -> Iterator[tuple[Store, int]]:
-        self._may_write()
+    def receive_copy(self, model: ModelSet) -> Iterator[tuple[Store, int]]:
+        self._check_writable()
         writer = self._writer_of(model, model.source)
         yield writer, writer.tables.model.row
         writer.finish()
@@ -251,36 +247,37 @@ class MilvusGallery(Gallery):
         found = reader.vectors(numbers) if reader and numbers else {}
         return {id_of(number): vector for number, vector in found.items()}
 
-    # Inside.
+    # Internal.
 
     def _own_model(self) -> Model:
-        tables = self._bound()
+        tables = self._current_tables()
         if tables is None:
             from sketchseek.engine.models import load_search_model
 
             return load_search_model()
-        return load_own(self._at(tables))
+        return load_own(self._reader_of(tables))
 
     def _writer_of(self, model: Model | ModelSet, source: str) -> MilvusWriter:
-        """For the vectors of ``model``, which ``source`` loads; makes the gallery if there is none."""
-        tables = self._bound()
+        """A writer for the vectors of ``model``, which ``source`` loads; makes the gallery if necessary."""
+        tables = self._current_tables()
         if tables is None:
             tables = create(self._connected(), self.address, model.identity, model.name, source, model.size)
-            self._forget_binding()
+            self._forget_tables()
         self._check(tables, model)
         return MilvusWriter(self._connected(), self.address, tables, self.roots)
 
     def _encoder(self, tables: Tables) -> Model:
-        """The model of the vectors in ``tables``, which may be others than those of the last search."""
+        """The model of the vectors in ``tables``, which may differ from the model of the last search."""
         with self._lock:
-            if self._asked is None and self._loaded is not None and self._loaded.identity != tables.model.identity:
-                self._loaded = None
+            loaded = self._loaded_model
+            if self._requested_model is None and loaded is not None and loaded.identity != tables.model.identity:
+                self._loaded_model = None
             model = self.model
         self._check(tables, model)
         return model
 
     def _check(self, tables: Tables, model: Model | ModelSet) -> None:
-        """Vectors of two models are never mixed."""
+        """Raise an error if vectors of ``model`` must not be mixed with those in ``tables``."""
         kept = tables.model
         if kept.identity != model.identity:
             raise GalleryError(
@@ -288,35 +285,21 @@ class MilvusGallery(Gallery):
                 f"compared with them; use --model {kept.source}, or index into a gallery of another name and then run "
                 "`sketchseek gallery switch`."
             )
-        if kept.size != model.size:
-            raise GalleryError(
-                f"the model {model.name} makes vectors of {model.size} numbers, but those it made for the gallery "
-                f"{self.path} have {kept.size}; name another model or another gallery."
-            )
-
-    def asked_folders(self, folders: AnyPath | Sequence[AnyPath] | None) -> list[AnyPath]:
-        """``folders``, or all that the gallery knows in the roots of this machine."""
-        if folders is not None:
-            return as_list(folders)
-        reader = self._reader()
-        known: list[AnyPath] = [os.fsdecode(path) for path in reader.folders()] if reader else []
-        if not known:
-            raise GalleryError(f"the gallery {self.path} knows no folders in the roots of this machine; name one.")
-        return known
+        check_size(kept, model, self.path)
 
     def _vector(self, reader: Reader, id: str) -> NDArray[np.float32]:
         number = photo_of_id(id)
         content = reader.content_row(number) if number is not None else None
         if content is None:
-            raise self._no_photo(id)
+            raise self._unknown_photo(id)
         return of_length_one(content.vector)
 
-    def _distinct(self, reader: Reader, files: int) -> int:
-        """How many photos; counted anew, which reads a number of every row, when it may have changed."""
-        when, of, photos = self._photos
-        if of != files or time.monotonic() - when > COUNT_S:
-            photos = reader.distinct()
-            self._photos = (time.monotonic(), files, photos)
+    def _count_photos(self, reader: Reader, files: int) -> int:
+        """How many photos; counted again, which reads the number of every row, if it may have changed."""
+        counted_at, counted_files, photos = self._photo_count
+        if counted_files != files or time.monotonic() - counted_at > COUNT_S:
+            photos = reader.count_photos()
+            self._photo_count = (time.monotonic(), files, photos)
         return photos
 
     def _connected(self) -> Any:
@@ -325,24 +308,24 @@ class MilvusGallery(Gallery):
                 self._client = connect(self.address)
             return self._client
 
-    def _bound(self) -> Tables | None:
-        """What the name leads to, asked again now and then."""
+    def _current_tables(self) -> Tables | None:
+        """The collections that the name points to; read again after a while, because of ``switch``."""
         with self._lock:
-            if self._tables is None or time.monotonic() - self._looked > FOLLOW_S:
+            if self._tables is None or time.monotonic() - self._tables_read_at > FOLLOW_S:
                 self._tables = find(self._connected(), self.address)
-                self._looked = time.monotonic()
+                self._tables_read_at = time.monotonic()
             return self._tables
 
-    def _forget_binding(self) -> None:
+    def _forget_tables(self) -> None:
         with self._lock:
             self._tables = None
 
-    def _at(self, tables: Tables) -> Reader:
+    def _reader_of(self, tables: Tables) -> Reader:
         return Reader(self._connected(), self.address, tables, self.roots)
 
     def _reader(self) -> Reader | None:
-        tables = self._bound()
-        return self._at(tables) if tables else None
+        tables = self._current_tables()
+        return self._reader_of(tables) if tables else None
 
     def _missing(self) -> NoGalleryError:
         return NoGalleryError(
@@ -354,5 +337,5 @@ class MilvusGallery(Gallery):
 def open_store(
     address: AnyPath, *, model: Model | str | None, readonly: bool, create: bool, roots: Mapping[str, AnyPath] | None
 ) -> MilvusGallery:
-    """The gallery at an address; ``roots``: names and folders of this machine, else those of $SKETCHSEEK_ROOTS."""
+    """The gallery at an address; ``roots``: name -> folder of this machine, default those of $SKETCHSEEK_ROOTS."""
     return MilvusGallery.open_address(str(address), model, readonly, create, named() if roots is None else roots)

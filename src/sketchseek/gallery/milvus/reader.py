@@ -1,4 +1,4 @@
-"""Reading a gallery on a server: what is known of files, and what is known of contents."""
+"""Reading a gallery on a server: its folders, files and contents."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.gallery.milvus.address import Address
-from sketchseek.gallery.milvus.server import ANSWER_S, plain_words
-from sketchseek.gallery.milvus.tables import FACTS, MOST, Tables, id_of
-from sketchseek.gallery.records import Entry, Facts, Known, ModelSet, Photo
+from sketchseek.gallery.milvus.server import ANSWER_S, as_gallery_errors
+from sketchseek.gallery.milvus.tables import FACTS, MAX_RESULTS, Tables, id_of
+from sketchseek.gallery.records import Entry, Facts, KnownFile, ModelSet, Photo
 from sketchseek.gallery.roots import Place, Roots, decoded, encoded
 
 PAGE = 8192  # rows fetched at once
@@ -19,7 +19,7 @@ PAGE = 8192  # rows fetched at once
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """A row of the files; ``place`` is None if its way leads out of its root."""
+    """A row of the files; ``place`` is None if its path leads out of its root."""
 
     key: str
     place: Place | None
@@ -30,14 +30,14 @@ class FileRow:
 
 
 class Reader:
-    """Questions to the two collections. ``fresh`` answers wait until the server has taken in all that was written."""
+    """Queries on the two collections. ``fresh`` queries wait until the server shows all that was written before."""
 
     def __init__(self, client: Any, address: Address, tables: Tables, roots: Roots) -> None:
         self.client, self.address, self.tables, self.roots = client, address, tables, roots
 
     @property
     def folder(self) -> str:
-        """What messages call the gallery."""
+        """See ``Store``."""
         return str(self.address)
 
     def models(self) -> list[ModelSet]:
@@ -47,13 +47,13 @@ class Reader:
         return self.tables.model
 
     def query(
-        self, what: str, fields: Sequence[str], *, notes: bool = False, fresh: bool = False
+        self, filter: str, fields: Sequence[str], *, notes: bool = False, fresh: bool = False
     ) -> list[dict[str, Any]]:
-        """All rows that fit an expression which bounds their number."""
-        with plain_words(self.address):
+        """All rows that pass ``filter``, an expression of the server; it must select few rows."""
+        with as_gallery_errors(self.address):
             found = self.client.query(
                 self.tables.notes if notes else self.tables.files,
-                filter=what,
+                filter=filter,
                 output_fields=list(fields),
                 consistency_level="Strong" if fresh else self.address.consistency,
                 timeout=ANSWER_S,
@@ -61,65 +61,65 @@ class Reader:
             return list(found)
 
     def pages(
-        self, what: str, fields: Sequence[str], *, notes: bool = False, page: int = PAGE
+        self, filter: str, fields: Sequence[str], *, notes: bool = False, page: int = PAGE
     ) -> Iterator[list[dict[str, Any]]]:
-        """All rows that fit, however many, in pages by key; fresh as of the first page."""
-        self.settle(notes=notes)
+        """All rows that pass ``filter``, in pages by key, as of the first page."""
+        self.wait_until_visible(notes=notes)
         collection, last = self.tables.notes if notes else self.tables.files, ""
         while True:
-            with plain_words(self.address):
+            with as_gallery_errors(self.address):
                 found = self.client.query(
                     collection,
-                    filter=f'key > "{last}"' + (f" and ({what})" if what else ""),
+                    filter=f'key > "{last}"' + (f" and ({filter})" if filter else ""),
                     output_fields=[*dict.fromkeys(["key", *fields])],
                     limit=page,
-                    reduce_stop_for_best=True,  # the smallest keys of all segments, and none left out between
+                    reduce_stop_for_best=True,  # the smallest keys of all segments, without gaps
                     consistency_level="Bounded",
                     timeout=ANSWER_S,
                 )
-            if not found:  # a short page is no end: the server stops where it is not sure of the order
+            if not found:  # a short page is not the end: the server stops where it is not sure of the order
                 return
             yield list(found)
             last = max(row["key"] for row in found)
 
-    def count(self, what: str = "", *, notes: bool = False, fresh: bool = False) -> int:
-        return int(self.query(what, ["count(*)"], notes=notes, fresh=fresh)[0]["count(*)"])
+    def count(self, filter: str = "", *, notes: bool = False, fresh: bool = False) -> int:
+        return int(self.query(filter, ["count(*)"], notes=notes, fresh=fresh)[0]["count(*)"])
 
-    def settle(self, *, notes: bool) -> None:
-        """Wait until everybody's searches see what was written before: ask for an answer as of now."""
+    def wait_until_visible(self, *, notes: bool) -> None:
+        """Wait until all searches see what was written before, by a query with strong consistency."""
         self.query('key == ""', ["key"], notes=notes, fresh=True)
 
     # Files.
 
-    def known(self, folder: bytes, model: int) -> dict[bytes, Known]:
-        """All files under a folder, and the failures; a file that is there counts, even if it is noted as failed."""
+    def known(self, folder: bytes, model: int) -> dict[bytes, KnownFile]:
+        """See ``Store``; a file with a row counts as good, even if it is also recorded as failed."""
         place = self.roots.place(folder)
         return self.known_failures(place) | self.known_files(place)
 
-    def known_failures(self, folder: Place) -> dict[bytes, Known]:
-        """What is noted as failed under a folder."""
-        found: dict[bytes, Known] = {}
+    def known_failures(self, folder: Place) -> dict[bytes, KnownFile]:
+        """The files under a folder that are recorded as failed."""
+        found: dict[bytes, KnownFile] = {}
         for page in self.pages(within(folder), ["root", "path", "size", "mtime_ns", "text"], notes=True):
             for row in page:
                 if (path := self._path(row)) is not None and row["key"].startswith("failure"):
-                    found[path] = Known(row["size"], row["mtime_ns"], None, row["text"], 0)
+                    found[path] = KnownFile(row["size"], row["mtime_ns"], None, row["text"], 0)
         return found
 
-    def known_files(self, folder: Place) -> dict[bytes, Known]:
-        """The files under a folder whose vectors are there."""
-        found: dict[bytes, Known] = {}
+    def known_files(self, folder: Place) -> dict[bytes, KnownFile]:
+        """The files under a folder that have a row, and so a vector."""
+        found: dict[bytes, KnownFile] = {}
         for page in self.pages(within(folder), ["root", "path", "size", "mtime_ns", "photo"]):
             for row in page:
                 if (path := self._path(row)) is not None:
-                    found[path] = Known(row["size"], row["mtime_ns"], row["photo"], None, 1)
+                    found[path] = KnownFile(row["size"], row["mtime_ns"], row["photo"], None, 1)
         return found
 
     def folders(self) -> dict[bytes, int]:
-        """The folders that were added in roots that this machine knows, with the device each was on."""
+        """See ``Store``; only folders in roots of this machine."""
         return {path: device for path, device in self.all_folders().items() if os.path.isabs(path)}  # noqa: PTH117
 
     def all_folders(self) -> dict[bytes, int]:
-        """All folders that were added; those in roots that this machine does not know as ``NAME/way``."""
+        """All folders that were added; those in roots of other machines as ``NAME/relative``."""
         pages = self.pages('kind == "folder"', ["root", "path", "text"], notes=True)
         found = {path: int(row["text"]) for page in pages for row in page if (path := self._path(row)) is not None}
         return dict(sorted(found.items()))
@@ -129,21 +129,21 @@ class Reader:
         pages = self._failed(["root", "path", "text"])
         return sorted((path, row["text"]) for page in pages for row in page if (path := self._path(row)) is not None)
 
-    def outdated(self) -> int:
-        """How many files are noted as failed that are there: their indexer died before it took the note away."""
+    def outdated_failures(self) -> int:
+        """How many files with a row are also recorded as failed, because a run was stopped in between."""
         noted = self.count('kind == "failure"', notes=True, fresh=True)
         return noted - sum(len(page) for page in self._failed([]))
 
     def _failed(self, fields: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
-        """The notes of failures, but for files that are there."""
+        """The records of failures, without those of files that have a row."""
         for page in self.pages('kind == "failure"', fields, notes=True, page=1000):
             keys = {row["key"]: row["key"].removeprefix("failure-") for row in page}
             there = {row["key"] for row in self.query(f"key in {[*keys.values()]}", ["key"], fresh=True)}
             yield [row for row in page if keys[row["key"]] not in there]
 
-    def rows(self, what: str = "", *, page: int = 1000) -> Iterator[list[FileRow]]:
+    def rows(self, *, page: int = 1000) -> Iterator[list[FileRow]]:
         """All file rows with their vectors, fresh."""
-        for found in self.pages(what, ["key", *FACTS, "photo", "vector"], page=page):
+        for found in self.pages("", ["key", *FACTS, "photo", "vector"], page=page):
             yield [
                 FileRow(row["key"], place_of(row), row["size"], row["mtime_ns"], row["photo"], content_of(row))
                 for row in found
@@ -152,7 +152,7 @@ class Reader:
     # Contents.
 
     def content_row(self, photo: int) -> Facts | None:
-        """A content by its number, from whichever of its files comes first."""
+        """A content by its number, from any of its files; None if it has none."""
         rows = self.query(f"photo == {photo}", ["hash", "width", "height", "taken", "vector"])
         return content_of(rows[0]) if rows else None
 
@@ -172,13 +172,15 @@ class Reader:
             for photo, row in facts.items()
         }
 
-    def distinct(self) -> int:
-        """How many contents there are. Reads the number of every row."""
-        parts = [np.array([row["photo"] for row in page], np.int64) for page in self.pages("", ["photo"], page=MOST)]
+    def count_photos(self) -> int:
+        """How many contents there are; reads the number of every row."""
+        parts = [
+            np.array([row["photo"] for row in page], np.int64) for page in self.pages("", ["photo"], page=MAX_RESULTS)
+        ]
         return len(np.unique(np.concatenate(parts))) if parts else 0
 
     def entries(self) -> Iterator[list[Entry]]:
-        """All files and failures, as a copy needs them; rows that lead out of their root are left out."""
+        """All files and failures, as a copy needs them; rows whose path leads out of its root are omitted."""
         for rows in self.rows():
             yield [
                 Entry(self.roots.path(row.place), row.size, row.mtime_ns, row.content, None)
@@ -208,20 +210,20 @@ class Reader:
 
 
 def within(place: Place) -> str:
-    """The expression of all files in a folder and deeper."""
+    """The server's expression for all files under a folder."""
     root = f'root == "{place.root}"'
-    if not place.way:
+    if not place.relative:
         return root
-    way = encoded(place.way)
-    return f'{root} and path >= "{way}/" and path < "{way}0"'  # "0" comes after "/"
+    relative = encoded(place.relative)
+    return f'{root} and path >= "{relative}/" and path < "{relative}0"'  # "0" comes after "/"
 
 
 def place_of(row: dict[str, Any]) -> Place | None:
-    """None if the way leads out of its root."""
+    """The place of a row; None if its path leads out of its root."""
     if row["path"] == "":
         return Place(row["root"], b"")
-    way = decoded(row["path"])
-    return Place(row["root"], way) if way is not None else None
+    relative = decoded(row["path"])
+    return Place(row["root"], relative) if relative is not None else None
 
 
 def content_of(row: dict[str, Any]) -> Facts:

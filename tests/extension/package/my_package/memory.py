@@ -14,8 +14,9 @@ from sketchseek.gallery.models import load_own, set_of
 from sketchseek.gallery.paths import absolute, as_list, below
 from sketchseek.gallery.query import encode, of_length_one
 from sketchseek.gallery.ranking import dates, hit_of, rank
-from sketchseek.gallery.records import Known, ModelSet, Photo, content_id
+from sketchseek.gallery.records import KnownFile, ModelSet, Photo, content_id
 from sketchseek.gallery.stats import SetStats, Stats
+from sketchseek.model import calibration_of
 
 GALLERIES = {}  # address -> Memory
 
@@ -25,7 +26,7 @@ def open_store(address, *, model, readonly, create, roots):
 
 
 class Memory:
-    """What is kept; see ``sketchseek.gallery.store.Store``. A content is a photo, whatever files it is in."""
+    """What is kept; see ``sketchseek.gallery.store_protocols.Store``. A content is a photo, whatever files it is in."""
 
     def __init__(self, address):
         self.folder = address
@@ -59,7 +60,7 @@ class Memory:
 
     def known(self, folder, model):
         return {
-            path: Known(*file, (model, file[2]) in self.vectors)
+            path: KnownFile(*file, (model, file[2]) in self.vectors)
             for path, file in self.files.items()
             if _inside(path, folder)
         }
@@ -141,15 +142,14 @@ class MemoryGallery(Gallery):
         pass
 
     def add(self, folders=None, *, progress=None, retry=False, batch=BATCH, threads=None):
-        self._may_write()
-        folders = checked_folders(self.stats().folders if folders is None else as_list(folders), self.memory)
-        source = self._asked if isinstance(self._asked, str) else self.model.name
-        model_set = self.memory.register(self.model, source)
+        self._check_writable()
+        folders = checked_folders(folders, self.memory)
+        model_set = self.memory.register(self.model, self._model_source)
         run = Ingestion(self.memory, self.model, model_set, batch=batch, threads=threads or 1, progress=progress)
         return run.run(folders, retry=retry)
 
     def remove(self, paths):
-        self._may_write()
+        self._check_writable()
         there = [absolute(path) for path in as_list(paths)]
         gone = [path for path in self.memory.files if any(path == one or _inside(path, one) for one in there)]
         self.memory.remove_files(gone)
@@ -159,7 +159,7 @@ class MemoryGallery(Gallery):
     def photo(self, id):
         row = self.memory.row_of(id)
         if row is None:
-            raise self._no_photo(id)
+            raise self._unknown_photo(id)
         return hit_of(self.memory.photo(row), 1.0)
 
     def stats(self):
@@ -177,21 +177,21 @@ class MemoryGallery(Gallery):
         return load_own(self.memory)
 
     def _set(self):
-        return self.memory.current_model() if self._asked is None else set_of(self.memory, self.model)
+        return self.memory.current_model() if self._requested_model is None else set_of(self.memory, self.model)
 
     def _vector(self, id):
         vector = self.memory.vectors.get((self._set().row, self.memory.row_of(id)))
         if vector is None:
-            raise self._no_photo(id)
+            raise self._unknown_photo(id)
         return of_length_one(vector)
 
-    def _answer(self, query, options):
+    def _search(self, query, options):
         model_set = self._set()
         if model_set is None:
             return Hits()
         parts = encode(query, lambda: self.model, self._vector)
         candidates = MemoryCandidates(self.memory, model_set.row, options)
-        return rank(candidates, parts, getattr(self._loaded, "calibration", None), options)
+        return rank(candidates, parts, calibration_of(self._loaded_model), options)
 
 
 def _inside(path, folder):

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Errors of SQLite and of the system, as errors about the gallery."""
 
 import errno
 import sqlite3
@@ -9,7 +9,7 @@ from pathlib import Path
 from sketchseek.gallery.errors import GalleryBusyError, GalleryDamagedError, GalleryError
 from sketchseek.wording import shown
 
-# What SQLite says of a file that is not as we wrote it: our statements fit our tables, and keep their rules.
+# Errors that mean a damaged file: on an undamaged one, our statements match our tables and their constraints.
 DAMAGE = frozenset(
     (
         sqlite3.SQLITE_NOTADB,
@@ -23,37 +23,37 @@ DAMAGE = frozenset(
 
 
 @contextmanager
-def plain_words(folder: Path, *, system: bool = True) -> Iterator[None]:
-    """Say what SQLite and, unless told otherwise, the system complain about as one sentence about the gallery."""
+def as_gallery_errors(folder: Path, *, system_errors: bool = True) -> Iterator[None]:
+    """Raise errors of SQLite and, with ``system_errors``, of the system as a ``GalleryError`` of one sentence."""
     try:
         yield
     except sqlite3.Error as error:
-        raise _sentence(folder, error) from error
+        raise _gallery_error(folder, error) from error
     except UnicodeDecodeError as error:  # SQLite quotes damaged text in its message
-        if not system:
+        if not system_errors:
             raise
-        raise damaged(folder, "its tables are not as they were made") from error
+        raise damaged(folder, "its tables have changed since they were made") from error
     except OSError as error:
-        if not system:
+        if not system_errors:
             raise
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise _full(folder) from error
+            raise _no_space(folder) from error
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise _unwritable(folder) from error
         raise
 
 
-def _sentence(folder: Path, error: sqlite3.Error) -> GalleryError:
-    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF  # the low byte is the kind, the rest refines it
+def _gallery_error(folder: Path, error: sqlite3.Error) -> GalleryError:
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF  # the low byte is the kind, the rest a detail
     if code in DAMAGE:
         return damaged(folder, shown(str(error)))
     if code == sqlite3.SQLITE_FULL:
-        return _full(folder)
+        return _no_space(folder)
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return _unwritable(folder)
     if code == sqlite3.SQLITE_BUSY:
         return GalleryBusyError(
-            f"the gallery {shown(folder)} is being written by another process; try again when it has ended."
+            f"the gallery {shown(folder)} is being written by another process; try again when it has finished."
         )
     return GalleryError(
         f"the gallery {shown(folder)} cannot be read or written ({error}); is its disk full or failing? What "
@@ -62,14 +62,14 @@ def _sentence(folder: Path, error: sqlite3.Error) -> GalleryError:
 
 
 def damaged(folder: Path, what: str) -> GalleryDamagedError:
-    """About a database that cannot be believed."""
+    """The error about a damaged database; ``what``: what is wrong with it."""
     return GalleryDamagedError(
         f"the database of the gallery {shown(folder)} is damaged ({what}); `sketchseek gallery rebuild` keeps all "
-        "that can still be read, and the next `sketchseek index` looks at the rest again."
+        "that can still be read, and the next `sketchseek index` reads the other photos again."
     )
 
 
-def _full(folder: Path) -> GalleryError:
+def _no_space(folder: Path) -> GalleryError:
     return GalleryError(
         f"no space is left for the gallery {shown(folder)}; free some and run the command again: what was "
         "committed is kept."
