@@ -1,11 +1,11 @@
-"""What each part is worth: short runs of equal length from the same start, each without one part.
+"""Measure what each part contributes: short runs of equal length from the same start, each without one part.
 
     python pretraining/ablate.py DATA RUN --steps 40
 
 Uses the maps that ``rebuild.py`` wrote. Finished runs are skipped; delete ``RUN/ablations`` to train them again. Prints
-the tables of ``docs/notes/lite.md`` for the validation classes of ``sketchy``, with 95% intervals: the runs; how they
-differ from the whole one, query by query; the final weights at other sizes, with more and less paper around drawings,
-held back less and more, and with a layout that counts less and more.
+the tables of ``docs/notes/lite.md`` for the validation classes of ``sketchy``, with 95% intervals: the runs; their
+differences to the complete run, per query; and the final weights with other picture sizes, margins around drawings,
+distances from the initial weights, and weights of the layout.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from student import SEEDS, Student, held_back_weights, trained
 from torch.nn.functional import normalize
 from train_image import Maps, found_by, retrieval
 
+from sketchseek.parallel import batches
 from sketchseek.pictures import fit, normalise
 
 START = "EfficientNet-Lite0 as it starts"
@@ -46,13 +47,13 @@ HELD_BACKS, LAYOUTS = (0.0, 0.1, 0.3, 0.5), (0.0, 0.4, 1.0)
 
 
 def row(name: str, figures: dict[str, list[float]]) -> str:
-    """A line of the table."""
+    """A row of a table."""
     cells = [f"{mean} [{low}, {high}]" for mean, low, high in figures.values()]
     return f"| {name} | {' | '.join(cells)} |"
 
 
 def short_runs(run: Path, steps: int) -> None:
-    """The table of what is left out."""
+    """The table of short runs, each without one part."""
     passes = [run / "cache" / f"{SIDE}-{number}" for number in range(PASSES)]
     for name, without in RUNS.items():
         until = 0 if name == START else steps
@@ -61,7 +62,7 @@ def short_runs(run: Path, steps: int) -> None:
             flags = ["--without", *without] if without else []
             do(HERE / "train_image.py", folder, *passes, "--steps", until, *flags, together=PROCESSES)
         figures = json.loads((folder / "figures.json").read_text())
-        if name == START:  # its layout is noise yet
+        if name == START:  # its layout is still random
             print(row(name, figures["as it ships, no layout"]), flush=True)
             continue
         print(row(name, figures["as it ships"]), flush=True)
@@ -71,7 +72,7 @@ def short_runs(run: Path, steps: int) -> None:
 
 
 def validation(run: Path) -> tuple[Maps, list[int], Student]:
-    """A filled pass, its rows of validation classes, and a student of any weights."""
+    """A filled pass, its rows of validation classes, and a student whose weights are replaced later."""
     use_quick_convolutions()
     cache = Maps(run / "cache" / f"{SIDE}-0")
     photos = [n for n, item in enumerate(cache.items) if item["kind"] == "photo" and cache.ready[n]]
@@ -81,7 +82,7 @@ def validation(run: Path) -> tuple[Maps, list[int], Student]:
 
 
 def differences(run: Path, steps: int) -> None:
-    """The table of what each short run finds less "everything", query by query, on the same draws of photos."""
+    """The table of each short run minus "everything", per query, on the same resamples of photos."""
     cache, rows, student = validation(run)
     base: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for name, without in RUNS.items():
@@ -90,17 +91,17 @@ def differences(run: Path, steps: int) -> None:
         folder = run / "ablations" / f"{steps}-{'-'.join(without) or 'all'}"
         student.load_state_dict(held_back_weights([folder]), strict=False)
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-            parts = [normalize(student(cache.read(rows[at : at + 32])), dim=1) for at in range(0, len(rows), 32)]
+            parts = [normalize(student(cache.read(batch)), dim=1) for _, batch in batches(rows, 32)]
         found = found_by(torch.cat(parts).numpy(), [cache.items[n] for n in rows])
         base = base or found
-        less = {what: interval(values - base[what][0], photos) for what, (values, photos) in found.items()}
+        change = {what: interval(values - base[what][0], photos) for what, (values, photos) in found.items()}
         if found is not base:
-            cells = [f"{cell['mean']:+} [{cell['low']:+}, {cell['high']:+}]" for cell in less.values()]
+            cells = [f"{cell['mean']:+} [{cell['low']:+}, {cell['high']:+}]" for cell in change.values()]
             print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
 def final_weights(data: Path, run: Path) -> None:
-    """The table of sides and margins, of how far the weights are held back, and of how much the layout counts."""
+    """The table of picture sizes, margins, distances from the initial weights and weights of the layout."""
     cache, rows, student = validation(run)
     described, listed, opener = [cache.items[n] for n in rows], list_items(data), Opener(data)
 
@@ -109,8 +110,8 @@ def final_weights(data: Path, run: Path) -> None:
         pictures = [fit(opener(listed[n]), records[listed[n].kind]) for n in rows]
         parts = []
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-            for start in range(0, len(pictures), 32):
-                pixels = torch.from_numpy(normalise(np.stack(pictures[start : start + 32]), PHOTOS))
+            for _, batch in batches(pictures, 32):
+                pixels = torch.from_numpy(normalise(np.stack(batch), PHOTOS))
                 early = student.tower.stem.early(pixels.to(memory_format=torch.channels_last), FROZEN)
                 parts.append(normalize(student(early), dim=1))
         return retrieval(torch.cat(parts).numpy(), described)

@@ -1,5 +1,5 @@
-"""What stands in one batch: blocks of one class, where each drawing must find its own photo among all of its class, and
-pairs from many classes, where it must find the class.
+"""The composition of a batch: blocks of one class, in which each drawing must find its own photo among its class, and
+pairs from many classes, in which it must find the class.
 """
 
 from collections import defaultdict
@@ -12,7 +12,7 @@ MIXED = 4  # the block of pairs from many classes
 
 
 class Batches:
-    """Rows of one filled pass, mixed so that every loss finds its pairs.
+    """Batches of one filled pass, mixed so that every loss has pairs.
 
     ``photo_row``: source of a photo -> its row.
     """
@@ -71,7 +71,7 @@ class Batches:
             add(MIXED, [drawing, self.shown[drawing]])
         for sort, count in (("quickdraw", 14), ("photos", 10)):
             for block in classes(sort, count):
-                if block == pure:  # no photo stands twice in a batch
+                if block == pure:  # no photo occurs twice in a batch
                     continue
                 (photo,) = pick(self.photos[block], 1)
                 add(MIXED, [photo, self.line_of[photo]])

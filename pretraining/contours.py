@@ -1,8 +1,8 @@
-"""Where a person would draw a line over a photo: a small head on the ImageNet network, taught by people's contours.
+"""Predict where people would draw lines over a photo: a small head on the ImageNet network, trained on drawn contours.
 
     python pretraining/contours.py DATA contours.pt
 
-Edges of brightness follow texture and shade; people draw what bounds things. The network's maps know the difference.
+Edges of brightness follow texture and shade; people draw the outlines of things. The network's maps tell them apart.
 """
 
 import json
@@ -22,7 +22,7 @@ from sketchseek.pictures import load_photo, normalise
 
 SIDE, STEPS, BATCH, THIN = 224, 500, 8, 16
 TAKEN = {0: 16, 2: 24, 4: 40, 7: 80, 10: 112, 15: 320}  # block of the stem: its channels
-DRAWN = 5.0  # a pixel on a contour counts as this many others
+DRAWN = 5.0  # weight of a pixel on a contour
 
 
 class Contours(nn.Module):
@@ -55,7 +55,7 @@ class Contours(nn.Module):
 
 
 class Tracer:
-    """Photos -> where people would draw lines, and where the thing is that a photo shows."""
+    """Photos -> where people would draw lines, and where the main object is."""
 
     def __init__(self, file: Path) -> None:
         self.model = Contours().eval()
@@ -65,7 +65,7 @@ class Tracer:
     def __call__(self, photos: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """uint8 (side, side, 3) each -> float32 (n, side / 2, side / 2) and (n, side / 32, side / 32), 0 to 1.
 
-        The thing is where the features are that ImageNet's classifier goes by.
+        The object is where the features are that ImageNet's classifier uses.
         """
         pixels = torch.from_numpy(normalise(np.stack(photos), PHOTOS)).to(memory_format=torch.channels_last)
         with torch.no_grad():
@@ -77,7 +77,7 @@ class Tracer:
 
 
 def cut(photo: Image.Image, drawn: Image.Image, dice: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A square of a photo at SIDE px, and of its contours at half of that, at one place, sometimes mirrored."""
+    """The same random square of a photo, at SIDE px, and of its contours, at half of that, sometimes mirrored."""
     width, height = photo.size
     side = dice.uniform(0.55, 1.0) * min(width, height)
     left, top = dice.uniform(0, width - side), dice.uniform(0, height - side)
@@ -93,7 +93,7 @@ def cut(photo: Image.Image, drawn: Image.Image, dice: np.random.Generator) -> tu
 
 
 def pairs(root: Path) -> list[tuple[Image.Image, Image.Image]]:
-    """Training photos, and how many of their people drew a line at a pixel, 0 to 255, a little widened."""
+    """Training photos, and the share of annotators who drew a line at a pixel, 0 to 255, slightly widened."""
     drawings: dict[str, list[Item]] = {}
     for item in list_items(root):
         if item.sort == "contours" and item.kind == "sketch":
@@ -119,8 +119,8 @@ def main() -> None:
         cuts = [cut(*known[dice.integers(len(known))], dice) for _ in range(BATCH)]
         pixels = torch.from_numpy(normalise(np.stack([p for p, _ in cuts]), PHOTOS))
         lines = torch.from_numpy(np.stack([line for _, line in cuts])) * 1.6
-        said, _ = model(pixels.to(memory_format=torch.channels_last))
-        loss = binary_cross_entropy_with_logits(said, lines.clamp_max(1), weight=1 + (DRAWN - 1) * lines)
+        logits, _ = model(pixels.to(memory_format=torch.channels_last))
+        loss = binary_cross_entropy_with_logits(logits, lines.clamp_max(1), weight=1 + (DRAWN - 1) * lines)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

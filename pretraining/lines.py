@@ -1,4 +1,4 @@
-"""Line drawings out of photos, and jitter of drawings: pairs of drawing and photo that no human had to draw."""
+"""Make line drawings of photos, and jitter drawings: pairs of drawing and photo without human work."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,13 +6,13 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter, label, map_coordinates, maximum_filter, minimum_filter, sobel
 
 Grey = NDArray[np.float32]  # (side, side), 0 black to 1 white
-MESH = 4  # cells a side of the net that makes strokes wobble
+MESH = 4  # cells a side of the mesh that makes strokes wobble
 
 
 def line_drawing(photo: NDArray[np.uint8], contours: Grey, heat: Grey, dice: np.random.Generator) -> NDArray[np.uint8]:
     """A photo (side, side, 3) -> dark lines on white (side, side, 3): mostly the lines that people would draw.
 
-    ``contours``: how likely they would, at half the side; ``heat``: where the thing is, a few cells a side, 0 to 1.
+    ``contours``: probability of a line, at half the side; ``heat``: where the object is, a few cells a side, 0 to 1.
     """
     grey = np.asarray(Image.fromarray(photo).convert("L"), np.float32) / 255
     kind = dice.random()
@@ -26,7 +26,7 @@ def line_drawing(photo: NDArray[np.uint8], contours: Grey, heat: Grey, dice: np.
 
 
 def traced(contours: Grey, heat: Grey, side: int, dice: np.random.Generator) -> Grey:
-    """The ridges of likely contours, without weak ones and short bits, as thick as a pen."""
+    """The ridges of likely contours, without weak and short ones, as thick as a pen."""
     large = np.asarray(Image.fromarray(contours).resize((side, side), Image.Resampling.BICUBIC))
     sigma = dice.uniform(1.0, 2.2) * side / 224
     height = gaussian_filter(large, sigma)
@@ -39,7 +39,7 @@ def traced(contours: Grey, heat: Grey, side: int, dice: np.random.Generator) -> 
     beside = (map_coordinates(height, (rows + sign * step[0], columns + sign * step[1]), order=1) for sign in (1, -1))
     bends = (across + down) / 2 - np.hypot((across - down) / 2, twist) < 0
     ridge = bends & np.logical_and.reduce([height >= other for other in beside])
-    if dice.random() < 0.6:  # people draw the thing, not what lies around it
+    if dice.random() < 0.6:  # people draw the object, not its surroundings
         height = height * _window(heat, side, dice)
     enough = height > np.quantile(height[ridge], dice.uniform(0.4, 0.85)) if ridge.any() else ridge
     return _inked(ridge & enough, int(dice.integers(8, 40) * side / 224), int(dice.integers(2, 5)))
@@ -54,10 +54,10 @@ def xdog(grey: Grey, dice: np.random.Generator) -> Grey:
 
 
 def edges(grey: Grey, heat: Grey, dice: np.random.Generator) -> Grey:
-    """The strongest edges, thinned to ridges of the gradient, without short bits, as thick as a pen."""
+    """The strongest edges, thinned to ridges of the gradient, without short ones, as thick as a pen."""
     smooth = gaussian_filter(grey, dice.uniform(1.0, 3.0) * len(grey) / 160)
     strength = np.hypot(sobel(smooth, axis=0), sobel(smooth, axis=1))
-    if dice.random() < 0.75:  # people draw the thing, not what lies around it
+    if dice.random() < 0.75:  # people draw the object, not its surroundings
         strength = strength * _window(heat, len(grey), dice)
     strong = strength > np.quantile(strength, dice.uniform(0.78, 0.92))
     ridge = strong & (strength >= maximum_filter(strength, size=3) * 0.9)
@@ -65,7 +65,7 @@ def edges(grey: Grey, heat: Grey, dice: np.random.Generator) -> Grey:
 
 
 def _inked(lines: NDArray[np.bool_], shortest: int, pen: int) -> Grey:
-    """Thin lines, but for bits of fewer than ``shortest`` px, drawn with a pen."""
+    """Thin lines of at least ``shortest`` px, drawn with a pen."""
     pieces, _ = label(lines, structure=np.ones((3, 3)))
     kept = np.bincount(pieces.ravel()) >= shortest
     kept[0] = False
@@ -73,18 +73,18 @@ def _inked(lines: NDArray[np.bool_], shortest: int, pen: int) -> Grey:
 
 
 def gapped(drawn: Grey, dice: np.random.Generator) -> Grey:
-    """Ink missing here and there, as strokes that were never drawn."""
+    """Remove ink in random places, like strokes that were never drawn."""
     noise = Image.fromarray(dice.random((12, 12), np.float32)).resize(drawn.shape[::-1], Image.Resampling.BICUBIC)
     return np.where(np.asarray(noise) < dice.uniform(0.1, 0.4), 1, drawn).astype(np.float32)
 
 
 def thickened(grey: Grey, pen: int) -> Grey:
-    """Lines widened to ``pen`` px, with soft rims."""
+    """Lines widened to ``pen`` px, with soft edges."""
     return gaussian_filter(minimum_filter(grey, size=pen), 0.5).astype(np.float32)
 
 
 def jittered(drawing: NDArray[np.uint8], dice: np.random.Generator) -> NDArray[np.uint8]:
-    """A drawing turned, sheared, scaled, moved, wobbled and drawn with another pen: (side, side, 3) -> that shape."""
+    """A drawing rotated, sheared, scaled, moved, wobbled and drawn with another pen; uint8 (side, side, 3)."""
     side = len(drawing)
     angle, scale = dice.normal(0, 0.12), dice.uniform(0.95, 1.3)
     shear, aspect = dice.normal(0, 0.1), np.exp(dice.normal(0, 0.1))
@@ -109,12 +109,12 @@ def jittered(drawing: NDArray[np.uint8], dice: np.random.Generator) -> NDArray[n
     grey = np.asarray(image, np.float32) / 255
     if dice.random() < 0.3:
         grey = thickened(grey, 2)
-    grey = 1 - (1 - grey) * np.float32(dice.uniform(0.7, 1.4))  # a fainter or a blacker pen
+    grey = 1 - (1 - grey) * np.float32(dice.uniform(0.7, 1.4))  # a lighter or darker pen
     return np.repeat((grey.clip(0, 1) * 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
 def _window(heat: Grey, side: int, dice: np.random.Generator) -> Grey:
-    """Where to look, (side, side): mostly at the heat, else around the middle."""
+    """Weights of pixels, (side, side): mostly the heat, otherwise a blob around the middle."""
     if dice.random() < 0.7:
         large = Image.fromarray(heat).resize((side, side), Image.Resampling.BICUBIC)
         return (np.asarray(large).clip(0.02, 1) ** np.float32(dice.uniform(0.5, 1.5))).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What the image tower is asked for, one function a wish; all are means over the rows they concern."""
+"""The losses of the image tower, one function each; all are means over the rows they apply to."""
 
 from typing import NamedTuple
 
@@ -10,10 +10,10 @@ SMOOTHING = 0.05
 
 
 class Batch(NamedTuple):
-    """What is known of the n rows of a batch.
+    """Facts about the n rows of a batch.
 
-    ``photo`` (n,): whether it is one. ``label`` (n,): class or -1. ``block`` (n,): rows of one class drawn together, or
-    -1. ``shown`` (n,): the place in the batch of the photo a row shows (a photo shows itself), or -1.
+    ``photo`` (n,): whether it is a photo. ``label`` (n,): class or -1. ``block`` (n,): block of rows of one class, or
+    -1. ``shown`` (n,): the index in the batch of the photo a row shows (a photo shows itself), or -1.
     ``teacher`` (n, 1000): ImageNet logits of the photo shown; ``place`` (n, size): its unit embedding at the start.
     """
 
@@ -26,14 +26,14 @@ class Batch(NamedTuple):
 
 
 def named(logits: Tensor, batch: Batch) -> Tensor:
-    """Drawings, and less so photos, say their class: photos of new classes must not end up in known ones."""
-    told = batch.label >= 0
-    share = torch.where(batch.photo, 0.3, 1.0)[told]
-    return (cross_entropy(logits[told], batch.label[told], label_smoothing=SMOOTHING, reduction="none") * share).mean()
+    """Classify drawings, and with less weight photos, so that photos of new classes do not end up in known ones."""
+    rows = batch.label >= 0
+    share = torch.where(batch.photo, 0.3, 1.0)[rows]
+    return (cross_entropy(logits[rows], batch.label[rows], label_smoothing=SMOOTHING, reduction="none") * share).mean()
 
 
 def distilled(logits: Tensor, batch: Batch) -> Tensor:
-    """Photos, and half as much the drawings of photos, say what ImageNet's classifier says of the photo."""
+    """Photos, and with half the weight their drawings, predict what ImageNet's classifier predicts for the photo."""
     taught = batch.shown >= 0
     share = torch.where(batch.photo, 1.0, 0.5)[taught]
     target, guess = softmax(batch.teacher[taught], dim=1), log_softmax(logits[taught], dim=1)
@@ -41,16 +41,17 @@ def distilled(logits: Tensor, batch: Batch) -> Tensor:
 
 
 def kept(embeddings: Tensor, batch: Batch) -> Tensor:
-    """Photos stay near where the ImageNet network puts them, and their drawings come near."""
+    """Photos stay near their place in the ImageNet network, and their drawings move there."""
     taught = batch.shown >= 0
     share = torch.where(batch.photo, 1.0, 0.25)[taught]
     return ((1 - (embeddings[taught] * batch.place[taught]).sum(1)) * share).mean()
 
 
 def paired(embeddings: Tensor, batch: Batch, scale: Tensor, *, within: bool) -> Tensor:
-    """InfoNCE both ways between drawings and the photos they show.
+    """InfoNCE in both directions between drawings and the photos they show.
 
-    ``within``: among the photos of the same block; else among those of other classes, lest it undo ``crossed``.
+    ``within``: among the photos of the same block; else among those of other classes, so as not to work against
+    ``crossed``.
     """
     drawings = ((batch.shown >= 0) & ~batch.photo).nonzero()[:, 0]
     photos = batch.photo.nonzero()[:, 0]
@@ -63,7 +64,7 @@ def paired(embeddings: Tensor, batch: Batch, scale: Tensor, *, within: bool) -> 
         out = (label[drawings][:, None] == label[photos][None]) & (label >= 0)[photos] & ~own
     likeness = likeness.masked_fill(out, -1e4)
     there = cross_entropy(likeness, own.float().argmax(1))
-    # The way back: a photo against the drawings of other photos; a drawing of the same photo is no negative.
+    # From photo to drawing: drawings of other photos are negatives, other drawings of the same photo are not.
     blocked = own[:, None, :] & own[None, :, :]
     same = blocked.any(2) & ~torch.eye(len(drawings), dtype=torch.bool)
     back = likeness.T[own.float().argmax(1)].masked_fill(same, -1e4)
@@ -71,7 +72,7 @@ def paired(embeddings: Tensor, batch: Batch, scale: Tensor, *, within: bool) -> 
 
 
 def crossed(embeddings: Tensor, batch: Batch, scale: Tensor) -> Tensor:
-    """Drawings lie near all photos of their class alike."""
+    """Drawings are equally near to all photos of their class."""
     photos = batch.photo.nonzero()[:, 0]
     alike = (batch.label[:, None] == batch.label[photos][None]) & (batch.label >= 0)[:, None] & ~batch.photo[:, None]
     some = alike.any(1)

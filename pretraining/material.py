@@ -1,6 +1,6 @@
-"""Every picture the lite backbone learns from or is validated on, with its class, its photo and its part.
+"""Every picture that the lite backbone is trained or validated on, with its class, its photo and its part.
 
-Unseen classes are never listed; validation classes only as ``val``, but for ``shoes/``, whose name is left out.
+Unseen classes are never listed; validation classes only as ``val``, except ``shoes/``, listed without its name.
 """
 
 import csv
@@ -25,9 +25,9 @@ from sketchseek.wording import class_in_words
 PHOTOS = Preprocessing(fit="squash", mean=IMAGENET_MEAN, std=IMAGENET_STD)
 SKETCHES = Preprocessing(fit="pad", fill=(255, 255, 255), placement="ink", mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
-# Names that mean one thing, or that no English speaker would write.
+# Synonyms, and names that no English speaker would write.
 _SAME = {
-    "car (sedan)": "car", "motorbike": "motorcycle", "motorbikes": "motorcycle", "airplanes": "airplane",
+    "car sedan": "car", "motorbike": "motorcycle", "motorbikes": "motorcycle", "airplanes": "airplane",
     "faces easy": "face", "cellphone": "cell phone", "car side": "car", "crocodilian": "crocodile",
     "crocodile head": "crocodile", "cougar body": "cougar", "cougar face": "cougar", "headphone": "headphones",
     "binocular": "binoculars", "grand piano": "piano", "water lilly": "water lily", "watch": "wristwatch",
@@ -59,7 +59,7 @@ class Item:
 
 
 def list_items(root: Path) -> list[Item]:
-    """All of them, in a fixed order."""
+    """All items, in a fixed order."""
     items: list[Item] = []
 
     def add_photo(source: str, name: str | None, sort: str, part: str) -> None:
@@ -108,7 +108,7 @@ def list_items(root: Path) -> list[Item]:
 
 
 class Opener:
-    """Opens what an item names, as ``pictures`` opens it for search."""
+    """Opens the picture of an item, as ``pictures`` opens it for search."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

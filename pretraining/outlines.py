@@ -1,9 +1,9 @@
-"""What comparing outlines would add to a model's vectors: ``python pretraining/outlines.py DATA RUN/contours.pt lite``.
+"""Measure what comparing outlines adds to vectors: ``python pretraining/outlines.py DATA RUN/contours.pt lite``.
 
-A drawing's ink and the lines that people would draw over a photo, both as strength by direction and cell, are laid
-over each other, the drawing moved by up to 29% of the side and in four sizes; lines count most where ImageNet's
-classifier sees the thing. Nothing here is learned but the contours. Validation classes of ``sketchy``; prints mAP@all,
-and acc@1, acc@5 within the class, with 95% intervals from resampled photos.
+Compares the ink of a drawing with the lines that people would draw over a photo, both as strength by direction and
+cell, with the drawing moved by up to 29% of the side and in four sizes; lines count most where ImageNet's classifier
+sees the object. Only the contours are learned. Prints mAP@all, and acc@1, acc@5 within the class, for the validation
+classes of ``sketchy``, with 95% intervals from resampled photos.
 """
 
 import json
@@ -19,18 +19,19 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from sketchseek import load_model
+from sketchseek.parallel import batches
 from sketchseek.pictures import fit, load_photo, load_sketch
 
 Maps = NDArray[np.float32]
 SIDE, CELLS, DIRECTIONS = 112, 28, 6  # the maps of contours, cells a side, directions of a line
-ROOM = 2 * CELLS  # so that what is moved over one rim does not come back over the other
-SIZES = (0.6, 0.75, 0.9, 1.0)  # of a drawing, as large as the photo is 1
-SHIFT = 8  # cells either way
-WEIGHTS = (0.25, 0.5, 1.0)  # of the outlines beside the cosine of the vectors
+ROOM = 2 * CELLS  # so that shifted lines do not wrap around
+SIZES = (0.6, 0.75, 0.9, 1.0)  # of a drawing, relative to the photo
+SHIFT = 8  # cells in each direction
+WEIGHTS = (0.25, 0.5, 1.0)  # of the outlines, added to the cosine of the vectors
 
 
 def directed(lines: Maps) -> Maps:
-    """Lines (n, SIDE, SIDE) -> (n, DIRECTIONS, CELLS, CELLS): how much of a line goes which way in each cell."""
+    """Lines (n, SIDE, SIDE) -> (n, DIRECTIONS, CELLS, CELLS): strength by direction in each cell."""
     smooth = gaussian_filter(lines, (0, 1.5, 1.5))
     down, across = np.gradient(smooth, axis=1), np.gradient(smooth, axis=2)
     xx, yy, xy = (gaussian_filter(part, (0, 3, 3)) for part in (across * across, down * down, across * down))
@@ -44,7 +45,7 @@ def directed(lines: Maps) -> Maps:
 
 
 def resized(drawings: Maps, size: float) -> Maps:
-    """Drawings in the middle of a larger sheet: (n, SIDE, SIDE) for a ``size`` of at most 1."""
+    """Drawings shrunk by ``size``, at most 1, in the middle of the sheet: (n, SIDE, SIDE)."""
     side = round(SIDE * size)
     before = (SIDE - side) // 2
     sheets = np.zeros_like(drawings)
@@ -62,7 +63,7 @@ def likeness(drawings: Maps, photos: Maps, sizes: tuple[float, ...], shift: int)
     near = np.arange(-shift, shift + 1)
     best = np.full((len(drawings), len(photos)), -1, np.float32)
     for size in sizes:
-        drawn = directed(resized(drawings, size)) + 1e-9  # of an empty sheet, too, there is a cosine
+        drawn = directed(resized(drawings, size)) + 1e-9  # so that an empty sheet has a cosine, too
         for row, drawing in enumerate(drawn):
             turned = np.conj(np.fft.rfft2(drawing / np.linalg.norm(drawing), s=(ROOM, ROOM)))
             products = np.fft.irfft2((spectra * turned).sum(1), s=(ROOM, ROOM))
@@ -84,7 +85,7 @@ def main() -> None:
     drawings = [load_sketch(path) for path in sketches]
     drawn = model.encode_sketches(drawings)
     fitted = [fit(picture, PHOTOS) for picture in pictures]
-    traced = [tracer(fitted[start : start + 32]) for start in range(0, len(fitted), 32)]
+    traced = [tracer(batch) for _, batch in batches(fitted, 32)]
     where = [
         Image.fromarray(heat).resize((SIDE, SIDE), Image.Resampling.BICUBIC) for _, part in traced for heat in part
     ]

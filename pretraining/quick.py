@@ -1,7 +1,7 @@
-"""The stem's convolutions as CPUs with bf16 units like them in training: three times the pictures a second.
+"""Faster training of the stem's convolutions on CPUs with bf16 units: three times the pictures per second.
 
-Pointwise ones become matrix products. Of the others only the bias is trained: the gradient of their few weights costs
-more on a CPU than all the rest.
+Pointwise convolutions become matrix products. Of the others only the bias is trained: the gradient of their few weights
+costs more on a CPU than all the rest.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from sketchseek.clip.lite import SameConv
 
 
 class _FixedKernel(torch.autograd.Function):
-    """A convolution with a gradient for its input and its bias."""
+    """A convolution with gradients only for its input and its bias."""
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor, conv: nn.Conv2d) -> Tensor:
@@ -27,7 +27,7 @@ class _FixedKernel(torch.autograd.Function):
         (weight,) = ctx.saved_tensors
         conv, grad = ctx.conv, grads[0].contiguous(memory_format=torch.channels_last)
         bias, stride = grad.sum((0, 2, 3)), conv.stride[0]
-        if stride > 1:  # a strided convolution is a plain one of which pixels are left out
+        if stride > 1:  # a strided convolution is a plain one with pixels omitted
             rows, columns = ((size - 1) * stride + 1 for size in grad.shape[2:])
             spread = grad.new_zeros(*grad.shape[:2], rows, columns).contiguous(memory_format=torch.channels_last)
             spread[:, :, ::stride, ::stride] = grad
@@ -52,5 +52,5 @@ def quick(self: SameConv, maps: Tensor) -> Tensor:
 
 
 def use_quick_convolutions() -> None:
-    """From here on every stem computes so."""
+    """Make every stem use ``quick``."""
     SameConv.forward = quick  # type: ignore[method-assign]

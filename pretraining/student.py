@@ -1,4 +1,4 @@
-"""What is trained: the image tower, the places of all class names in the common space, the temperatures."""
+"""The trained model: the image tower, the places of all class names in the common space, the temperatures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,22 +20,21 @@ CONFIG: dict[str, Any] = {
     "image": {"side": 224, "width": 320, "layout": 64, "layers": 4, "heads": 4, "mlp_width": 384},
     "text": {"vocabulary": 4000, "context": 32, "width": 256, "layers": 3, "heads": 4, "mlp_width": 512},
 }
-# The first numbers of an embedding say what a picture shows, the others how it lies there: in one vector for both, what
-# tells photos of one class apart undoes what brings them together.
+# The first numbers of an embedding encode what a picture shows, the others its layout: with one vector for both, what
+# separates photos of one class would work against what brings them together.
 WHAT = CONFIG["size"] - CONFIG["image"]["layout"]
 
-# Between the weights of the start and the trained ones lie some that know new classes better than either. Where a thing
-# lies helps to tell photos of one class apart, and hinders a little between classes. How far back, and how much the
-# layout counts, were chosen on validation classes.
+# Weights between the initial and the trained ones are better on new classes than either. The layout helps to separate
+# photos of one class, and hurts slightly between classes. Both numbers were chosen on validation classes.
 HELD_BACK, LAYOUT = 0.2, 0.8
-SEEDS = (0, 1, 2)  # the runs whose mean ships: each learns peculiarities of its own, and the mean has none of them
+SEEDS = (0, 1, 2)  # the shipped weights are the mean of these runs, which cancels the peculiarities of each
 
 
 class Student(nn.Module):
-    """Class prototypes are ``normalize(meaning @ W + b + offset)``: W carries what a word means into the space of
-    pictures, the offset what the pictures of the class say beyond its name.
+    """Class prototypes are ``normalize(meaning @ W + b + offset)``: W maps the meaning of a word into the space of
+    pictures, the offset adds what pictures of the class show beyond its name.
 
-    At the start the tower is EfficientNet-Lite0 seen through the principal axes of its classifier, and the first 1,000
+    Initially the tower is EfficientNet-Lite0 projected to the principal axes of its classifier, and the first 1,000
     prototypes are the classifier's rows. ``pooled``: features (n, 1280) of photos, to centre the space.
     """
 
@@ -54,13 +53,13 @@ class Student(nn.Module):
         self.register_buffer("axes", axes)
         self.register_buffer("mean", mean)
         stem.positions.data[1:] = patches.std() * plane_waves(7, CONFIG["image"]["width"])
-        stem.layout.out.weight.data.mul_(3)  # as loud as the rest
+        stem.layout.out.weight.data.mul_(3)  # as large as the rest
         self.tower.stem = stem.requires_grad_(True)
         for part in (stem.first, *stem.blocks[:FROZEN]):
             part.requires_grad_(False)
         for block in stem.blocks:
             block.depthwise.conv.weight.requires_grad_(False)
-        for layer in self.tower.stack:  # a transformer that does nothing yet
+        for layer in self.tower.stack:  # initially the transformer has no effect
             for last in (layer.self_attn.out_proj, layer.mlp.fc2):
                 nn.init.zeros_(last.weight)
                 nn.init.zeros_(last.bias)
@@ -79,7 +78,7 @@ class Student(nn.Module):
         offsets = torch.zeros(len(meaning), WHAT)
         offsets[:1000] = places - self.to_places(known).detach()
         self.offsets = nn.Parameter(offsets)
-        # Logarithms of how much a cosine counts: for names, for pairs, for pairs within a class.
+        # Logarithms of 1/temperature: for names, for pairs, for pairs within a class.
         self.scale = nn.Parameter(torch.tensor(2.8))
         self.pair_scale = nn.Parameter(torch.tensor(2.8))
         self.near_scale = nn.Parameter(torch.tensor(3.2))
@@ -97,28 +96,28 @@ class Student(nn.Module):
         """Early maps (n, CHANNELS, side / STRIDE, side / STRIDE) -> embeddings (n, size), not normalised."""
         stem: Any = self.tower.stem
         features, middle = stem.features(maps, FROZEN)
-        if middle.shape[2] != 14:  # of a smaller side, in an ablation
+        if middle.shape[2] != 14:  # from a smaller side, in an ablation
             middle = interpolate(middle, size=(14, 14), mode="bilinear", align_corners=False)
         tokens = stem.tokens(features, middle, resized(stem.positions, features.shape[2]))
         return self.tower.run(tokens).embedding.float()
 
 
 def seed_folder(run: Path, seed: int) -> Path:
-    """Where the training with one seed keeps its state."""
+    """The folder of the training with one seed."""
     return run / f"seed-{seed}"
 
 
 def trained(
     run: Path, held_back: float = HELD_BACK, layout: float = LAYOUT, seeds: Sequence[int] = SEEDS
 ) -> dict[str, Tensor]:
-    """What training ends with: the mean of all seeds, a little back towards the start, and what stayed as it was."""
+    """The final weights: the mean of all seeds, moved back a little towards the initial ones; and frozen weights."""
     return held_back_weights([seed_folder(run, seed) for seed in seeds], held_back, layout)
 
 
 def held_back_weights(
     folders: Sequence[Path], held_back: float = HELD_BACK, layout: float = LAYOUT
 ) -> dict[str, Tensor]:
-    """The same of any runs that began alike."""
+    """The same for any runs with the same initial weights."""
     states = [torch.load(folder / "state.pt", weights_only=True) for folder in folders]
     start = torch.load(folders[0] / "start.pt", weights_only=True)
     means = {name: torch.stack([state["averaged"][name] for state in states]).mean(0) for name in start}
@@ -128,7 +127,7 @@ def held_back_weights(
 
 
 def plane_waves(grid: int, width: int) -> Tensor:
-    """Where each cell of a grid lies, told by sines and cosines of rows and columns: (grid * grid, width)."""
+    """The position of each cell of a grid as sines and cosines of rows and columns: (grid * grid, width)."""
     places = (torch.arange(grid) + 0.5) / grid
     waves = torch.pi * torch.arange(1, width // 4 + 1).remainder(6).add(1) * places[:, None]
     line = torch.cat((waves.sin(), waves.cos()), dim=1)

@@ -1,10 +1,10 @@
-"""Train the image tower and the classes' places in the common space on filled passes; resumes where it stopped.
+"""Train the image tower and the places of classes in the common space on filled passes; resumes where it stopped.
 
     python pretraining/train_image.py RUN CACHE/224-0 CACHE/224-1 CACHE/224-2 --steps 240
 
-Passes take turns, step by step. Batches depend on the seed and the step alone. Started several times with
-``WORLD_SIZE`` and ``RANK`` set, processes of one thread share each batch: on a CPU that is about twice as fast as
-threads, and the gradients are the same.
+Passes take turns, step by step. Batches depend only on the seed and the step. If started several times with
+``WORLD_SIZE`` and ``RANK`` set, single-threaded processes share each batch: on a CPU that is about twice as fast as
+threads, with the same gradients.
 """
 
 import argparse
@@ -28,13 +28,15 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import normalize
 
+from sketchseek.parallel import batches
+
 Items = list[dict[str, Any]]
 EARLY = tuple(f"blocks.{number}." for number in range(8))  # blocks of the stem that learn at half the others' rate
-AVERAGE = 0.99  # decay a step of the weights that ship
+AVERAGE = 0.99  # decay per step of the averaged weights, which ship
 WEIGHTS = {"named": 1.0, "distilled": 2.0, "kept": 6.0, "paired": 1.0, "within": 1.0, "crossed": 0.5}
-SHIFT = 2  # cells of the early maps that a picture is moved by at most, either way
+SHIFT = 2  # cells of the early maps by which a picture is moved at most
 
-# What an ablation can leave out of the batches.
+# What an ablation can omit from the batches.
 ROWS: dict[str, Callable[[dict[str, Any]], bool]] = {
     "lines": lambda item: item["kind"] == "line",
     "quickdraw": lambda item: item["sort"] in ("quickdraw", "quickdraw-lines", "words"),
@@ -42,7 +44,7 @@ ROWS: dict[str, Callable[[dict[str, Any]], bool]] = {
 
 
 class Maps:
-    """One pass of the cache: what left the frozen blocks, and the ImageNet network's features of photos."""
+    """One pass of the cache: the output of the frozen blocks, and the ImageNet network's features of photos."""
 
     def __init__(self, folder: Path) -> None:
         self.items: Items = json.loads((folder / "items.json").read_text())
@@ -53,7 +55,7 @@ class Maps:
     def read(self, rows: list[int], step: int | None = None) -> Tensor:
         """(n, CHANNELS, side / STRIDE, side / STRIDE) in bf16, channels last in memory.
 
-        Of a training ``step``: moved a little. (Maps cannot be mirrored: what sees left edges does not see right ones.)
+        Moved a little for a training ``step``. (Maps cannot be mirrored: channels for left edges miss right ones.)
         """
         maps = [self.maps[row] for row in rows]
         if step is not None:
@@ -73,12 +75,12 @@ class Maps:
 
 
 def described(student: Student, cache: Maps, rows: list[int], blocks: list[int], labels: dict[str, int]) -> Batch:
-    """All that is known of the rows of a batch."""
+    """All facts about the rows of a batch."""
     items = [cache.items[row] for row in rows]
-    place = {item["source"]: number for number, item in enumerate(items) if item["kind"] == "photo"}
-    shown = torch.tensor([place.get(item["about"] or "", -1) for item in items])
+    index = {item["source"]: number for number, item in enumerate(items) if item["kind"] == "photo"}
+    shown = torch.tensor([index.get(item["about"] or "", -1) for item in items])
     pooled = torch.zeros(len(rows), 1280)
-    photos = sorted(place.values())
+    photos = sorted(index.values())
     pooled[photos] = cache.features([rows[number] for number in photos])
     teacher, start = student.teach(pooled[shown])
     return Batch(
@@ -92,7 +94,7 @@ def described(student: Student, cache: Maps, rows: list[int], blocks: list[int],
 
 
 class Shares:
-    """The processes that share a batch: each computes its rows, all know all embeddings."""
+    """The processes that share a batch: each computes its rows, and all get all embeddings."""
 
     def __init__(self) -> None:
         self.count, self.number = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
@@ -100,12 +102,12 @@ class Shares:
             dist.init_process_group("gloo")
 
     def cut(self, rows: list[int]) -> list[int]:
-        """This process's rows of a batch whose length the count divides."""
+        """This process's rows of a batch, whose length must be divisible by the count."""
         size = len(rows) // self.count
         return rows[self.number * size : (self.number + 1) * size]
 
     def gathered(self, embeddings: Tensor) -> Tensor:
-        """Those of this process, with their gradient, among those of all (n, size)."""
+        """The embeddings of all processes (n, size); only those of this process have a gradient."""
         if self.count == 1:
             return embeddings
         parts = [torch.empty_like(embeddings) for _ in range(self.count)]
@@ -114,17 +116,17 @@ class Shares:
         return torch.cat(parts)
 
     def add_gradients(self, parameters: list[nn.Parameter]) -> None:
-        """Each process saw its own rows only: sum what they found."""
+        """Sum the gradients of all processes, each of which only saw its own rows."""
         if self.count > 1:
             gradients = [p.grad for p in parameters if p.grad is not None]
             flat = torch.cat([gradient.flatten() for gradient in gradients])
             dist.all_reduce(flat)
             for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
-                gradient.copy_(part.view_as(gradient))  # the fused optimiser goes wrong on views of a longer tensor
+                gradient.copy_(part.view_as(gradient))  # the fused optimiser fails on views of a longer tensor
 
 
 def losses(student: Student, found: Tensor, batch: Batch) -> dict[str, Tensor]:
-    """``found``: embeddings (n, size), not normalised. What is shown is not moved by what tells photos of it apart."""
+    """``found``: embeddings (n, size), not normalised. The loss within classes does not change the class part."""
     embeddings = normalize(found[:, :WHAT], dim=1)
     whole = normalize(torch.cat((found[:, :WHAT].detach(), found[:, WHAT:]), dim=1), dim=1)
     logits = student.scale.exp() * embeddings @ student.prototypes().T
@@ -142,14 +144,14 @@ def losses(student: Student, found: Tensor, batch: Batch) -> dict[str, Tensor]:
 def found_by(embeddings: np.ndarray, items: Items) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Drawings to photos: mAP@all, and within the class acc@1, acc@5; photos to photos.
 
-    Of each the value of every query, and the photo that it shows.
+    For each, the value of every query, and the photo that it shows.
     """
     kinds, names = (np.array([item[what] for item in items]) for what in ("kind", "name"))
     photo, sketch = np.flatnonzero(kinds == "photo"), np.flatnonzero(kinds == "sketch")
     scores, alike = (embeddings[rows] @ embeddings[photo].T for rows in (sketch, photo))
     relevant, same = (names[rows][:, None] == names[photo][None] for rows in (sketch, photo))
-    place = {items[p]["source"]: number for number, p in enumerate(photo)}
-    own = np.array([place[items[s]["about"]] for s in sketch])
+    index = {items[p]["source"]: number for number, p in enumerate(photo)}
+    own = np.array([index[items[s]["about"]] for s in sketch])
     ahead = ahead_of_own(scores, relevant, own)
     np.fill_diagonal(alike, -2)
     np.fill_diagonal(same, False)
@@ -195,7 +197,7 @@ class Run:
         self.averaged = {name: p.detach().clone() for name, p in self.trained.items()}
         if self.file.exists():
             state = torch.load(self.file, weights_only=True)
-            if state["steps"] != steps:  # the rate falls along a cosine of the whole length
+            if state["steps"] != steps:  # the rate follows a cosine over the whole length
                 raise SystemExit(f"{folder} is a run of {state['steps']} steps, not {steps}; delete it or name another")
             student.load_state_dict(state["student"], strict=False)
             self.optimiser.load_state_dict(state["optimiser"])
@@ -229,22 +231,22 @@ class Run:
         self.file.with_suffix(".new").replace(self.file)
 
     def validate(self, cache: Maps) -> dict[str, dict[str, list[float]]]:
-        """The averaged weights on ``sketchy``'s validation classes, as they would ship, and less so."""
+        """Measure the averaged weights on ``sketchy``'s validation classes, as they would ship and in variants."""
         rows = [r for r, i in enumerate(cache.items) if i["part"] == "val" and i["sort"] == "sketchy"]
         held = {name: p.detach().clone() for name, p in self.trained.items()}
         start = torch.load(self.file.with_name("start.pt"), weights_only=True)
-        told = {}
+        figures = {}
         for name, back in (("as it ships", HELD_BACK), ("not held back", 0.0)):
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
                 for key, p in self.trained.items():
                     p.copy_(self.averaged[key].lerp(start[key], back))
-                found = torch.cat([self.student(cache.read(rows[at : at + 64])) for at in range(0, len(rows), 64)])
+                found = torch.cat([self.student(cache.read(batch)) for _, batch in batches(rows, 64)])
             found[:, WHAT:] *= LAYOUT
             for more, part in (("", found), (", no layout", found[:, :WHAT])):
-                told[name + more] = retrieval(normalize(part, dim=1).numpy(), [cache.items[row] for row in rows])
+                figures[name + more] = retrieval(normalize(part, dim=1).numpy(), [cache.items[row] for row in rows])
         with torch.no_grad():
             torch._foreach_copy_(list(self.trained.values()), list(held.values()))
-        return told
+        return figures
 
 
 def main() -> None:
@@ -255,7 +257,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--without", nargs="+", choices=[*WEIGHTS, *ROWS, "transformer"], default=[], help="to ablate")
     options = parser.parse_args()
-    torch.manual_seed(0)  # runs of all seeds begin alike, so that their weights have a mean
+    torch.manual_seed(0)  # all seeds share their initial weights, so that trained weights can be averaged
     torch.set_num_threads(1)
     use_quick_convolutions()
     weights = {name: 0.0 if name in options.without else weight for name, weight in WEIGHTS.items()}
@@ -263,8 +265,8 @@ def main() -> None:
     cache = passes[0]
     names = sorted({item["name"] for item in cache.items if item["name"] and item["part"] == "train"})
     labels = {name: 1000 + number for number, name in enumerate(names)}
-    batches = [Batches(maps.items, maps.ready) for maps in passes]
-    student = Student(names, cache.features(sorted(batches[0].photo_row.values())[:2000]))
+    samplers = [Batches(maps.items, maps.ready) for maps in passes]
+    student = Student(names, cache.features(sorted(samplers[0].photo_row.values())[:2000]))
     if "transformer" in options.without:
         student.tower.layers.requires_grad_(False)
     options.run.mkdir(parents=True, exist_ok=True)
@@ -272,17 +274,17 @@ def main() -> None:
     shares = Shares()
     run = Run(options.run, student, shares, options.steps)
 
-    def tell(told: Mapping[str, Any]) -> None:
+    def report(values: Mapping[str, Any]) -> None:
         if shares.number == 0:
-            print(json.dumps({"step": run.step, **told}), flush=True)
+            print(json.dumps({"step": run.step, **values}), flush=True)
 
     started, smooth = time.time(), defaultdict(float)
     while run.step < options.steps:
         turn = run.step % len(passes)
         dice = np.random.default_rng((options.seed, run.step))
-        rows, blocks = batches[turn].draw(dice)
-        for left_out in (ROWS[name] for name in options.without if name in ROWS):
-            stay = [n for n, row in enumerate(rows) if not left_out(cache.items[row])]
+        rows, blocks = samplers[turn].draw(dice)
+        for omitted in (ROWS[name] for name in options.without if name in ROWS):
+            stay = [n for n, row in enumerate(rows) if not omitted(cache.items[row])]
             rows, blocks = [rows[n] for n in stay], [blocks[n] for n in stay]
         rest = len(rows) % shares.count
         rows, blocks = rows[rest:], blocks[rest:]
@@ -296,15 +298,15 @@ def main() -> None:
         for name, part in parts.items():
             smooth[name] += part.item() / 20
         if run.step % 20 == 0:
-            tell({"seconds": round(time.time() - started), **{name: round(part, 3) for name, part in smooth.items()}})
+            report({"seconds": round(time.time() - started), **{name: round(part, 3) for name, part in smooth.items()}})
             smooth.clear()
         if shares.number == 0 and run.step % 50 == 0 and run.step < options.steps:
             run.save()
-            tell(run.validate(cache))
+            report(run.validate(cache))
     if shares.number == 0:
         run.save()
         figures = run.validate(cache)
-        tell(figures)
+        report(figures)
         (options.run / "figures.new").write_text(json.dumps(figures))
         (options.run / "figures.new").replace(options.run / "figures.json")
 

@@ -1,9 +1,9 @@
-"""Train the text tower to say where words and short phrases lie in the space of pictures.
+"""Train the text tower to place words and short phrases in the space of pictures.
 
     python pretraining/train_text.py RUN --steps 800
 
-Vocabulary: the classes of the pictures, and the nouns of which ImageNet has many photos. The place of a noun without
-pictures is what ``train_image.py`` learned of meanings. A phrase lies where its noun lies, of two nouns between them.
+Vocabulary: the classes of the pictures, and the nouns with many photos in ImageNet. The place of a noun without
+pictures comes from its meaning, as ``train_image.py`` learned to map it. A phrase goes to its noun, or between two.
 """
 
 import argparse
@@ -83,7 +83,7 @@ SOS, EOS = "<|startoftext|>", "<|endoftext|>"
 
 
 def new_tokenizer(texts: list[str], vocabulary: int) -> Tokenizer:
-    """Byte-level BPE of lower-cased English, framed as CLIP frames its texts."""
+    """Byte-level BPE of lower-cased English, with start and end tokens as in CLIP."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
@@ -99,7 +99,7 @@ def new_tokenizer(texts: list[str], vocabulary: int) -> Tokenizer:
 
 
 def vocabulary_of(run: Path) -> tuple[list[str], Tensor, Tensor]:
-    """Words, their meanings (n, 384), and their rows of the offsets, -1 where they have none; meanings are kept."""
+    """Words, their meanings (n, 384), and their rows of the offsets or -1; meanings are cached in ``run``."""
     names: list[str] = json.loads((seed_folder(run, SEEDS[0]) / "names.json").read_text())
     lemmas, first = synsets(), class_synsets()
     owner = {name: 1000 + number for number, name in enumerate(names)}
@@ -117,7 +117,7 @@ def vocabulary_of(run: Path) -> tuple[list[str], Tensor, Tensor]:
 
 
 def places_of(run: Path, found: Tensor, owners: Tensor) -> Tensor:
-    """Where words belong in the space of pictures, by the averaged student: unit rows (n, WHAT)."""
+    """The places of words in the space of pictures, from the averaged student: unit rows (n, WHAT)."""
     state = trained(run)
     weight, bias = state["to_places.weight"], state["to_places.bias"]
     places = found @ weight.T + bias
@@ -128,7 +128,7 @@ def places_of(run: Path, found: Tensor, owners: Tensor) -> Tensor:
 
 
 def phrases(words: list[str], places: Tensor, rows: np.ndarray, dice: np.random.Generator) -> tuple[list[str], Tensor]:
-    """One phrase about each word, and where it lies (n, size): often an adjective, sometimes a second thing."""
+    """A phrase for each word, often with an adjective, sometimes with a second noun; and their places (n, size)."""
     texts, targets = [], places[rows].clone()
     for number, row in enumerate(rows):
         kind = dice.random()
@@ -160,7 +160,7 @@ def main() -> None:
     reader = TextTokenizer(
         options.run / "tokenizer.json", context=CONFIG["text"]["context"], vocabulary=CONFIG["text"]["vocabulary"]
     )
-    places = pad(places, (0, CONFIG["size"] - WHAT))  # words say nothing about how a picture is laid out
+    places = pad(places, (0, CONFIG["size"] - WHAT))  # words say nothing about the layout of a picture
     tower = build_lite(CONFIG)[1]
     torch.nn.init.normal_(tower.words.weight, std=0.02)
     torch.nn.init.normal_(tower.positions.weight, std=0.01)
@@ -172,8 +172,8 @@ def main() -> None:
         texts, targets = phrases(words, places, rows, dice)
         tokens = reader(texts)
         with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
-            said = tower(tokens.ids, tokens.ends)
-        cosine = (normalize(said.float(), dim=1) * targets).sum(1)
+            embeddings = tower(tokens.ids, tokens.ends)
+        cosine = (normalize(embeddings.float(), dim=1) * targets).sum(1)
         loss = (1 - cosine).mean()
         optimiser.zero_grad()
         loss.backward()
