@@ -7,7 +7,7 @@ on ``val`` and, with ``--unseen``, on ``unseen``. Each run has a folder below ``
 reads; what is there already is not done again, so the same command goes on after an interruption.
 
 A cell is the mean over seeds ± their standard deviation, then the 95% interval of that mean when photos are drawn
-anew, each with its sketches. The second table compares with zero-shot, query by query on the same draw.
+again, each with its sketches. The second table compares with zero-shot, query by query on the same draw.
 """
 
 import argparse

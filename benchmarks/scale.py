@@ -5,7 +5,7 @@
 
 The server is the one of the PyPI package ``milvus``: $SKETCHSEEK_MILVUS_SERVER, else .venv-milvus/bin/milvus-server. It
 is started in a folder of its own on this machine and shares its cores. Vectors are those of benchmarks/search.py; they
-come into the server as ``sketchseek gallery copy`` brings them. Before an index is measured the server is started anew
+come into the server as ``sketchseek gallery copy`` brings them. Before an index is measured the server is started again
 over its files, so that its memory holds this index and nothing else.
 """
 

@@ -94,7 +94,7 @@ def _tiny_tokenizer() -> Any:
     """A tokenizer of CLIP's kind (byte-level BPE, SOS and EOS as the last two tokens) over a few hundred tokens."""
     from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
-    # Spelled out, not trained: training numbers the tokens anew in every process.
+    # Spelled out, not trained: training numbers the tokens differently in every process.
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokens, merges = [*alphabet, *(letter + "</w>" for letter in alphabet)], []
     for word in ("a", "photo", "sketch", "of", "cat", "dog", "hot", "air", "balloon", "giraffe"):

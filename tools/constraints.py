@@ -1,4 +1,4 @@
-"""A lock file with hashes -> the plain pins that ``pip install --constraint`` takes: python tools/constraints.py LOCK."""
+"""A lock with hashes -> the plain pins that ``pip install --constraint`` takes: tools/constraints.py LOCK."""
 
 import sys
 from pathlib import Path
