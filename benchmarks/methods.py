@@ -129,7 +129,7 @@ def measure(model: Model, dataset: Dataset, protocol: ProtocolName, group: str, 
 def model_of(job: Job) -> Model:
     """The trained model, with a cached stem."""
     model: Any = load_model(job.backbone if job.method == ZERO_SHOT else job.folder, device="cpu")
-    cache_stem(model.backbone if job.method == ZERO_SHOT else model.method.backbone, _stem_cache())
+    cache_stem(model.method.backbone, _stem_cache())
     return cast(Model, model)
 
 
