@@ -174,7 +174,7 @@ def test_every_damaged_byte_is_noticed(store: Store, caplog: pytest.LogCaptureFi
             path.write_bytes(whole)
     path.write_bytes(whole[: len(whole) // 2])
     assert load(store.catalogue, store.model) is None
-    assert "made again from the database" in caplog.text
+    assert "built again from the database" in caplog.text
 
 
 def test_a_deleted_file_is_made_again(store: Store) -> None:

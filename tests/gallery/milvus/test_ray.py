@@ -168,8 +168,8 @@ def test_a_worker_without_the_photos_is_one_sentence(url: str, photos: Path, tmp
     _, err = process.communicate(timeout=240)
     assert process.returncode == 1
     assert re.fullmatch(
-        r"sketchseek: the worker \S+ does not have the folder of the root photos; mount it there, or name its folder in "
-        r"that machine's \$SKETCHSEEK_ROOTS\.",
+        r"sketchseek: the worker \S+ does not have the folder of the root photos; mount it there, or name its folder "
+        r"in that machine's \$SKETCHSEEK_ROOTS\.",
         err.splitlines()[-1],
     )
 

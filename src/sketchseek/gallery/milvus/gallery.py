@@ -116,11 +116,7 @@ class MilvusGallery(Gallery):
         return self._run(run, writer, folders, retry)
 
     def _run(
-        self,
-        run: "Ingestion",
-        writer: MilvusWriter,
-        folders: AnyPath | Sequence[AnyPath] | None,
-        retry: bool,
+        self, run: "Ingestion", writer: MilvusWriter, folders: AnyPath | Sequence[AnyPath] | None, retry: bool
     ) -> "Report":
         from sketchseek.gallery.ingest import checked_folders
 
@@ -130,10 +126,10 @@ class MilvusGallery(Gallery):
 
     def remove(self, paths: AnyPath | Sequence[AnyPath]) -> int:
         self._check_writable()
-        bound = self._current_tables()
-        if bound is None:
+        tables = self._current_tables()
+        if tables is None:
             return 0
-        writer = MilvusWriter(self._connected(), self.address, bound, self.roots)
+        writer = MilvusWriter(self._connected(), self.address, tables, self.roots)
         with writer.batch():
             removed = 0
             for path in as_list(paths):

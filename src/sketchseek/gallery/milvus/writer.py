@@ -66,12 +66,12 @@ class MilvusWriter(Reader):
         """See ``Store``; a content always has a vector, which is kept in memory until its batch."""
         photo = photo_of(digest)
         with self._lock:
-            held = self._recent.get(photo)
-        if held is None:
-            held = self.content_row(photo)
-            if held is not None:
-                self._keep_recent(photo, held)
-        return (photo, True) if held is not None and held.digest == digest else None
+            recent = self._recent.get(photo)
+        if recent is None:
+            recent = self.content_row(photo)
+            if recent is not None:
+                self._keep_recent(photo, recent)
+        return (photo, True) if recent is not None and recent.digest == digest else None
 
     def missing(self, model: int) -> int:
         """Zero: every row has a vector."""
@@ -182,13 +182,13 @@ class MilvusWriter(Reader):
 
     def _content(self, photo: int, path: bytes) -> Facts:
         with self._lock:
-            held = self._recent.get(photo)
-        held = held or self.content_row(photo)
-        if held is None:
+            recent = self._recent.get(photo)
+        recent = recent or self.content_row(photo)
+        if recent is None:
             raise GalleryError(
                 f"another process removed {shown(path)} while it was being indexed; run the command again."
             )
-        return held
+        return recent
 
     def _row(self, place: Place, size: int, mtime_ns: int, content: Facts) -> dict[str, Any]:
         return {
