@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from sketchseek.gallery import Gallery, GalleryError
+from sketchseek.gallery.embedded.gallery import EmbeddedGallery
 from sketchseek.gallery.ranking import dates
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, flat, jpeg, png, put
@@ -32,6 +33,7 @@ def oracle(
     gallery: Gallery, query: Any, under: Path | None = None, years: tuple[int, int] = (0, 9999), k: int = 20
 ) -> list[Any]:
     """(score, id, path, duplicates), by brute force over the catalogue."""
+    assert isinstance(gallery, EmbeddedGallery)
     catalogue = gallery._reader
     (model,) = catalogue.models()
     found = []
@@ -57,7 +59,7 @@ def seen(hits: Any) -> list[Any]:
 @pytest.mark.parametrize("k", [1, 5, 200])
 def test_a_search_is_a_sort(filled: Gallery, model: GridModel, k: int) -> None:
     query = model.encode_texts(["green"])[0].astype(np.float32)
-    found, expected = seen(filled.search(text="green", k=k)), oracle(filled, query, k=k)
+    found, expected = seen(filled.search(look="direct", text="green", k=k)), oracle(filled, query, k=k)
     assert [one[1:] for one in found] == [one[1:] for one in expected]
     assert np.allclose([one[0] for one in found], [one[0] for one in expected], atol=1e-6)
 
@@ -65,7 +67,7 @@ def test_a_search_is_a_sort(filled: Gallery, model: GridModel, k: int) -> None:
 def test_filters_do_not_cost_hits(filled: Gallery, model: GridModel, photos: Path) -> None:
     query = model.encode_texts(["blue"])[0].astype(np.float32)
     for under in (photos, photos / "f1", photos / "copies", photos / "dated", photos / "nowhere", photos / "f"):
-        found = filled.search(text="blue", under=under, k=15)
+        found = filled.search(look="direct", text="blue", under=under, k=15)
         assert [one[1:] for one in seen(found)] == [one[1:] for one in oracle(filled, query, under, k=15)]
     for taken, years in (
         ("2016", (2016, 2016)),
@@ -73,7 +75,7 @@ def test_filters_do_not_cost_hits(filled: Gallery, model: GridModel, photos: Pat
         ((None, date(2016, 12, 31)), (1, 2016)),
         (("2018", None), (2018, 9000)),
     ):
-        found = filled.search(text="blue", taken=taken, under=photos)
+        found = filled.search(look="direct", text="blue", taken=taken, under=photos)
         assert [one[1:] for one in seen(found)] == [one[1:] for one in oracle(filled, query, None, years)]
         assert found
 
@@ -85,10 +87,10 @@ def test_a_score_depends_on_nothing_but_photo_and_query(filled: Gallery, photos:
 
 
 def test_too_far_away_is_not_a_hit(filled: Gallery) -> None:
-    everything = filled.search(text="red", k=200)
+    everything = filled.search(look="direct", text="red", k=200)
     floor = everything[10].score
-    assert filled.search(text="red", k=200, min_score=floor) == everything[:11]
-    assert filled.search(text="red", min_score=1.1) == []
+    assert filled.search(look="direct", text="red", k=200, min_score=floor) == everything[:11]
+    assert filled.search(look="direct", text="red", min_score=1.1) == []
 
 
 def test_equal_scores_come_in_the_order_of_their_ids(gallery: Gallery, photos: Path) -> None:
@@ -174,6 +176,7 @@ def test_dates_that_run_backwards_are_said() -> None:
 def test_a_search_reads_no_whole_table(filled: Gallery, photos: Path) -> None:
     """However large the gallery: what SQLite plans for a search and for a writer's last steps looks things up."""
     asked: list[str] = []
+    assert isinstance(filled, EmbeddedGallery)
     db = filled._reader._db
     filled.search(text="red")
     db.set_trace_callback(asked.append)

@@ -24,6 +24,7 @@ from sketchseek.gallery.stats import Stats
 from sketchseek.gallery.store_protocols import Store
 from sketchseek.gallery.stores import opener
 from sketchseek.model import Model
+from sketchseek.neighbours import DEFAULT_LOOK, Look
 from sketchseek.wording import shown
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ class Gallery(ABC):
         unlike: str | Sequence[str] = (),
         weights: Mapping[str, float] | None = None,
         k: int = 20,
+        look: Look = DEFAULT_LOOK,
         min_score: float | None = None,
         min_relevance: float | None = None,
         under: AnyPath | None = None,
@@ -168,8 +170,10 @@ class Gallery(ABC):
         fold: float | None = None,
         skip: Iterable[str] = (),
     ) -> Hits:
-        """The ``k`` photos nearest to a query, best first; equal scores by id. The terms are those of ``Query``.
+        """The ``k`` photos that fit a query best, best first. The terms are those of ``Query``.
 
+        ``look``: what to look for, "picture" (this very one), "kind" (more of its kind) or "both"; they compare the
+        nearest photos with each other (see ``sketchseek.neighbours``). "direct" orders by score alone.
         ``under``: only photos in this folder or deeper. ``taken``: a date prefix ("2024", "2024-05") or (first, last),
         both included, either open as None. ``fold``: photos with at least this cosine to a better hit become its
         duplicates. ``skip``: ids to omit. ``min_score`` drops hits below this cosine, ``min_relevance`` those below
@@ -183,6 +187,7 @@ class Gallery(ABC):
             min_relevance = LEAST_RELEVANCE
         options = SearchOptions(
             k=k,
+            look=look,
             min_score=min_score,
             min_relevance=min_relevance,
             under=under,

@@ -1,4 +1,4 @@
-"""From a query to hits: candidates from the store, scores from their vectors, files folded by content.
+"""From a query to hits: candidates from the store, scores from their vectors, a second look, files folded by content.
 
 All stores share these rules, so the score of a photo and the order of photos do not depend on the store.
 """
@@ -18,6 +18,7 @@ from sketchseek.gallery.hits import Hit, Hits
 from sketchseek.gallery.paths import below
 from sketchseek.gallery.query import Part, fuse, relevance
 from sketchseek.gallery.records import Photo
+from sketchseek.neighbours import DEFAULT_LOOK, LOOKS, POOL, Look, Scores, look_again
 
 Day = str | date | None
 Taken = str | tuple[Day, Day] | None
@@ -30,6 +31,7 @@ class SearchOptions:
     """Which part of the ranking to return; see ``Gallery.search``."""
 
     k: int
+    look: Look = DEFAULT_LOOK
     min_score: float | None = None
     min_relevance: float | None = None
     under: str | os.PathLike[str] | None = None
@@ -40,6 +42,8 @@ class SearchOptions:
     def __post_init__(self) -> None:
         if self.k < 1:
             raise GalleryError(f"k is {self.k}; ask for at least 1 hit.")
+        if self.look not in LOOKS:
+            raise GalleryError(f"look is {self.look!r}; choose from {', '.join(LOOKS)}.")
 
 
 class Candidates(Protocol):
@@ -58,15 +62,21 @@ def rank(
     calibration: Mapping[str, tuple[float, float]] | None,
     options: SearchOptions,
 ) -> Hits:
-    """Hits by falling score, then id."""
+    """Hits in the order of ``options.look``; equal ones by id.
+
+    The ``POOL`` nearest photos are ranked once more, whatever ``k`` is: page 2 continues page 1.
+    """
     vector = fuse(parts)
     ask = 2 * options.k + 16  # a reserve: an index of coded vectors orders them slightly differently
+    if options.look != "direct":
+        ask = max(ask, POOL + 56)
     while True:
         keys, vectors, more = candidates.nearest(vector, ask)
         wide = vectors.astype(np.float64)
         # Row by row, so that a score does not depend on what else was found. Half floats are not exactly of length 1.
         scores = (wide * vector).sum(axis=1).clip(-1, 1)
-        hits, places, enough = _take(candidates, keys, wide, scores, options)
+        values = _values(wide, vector, scores, options.look)
+        hits, places, enough = _take(candidates, keys, wide, scores, values, options)
         if enough or not more:
             break
         ask *= 4  # ties at the end, or many photos were folded
@@ -74,10 +84,23 @@ def rank(
     near = min(len(hits), options.k)
     if likely is not None:
         hits = [replace(hit, relevance=float(value)) for hit, value in zip(hits, likely, strict=True)]
-        if options.min_relevance is not None:
-            hits = [hit for hit in hits if hit.relevance is not None and hit.relevance >= options.min_relevance]
-    hits = sorted(hits, key=lambda hit: (-hit.score, hit.id))[: options.k]
+    ordered = sorted(zip(hits, values[places], strict=True), key=lambda one: (-one[1], one[0].id))
+    hits = [hit for hit, _ in ordered]
+    if likely is not None and options.min_relevance is not None:
+        hits = [hit for hit in hits if hit.relevance is not None and hit.relevance >= options.min_relevance]
+    hits = hits[: options.k]
     return Hits(hits, unlikely=near - len(hits), filtered=None if len(keys) else _filtered(options))
+
+
+def _values(vectors: NDArray[np.float64], vector: NDArray[np.float32], scores: Scores, look: Look) -> Scores:
+    """What candidates are ordered by: their scores, or for the nearest ``POOL``, always ahead, those of a second look."""
+    if look == "direct":
+        return scores
+    pool = np.argsort(-scores, kind="stable")[:POOL]
+    again = look_again(vectors[pool], vector, scores[pool], look)
+    values = np.array(scores)
+    values[pool] = again - again.min(initial=0.0) + 2  # the others are at most 1
+    return values
 
 
 def _filtered(options: SearchOptions) -> str | None:
@@ -93,18 +116,21 @@ def _take(
     candidates: Candidates,
     keys: Sequence[int],
     vectors: NDArray[np.float64],
-    scores: NDArray[np.float64],
+    scores: Scores,
+    values: Scores,
     options: SearchOptions,
 ) -> tuple[list[Hit], list[int], bool]:
     """The k best and all that tie with the last: (hits, their places among candidates, whether no hit is missing)."""
     hits: list[Hit] = []
     places: list[int] = []
-    for place in np.argsort(-scores, kind="stable"):
+    for place in np.argsort(-values, kind="stable"):
         score = float(scores[place])
-        if (options.min_score is not None and score < options.min_score) or (
-            len(hits) >= options.k and score < hits[-1].score
-        ):
+        if len(hits) >= options.k and values[place] < values[places[-1]]:
             return hits, places, True
+        if options.min_score is not None and score < options.min_score:
+            if values[place] <= 1:  # so are all that follow
+                return hits, places, True
+            continue
         hit = candidates.hit(keys[place], score)
         if hit is None:
             continue

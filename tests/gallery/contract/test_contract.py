@@ -150,7 +150,8 @@ def oracle(photos: Path, query: Any, under: Path | None = None, years: range = r
 
     from sketchseek.gallery.reading import facts
 
-    model, groups = GridModel(), {}
+    model = GridModel()
+    groups: dict[bytes, list[Path]] = {}
     for path in sorted(photos.rglob("*.*"), key=os.fsencode):
         groups.setdefault(path.read_bytes(), []).append(path)
     found = []
@@ -175,18 +176,18 @@ def test_a_search_is_a_sort(filled: Gallery, photos: Path) -> None:
     expected = oracle(photos, query)
     assert len(expected) == 80
     for k in (1, 7, 15, 25, 200):
-        hits = filled.search(text="red", k=k)
+        hits = filled.search(look="direct", text="red", k=k)
         assert seen(hits) == [one[1:] for one in expected[:k]]
         assert np.allclose([hit.score for hit in hits], [one[0] for one in expected[:k]], atol=1e-6)
-    floor = filled.search(text="red", k=200)[30].score
-    assert all(hit.score >= floor for hit in filled.search(text="red", k=200, min_score=floor))
-    assert filled.search(text="red", min_score=1.1) == []
+    floor = filled.search(look="direct", text="red", k=200)[30].score
+    assert all(hit.score >= floor for hit in filled.search(look="direct", text="red", k=200, min_score=floor))
+    assert filled.search(look="direct", text="red", min_score=1.1) == []
 
 
 def test_filters_do_not_cost_hits(filled: Gallery, photos: Path) -> None:
     query = GridModel().encode_texts(["blue"])[0]
     for under in (photos, photos / "f1", photos / "copies", photos / "dated", photos / "nowhere", photos / "f"):
-        assert seen(filled.search(text="blue", under=under, k=15)) == [
+        assert seen(filled.search(look="direct", text="blue", under=under, k=15)) == [
             one[1:] for one in oracle(photos, query, under)[:15]
         ]
     for taken, years in (
@@ -195,14 +196,28 @@ def test_filters_do_not_cost_hits(filled: Gallery, photos: Path) -> None:
         ((None, date(2016, 12, 31)), range(1, 2017)),
         (("2018", None), range(2018, 9999)),
     ):
-        found = seen(filled.search(text="blue", taken=taken, under=photos))
+        found = seen(filled.search(look="direct", text="blue", taken=taken, under=photos))
         assert found == [one[1:] for one in oracle(photos, query, None, years)]
         assert found
 
 
+@pytest.mark.parametrize("look", ["picture", "both", "kind"])
+def test_a_second_look_does_not_depend_on_k_or_the_page(filled: Gallery, look: Any) -> None:
+    everything = filled.search(text="green", look=look, k=300)
+    assert {hit.id for hit in everything} == {hit.id for hit in filled.search(text="green", look="direct", k=300)}
+    for k in (1, 7, 40, 199, 200, 201, 230):
+        assert seen(filled.search(text="green", look=look, k=k)) == seen(everything[:k])
+    shown = {hit.id for hit in everything[:10]}
+    again = filled.search(text="green", look=look, k=300, min_score=everything[20].score)
+    assert [hit.id for hit in again] == [hit.id for hit in everything if hit.score >= everything[20].score]
+    assert not shown & {hit.id for hit in filled.search(text="green", look=look, k=20, skip=shown)}
+    with pytest.raises(GalleryError, match="look is 'twice'; choose from direct, picture, both, kind"):
+        filled.search(text="green", look="twice")  # type: ignore[arg-type]
+
+
 def test_composed_queries_and_more_like_this(filled: Gallery, photos: Path, model: GridModel) -> None:
     model.calibration = {"text": (0.1, 0.02), "photo": (0.5, 0.1)}  # type: ignore[attr-defined]
-    hits = filled.search(text="green", photo=png(1), minus="red", weights={"text": 0.5}, k=10)
+    hits = filled.search(look="direct", text="green", photo=png(1), minus="red", weights={"text": 0.5}, k=10)
     text, minus = model.encode_texts(["green", "red"])
     photo = model.encode_photos([load_photo(png(1))])[0]
     query = 0.5 * text + photo - 0.5 * minus
@@ -216,7 +231,7 @@ def test_composed_queries_and_more_like_this(filled: Gallery, photos: Path, mode
     assert (best.width, best.height, best.taken) == (16, 16, None)
     liked = filled.search(Query(text="grey", like=best.id, unlike=[similar[0].id]), k=100)
     assert [hit.id for hit in liked].index(best.id) < 10
-    (folded,) = filled.search(text="red", under=photos / "red", fold=0.99, k=3)
+    (folded,) = filled.search(look="direct", text="red", under=photos / "red", fold=0.99, k=3)
     assert len(folded.duplicates) == 19
 
 

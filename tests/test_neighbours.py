@@ -1,0 +1,117 @@
+"""The second look at a search's nearest photos, against a slow and obvious version in plain Python."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from sketchseek.neighbours import BLENDS, LOOKS, look_again, neighbourhoods
+
+Row = list[float]
+
+
+def dot(a: Row, b: Row) -> float:
+    return sum(x * y for x, y in zip(a, b, strict=True))
+
+
+def unit(row: Row) -> Row:
+    length = max(math.sqrt(dot(row, row)), 1e-9)
+    return [x / length for x in row]
+
+
+def standard(values: Row) -> Row:
+    mean = sum(values) / len(values)
+    deviation = math.sqrt(sum((x - mean) ** 2 for x in values) / len(values))
+    return [(x - mean) / deviation if deviation > 1e-5 else 0.0 for x in values]
+
+
+def slow_neighbourhoods(rows: list[Row], count: int) -> list[Row]:
+    around = []
+    for row in rows:
+        nearest = sorted(rows, key=lambda other: -dot(row, other))[:count]
+        mean = [0.0] * len(row)
+        for other in nearest:
+            weight = max(dot(row, other), 0) ** 3
+            mean = [m + weight * x for m, x in zip(mean, other, strict=True)]
+        around.append(unit(mean))
+    return around
+
+
+def slow_look(rows: list[Row], query: Row, scores: Row, look: Any) -> Row:
+    if look == "direct" or len(scores) < 2:
+        return scores
+    blend = BLENDS[look]
+    around = slow_neighbourhoods(rows, blend.neighbours)
+    fit = [dot(row, query) for row in around]
+    best = sorted(range(len(rows)), key=lambda i: -fit[i])[:5]
+    meant = unit([sum(max(fit[i], 1e-3) * around[i][axis] for i in best) for axis in range(len(query))])
+    kind = [dot(row, meant) for row in around]
+    close = [0.0] * len(rows)
+    if blend.query_share:
+        close = [c + blend.query_share * x for c, x in zip(close, standard(fit), strict=True)]
+    if blend.kind_share:
+        close = [c + blend.kind_share * x for c, x in zip(close, standard(kind), strict=True)]
+    if blend.cap is not None:
+        cap = sorted(close, reverse=True)[min(blend.cap, len(close)) - 1]
+        close = [min(c, cap) for c in close]
+    return [s + blend.weight * c for s, c in zip(standard(scores), standard(close), strict=True)]
+
+
+def made(seed: int, count: int, size: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:
+    """Vectors around a few centres, a query, and their cosines."""
+    random = np.random.default_rng(seed)
+    centres = random.normal(size=(3, size))
+    vectors = (centres[random.integers(3, size=count)] + 0.7 * random.normal(size=(count, size))).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    query = (centres[0] + random.normal(size=size)).astype(np.float32)
+    query /= np.linalg.norm(query)
+    return vectors, query, (vectors.astype(np.float64) @ query)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@given(seed=st.integers(0, 10_000), count=st.integers(1, 60), size=st.integers(2, 12))
+def test_it_is_its_definition(look: Any, seed: int, count: int, size: int) -> None:
+    vectors, query, scores = made(seed, count, size)
+    slow = slow_look(vectors.tolist(), query.tolist(), scores.tolist(), look)
+    np.testing.assert_allclose(look_again(vectors, query, scores, look), slow, atol=2e-3)
+
+
+@given(seed=st.integers(0, 10_000))
+def test_a_neighbourhood_of_one_is_the_vector_itself(seed: int) -> None:
+    vectors, _, _ = made(seed, 20, 8)
+    np.testing.assert_allclose(neighbourhoods(vectors, 1), vectors, atol=1e-6)
+
+
+@pytest.mark.parametrize("look", ["picture", "both", "kind"])
+def test_the_order_of_the_pool_changes_no_photos_value(look: Any) -> None:
+    vectors, query, scores = made(3, 80, 16)
+    turned = np.random.default_rng(0).permutation(80)
+    plain = look_again(vectors, query, scores, look)
+    np.testing.assert_allclose(look_again(vectors[turned], query, scores[turned], look), plain[turned], atol=1e-5)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_equal_photos_have_equal_values(look: Any) -> None:
+    vectors = np.repeat(np.eye(4, dtype=np.float32)[:1], 30, axis=0)
+    values = look_again(vectors, vectors[0], np.ones(30), look)
+    assert len(set(values.tolist())) == 1
+
+
+def test_photos_of_one_kind_come_ahead_of_single_ones_that_score_a_little_more() -> None:
+    """Ten photos of a kind near the query, six single photos a little nearer, and sixty of nothing like it."""
+    random = np.random.default_rng(1)
+    axes = np.eye(40)
+    kind = random.normal(0, 0.1, (10, 40)) + 0.6 * axes[0] + 0.8 * axes[1]
+    single = 0.56 * axes[0] + 0.8 * axes[2:8]
+    others = random.normal(0, 0.2, (60, 40)) + 0.1 * axes[0]
+    vectors = np.concatenate([kind, single, others]).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    query = axes[0].astype(np.float32)
+    scores = vectors.astype(np.float64) @ query
+    right = {look: sum(np.argsort(-look_again(vectors, query, scores, look))[:10] < 10) for look in LOOKS}
+    assert right["direct"] <= right["both"] <= right["kind"] == 10
+    assert right["direct"] < 10
