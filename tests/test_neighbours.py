@@ -105,7 +105,7 @@ def test_photos_of_one_kind_come_ahead_of_single_ones_that_score_a_little_more()
     """Ten photos of a kind near the query, six single photos a little nearer, and sixty of nothing like it."""
     random = np.random.default_rng(1)
     axes = np.eye(40)
-    kind = random.normal(0, 0.1, (10, 40)) + 0.6 * axes[0] + 0.8 * axes[1]
+    kind = random.normal(0, 0.05, (10, 40)) + 0.6 * axes[0] + 0.8 * axes[1]
     single = 0.56 * axes[0] + 0.8 * axes[2:8]
     others = random.normal(0, 0.2, (60, 40)) + 0.1 * axes[0]
     vectors = np.concatenate([kind, single, others]).astype(np.float32)
