@@ -102,7 +102,7 @@ def test_equal_photos_have_equal_values(look: Any) -> None:
 
 
 def test_photos_of_one_kind_gain_on_single_ones_that_score_well_by_chance() -> None:
-    """Ten photos of a kind near the query among 600 others; how many of the first ten are of the kind, over 20 draws."""
+    """Ten photos of a kind near the query among 600 others: how many of the first ten are of it, over 20 draws."""
     right = dict.fromkeys(LOOKS, 0)
     query = np.eye(40, dtype=np.float32)[0]
     for seed in range(20):
