@@ -116,6 +116,7 @@ def _tiny_tokenizer() -> Any:
     )
     specials = ["<|startoftext|>", "<|endoftext|>"]
     tokenizer.add_special_tokens([AddedToken(token, special=True) for token in specials])
-    sos, eos = ((token, tokenizer.token_to_id(token)) for token in specials)
+    vocabulary = tokenizer.get_vocab()
+    sos, eos = ((token, vocabulary[token]) for token in specials)
     tokenizer.post_processor = processors.RobertaProcessing(eos, sos, trim_offsets=False, add_prefix_space=False)
     return tokenizer

@@ -1,6 +1,6 @@
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import given
@@ -52,8 +52,9 @@ def test_an_error_comes_at_its_turn_and_the_threads_end() -> None:
 
 
 def test_leaving_early_drops_what_has_not_begun() -> None:
-    started = []
+    started: list[int] = []
     results = map_ahead(started.append, range(1000), workers=1, depth=10)
     next(results)
+    assert isinstance(results, Generator)
     results.close()
     assert len(started) <= 11

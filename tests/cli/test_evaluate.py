@@ -18,17 +18,23 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-@pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> EdgeModel:
-    """What ``--model`` loads, with a cache of this test's own."""
-    model = EdgeModel()
-    loaded: list[tuple[str, str | None, bool]] = []
+class LoadedModel(EdgeModel):
+    """Records every call that loads it: name, device, trust_pickle."""
 
-    def load(name: str, *, device: str | None, trust_pickle: bool) -> EdgeModel:
-        loaded.append((name, device, trust_pickle))
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded: list[tuple[str, str | None, bool]] = []
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LoadedModel:
+    """What ``--model`` loads, with a cache of this test's own."""
+    model = LoadedModel()
+
+    def load(name: str, *, device: str | None, trust_pickle: bool) -> LoadedModel:
+        model.loaded.append((name, device, trust_pickle))
         return model
 
-    model.loaded = loaded
     monkeypatch.setattr(sketchseek.loading, "load_model", load)
     monkeypatch.setenv("SKETCHSEEK_CACHE", str(tmp_path / "cache"))
     return model

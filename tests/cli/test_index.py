@@ -97,7 +97,8 @@ def test_mistakes_are_one_sentence(
 def test_progress_is_shown_on_a_terminal_and_nowhere_else(tmp_path: Path) -> None:
     fill(tmp_path / "p", 60)
     ours, theirs = os.openpty()
-    command = [sys.executable, "-m", "tests.gallery.run_cli", "index", tmp_path / "p", "--model", "one", "--json"]
+    run = [sys.executable, "-m", "tests.gallery.run_cli"]
+    command = [*run, "index", str(tmp_path / "p"), "--model", "one", "--json"]
     environment = os.environ | {"TERM": "xterm"}
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
         os.close(theirs)
@@ -127,7 +128,7 @@ def test_watching_prints_a_line_for_every_change(tmp_path: Path) -> None:
         "-m",
         "tests.gallery.run_cli",
         "index",
-        tmp_path / "p",
+        str(tmp_path / "p"),
         "--model",
         "one",
         "--watch",

@@ -5,7 +5,6 @@ import sys
 import pytest
 from rich.console import Console
 
-from sketchseek.cli import progress
 from sketchseek.cli.progress import counting, open_bars, stages
 
 
@@ -31,7 +30,7 @@ def test_stages_print_a_line_now_and_then_and_at_their_end(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = iter([0.0, 5.0, 11.0, 11.0, 12.0, 12.0])
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr("sketchseek.cli.progress.time.monotonic", lambda: next(clock))
     with stages() as update:
         update("reading photos", 50, 300)  # too early for a line
         update("reading photos", 150, 300)

@@ -85,7 +85,7 @@ def test_every_hook_of_a_method_reaches_the_embedding(lite: Backbone) -> None:
     prompts = {layer: torch.randn(3, width, generator=generator) for layer in range(tower.depth)}
     branch = Branch(qkv=lambda normed: normed.repeat(1, 1, 3), mlp=lambda states: 0.1 * states)
     norms = tower.copy_norms()
-    torch.nn.init.constant_(norms.post.weight, 2.0)
+    torch.nn.init.constant_(norms.post.get_parameter("weight"), 2.0)
     for adaptation in (
         Adaptation(prompts=prompts),
         Adaptation(prompts=prompts, place="end"),

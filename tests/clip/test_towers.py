@@ -18,11 +18,12 @@ Noise = Callable[..., Tensor]
 
 def slow_norm(norm: Any, token: Tensor) -> Tensor:
     centred = token - token.mean()
-    return centred / (centred.pow(2).mean() + norm.eps).sqrt() * norm.weight.double() + norm.bias.double()
+    scaled: Tensor = centred / (centred.pow(2).mean() + norm.eps).sqrt() * norm.weight.double() + norm.bias.double()
+    return scaled
 
 
 def slow_linear(linear: Any, token: Tensor) -> Tensor:
-    out = linear.weight.double() @ token
+    out: Tensor = linear.weight.double() @ token
     return out if linear.bias is None else out + linear.bias.double()
 
 
@@ -222,12 +223,16 @@ def test_a_row_does_not_depend_on_the_others(image: ImageTower, text: TextTower,
 def test_kept_tokens_come_without_prompts_and_can_go_on(image: ImageTower, noise: Noise, pixels: Tensor) -> None:
     """What DP-CLIP's local windows need: CLS and the 7x7 grid as they enter the last layer."""
     for place in ("after_first", "end"):
-        how = Adaptation(prompts={0: noise(2, 32), 1: noise(3, 32)}, place=place)  # type: ignore[arg-type]
+        how = Adaptation(prompts={0: noise(2, 32), 1: noise(3, 32)}, place=place)
         run = image.run(image.embed(pixels), how, keep=[0, 2, 3])
         assert {layer: tuple(tokens.shape) for layer, tokens in run.tokens.items()} == dict.fromkeys(
             (0, 2, 3), (4, 50, 32)
         )
         torch.testing.assert_close(image.project(run.tokens[3][:, 0]), run.embedding)
+
+
+def scaling(qkv: Tensor, mlp: Tensor) -> Branch:
+    return Branch(lambda x: (x * qkv).repeat(1, 1, 3), lambda x: x * mlp)
 
 
 def test_gradients_reach_what_is_attached_and_nothing_frozen(
@@ -240,7 +245,7 @@ def test_gradients_reach_what_is_attached_and_nothing_frozen(
         prompts = {layer: noise(2, tower.width).requires_grad_() for layer in range(3)}
         scales = [noise(tower.width).requires_grad_() for _ in range(2)]
         norms = tower.copy_norms()
-        branch = Branch(lambda x, s=scales[0]: (x * s).repeat(1, 1, 3), lambda x, s=scales[1]: x * s)
+        branch = scaling(*scales)
         run(Adaptation(prompts=prompts, norms=norms, branches={1: branch})).square().sum().backward()
         attached = [*prompts.values(), *scales, *norms.parameters()]
         assert all(one.grad is not None and one.grad.abs().sum() > 0 for one in attached)

@@ -116,7 +116,8 @@ class Block(nn.Module):
         hidden = torch.full((x.shape[1], x.shape[1]), -torch.inf).triu(1) if self.causal else None
         y = self.ln_1(x)
         x = x + self.attn(y, y, y, need_weights=False, attn_mask=hidden)[0]
-        return x + self.mlp(self.ln_2(x))
+        out: Tensor = x + self.mlp(self.ln_2(x))
+        return out
 
 
 def stack(width: int, layers: int, activation: nn.Module, causal: bool) -> nn.Module:
@@ -127,7 +128,7 @@ def stack(width: int, layers: int, activation: nn.Module, causal: bool) -> nn.Mo
 class OpenAI(nn.Module):
     def __init__(self, activation: nn.Module, vocabulary: int) -> None:
         super().__init__()
-        self.visual = nn.Module()
+        self.visual: Any = nn.Module()
         self.visual.conv1 = nn.Conv2d(3, 128, 32, stride=32, bias=False)
         self.visual.class_embedding = nn.Parameter(torch.randn(128))
         self.visual.positional_embedding = nn.Parameter(torch.randn(50, 128))
@@ -136,7 +137,7 @@ class OpenAI(nn.Module):
         self.visual.proj = nn.Parameter(torch.randn(128, 24) / 11)
         self.token_embedding = nn.Embedding(vocabulary, 64)
         self.positional_embedding = nn.Parameter(torch.randn(77, 64))
-        self.transformer = stack(64, 3, activation, causal=True)
+        self.transformer: Any = stack(64, 3, activation, causal=True)
         self.ln_final = nn.LayerNorm(64)
         self.text_projection = nn.Parameter(torch.randn(64, 24) / 8)
         self.logit_scale = nn.Parameter(torch.tensor(4.6))
@@ -148,12 +149,14 @@ class OpenAI(nn.Module):
         patches = self.visual.conv1(pixels).flatten(2).transpose(1, 2)
         first = self.visual.class_embedding.expand(len(pixels), 1, -1)
         x = self.visual.ln_pre(torch.cat((first, patches), 1) + self.visual.positional_embedding)
-        return self.visual.ln_post(self.visual.transformer["resblocks"](x)[:, 0]) @ self.visual.proj
+        out: Tensor = self.visual.ln_post(self.visual.transformer["resblocks"](x)[:, 0]) @ self.visual.proj
+        return out
 
     def encode_text(self, ids: Tensor) -> Tensor:
         x = self.token_embedding(ids) + self.positional_embedding[: ids.shape[1]]
         x = self.ln_final(self.transformer["resblocks"](x))
-        return x[torch.arange(len(ids)), ids.argmax(1)] @ self.text_projection
+        out: Tensor = x[torch.arange(len(ids)), ids.argmax(1)] @ self.text_projection
+        return out
 
 
 @pytest.fixture(params=["quick_gelu", "gelu"])

@@ -120,7 +120,8 @@ def test_suffixes_in_any_case_and_names_with_any_sign(tmp_path: Path) -> None:
     dataset = open_dataset(tmp_path)
     assert dataset.classes == {"tütügrün": "tütü grün"}
     assert dataset.sketches[0].instance == "tütügrün/a b-c(1)"
-    assert all(dataset.file(item).is_file() for item in (*dataset.photos, *dataset.sketches))
+    assert all(dataset.file(photo).is_file() for photo in dataset.photos)
+    assert all(dataset.file(sketch).is_file() for sketch in dataset.sketches)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from sketchseek.engine import Encoder, EngineError, load
-from sketchseek.engine import encoder as encoder_module
+from sketchseek.engine import Encoder, EngineError, isolation, load
 from sketchseek.engine.folder import CONFIG, GOLDEN, FileFacts
 from sketchseek.engine.golden import least_cosine, read_golden, write_golden
 from sketchseek.engine.sessions import OrtSession
@@ -47,7 +47,7 @@ def test_a_provider_that_computes_something_else_is_refused(folder: Path, monkey
         def __call__(self, inputs: Mapping[str, Any], outputs: Sequence[str]) -> list[Any]:
             return [np.roll(values, 1, axis=-1) for values in self.right(inputs, outputs)]
 
-    monkeypatch.setattr(encoder_module, "_SESSIONS", Wrong)
+    monkeypatch.setattr(isolation, "IsolatedSession", Wrong)
     with pytest.raises(EngineError, match=r"provider CPU computes wrong vectors .*photo\.onnx: cosine"):
         load(folder).encode_photos([np.zeros((9, 9, 3), np.uint8)])
     with pytest.raises(EngineError, match=r"wrong vectors .*text\.onnx"):
@@ -63,7 +63,7 @@ def test_vectors_that_are_none_are_found_out(folder: Path, monkeypatch: pytest.M
         def __call__(self, inputs: Mapping[str, Any], outputs: Sequence[str]) -> list[Any]:
             return [np.full_like(values, wrong) for values in self.right(inputs, outputs)]
 
-    monkeypatch.setattr(encoder_module, "_SESSIONS", Empty)
+    monkeypatch.setattr(isolation, "IsolatedSession", Empty)
     with pytest.raises(EngineError, match="computes wrong vectors"):
         load(folder).encode_texts(["cat"])
 
@@ -86,7 +86,7 @@ def test_a_golden_file_that_says_nothing_is_no_excuse(folder: Path, data: bytes)
 
 
 def test_golden_arrays_come_back_and_equal_ones_give_equal_bytes() -> None:
-    arrays = {"b/x": np.arange(6).reshape(2, 3), "a/vectors": np.ones((2, 4), np.float32)}
+    arrays: dict[str, NDArray[Any]] = {"b/x": np.arange(6).reshape(2, 3), "a/vectors": np.ones((2, 4), np.float32)}
     data = write_golden(arrays)
     assert data == write_golden(dict(reversed(arrays.items())))
     for name, array in read_golden(data).items():

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sketchseek.datasets import Dataset, open_dataset
+from sketchseek.datasets import Dataset, Drawing, Photo, open_dataset
 from sketchseek.errors import SketchseekError
 from sketchseek.evaluation.bootstrap import bootstrap_interval
 from sketchseek.evaluation.evaluate import Evaluation, Options, evaluate
@@ -50,11 +50,11 @@ def slow_metrics(dataset, queries, photos, right, ks, seen=lambda query, photo: 
     return {name: fsum(row[name] for row in rows) / len(rows) for name in rows[0]}
 
 
-def same_class(query, photo) -> bool:
+def same_class(query: Drawing, photo: Photo) -> bool:
     return query.label == photo.label
 
 
-def same_instance(query, photo) -> bool:
+def same_instance(query: Drawing, photo: Photo) -> bool:
     return query.instance == photo.instance
 
 

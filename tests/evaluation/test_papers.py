@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from sketchseek.evaluation.subset import parse_subset
 from tests.evaluation.trees import dataset_of
 
 
-def task(setting: ProtocolOptions, **counts: int) -> Task:
+def task(setting: ProtocolOptions, **counts: Any) -> Task:
     return build_task(dataset_of("sketchy", known_datasets()["sketchy"].classes, **counts), setting, "zse")
 
 

@@ -1,7 +1,10 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
 from sketchseek.datasets import DatasetError, canonical, known_datasets, known_splits, published_split
+from sketchseek.datasets.galleries import Variant
 from sketchseek.evaluation.protocols import ProtocolOptions, build_task
 from sketchseek.evaluation.subset import parse_subset
 from tests.evaluation.trees import dataset_of
@@ -16,7 +19,7 @@ OWN = dataset_of(
 )
 
 
-def published(name: str, **counts: int):
+def published(name: str, **counts: Any):
     return dataset_of(name, known_datasets()[name].classes, **counts)
 
 
@@ -74,7 +77,8 @@ def test_mixed_classes_are_as_many_as_the_papers_say(name, classes, mixture, tot
 
 
 def test_held_out_keeps_a_fifth_of_each_seen_class_in_both_galleries() -> None:
-    for variant, copies in (("zse", {1, 2}), ("dedup", {1})):
+    expected: dict[Variant, set[int]] = {"zse": {1, 2}, "dedup": {1}}
+    for variant, copies in expected.items():
         task = build_task(OWN, ProtocolOptions("generalized", mixture="held-out"), variant)
         for label in ("bat", "cow", "door", "tree"):
             kept = [photo for photo in task.gallery if photo.label == label]

@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from numpy.typing import NDArray
 from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
 from onnx.numpy_helper import from_array
 
@@ -19,14 +20,18 @@ def padded(
 ) -> bytes:
     """A picture padded, then a convolution; ``own``: its own padding; ``twice``: the padded picture is read again."""
     rng = np.random.default_rng(0)
-    held = {"pads": np.array(pads, np.int64), "weight": rng.standard_normal((4, 3, 3, 3), np.float32)}
+    held: dict[str, NDArray[Any]] = {
+        "pads": np.array(pads, np.int64),
+        "weight": rng.standard_normal((4, 3, 3, 3), np.float32),
+    }
     inputs = ["x", "pads"]
     if value is not None:
         held["value"] = np.array(value, np.float32)
         inputs.append("value")
+    own_pads: dict[str, Any] = {"pads": own} if any(own) else {}
     nodes = [
         make_node("Pad", inputs, ["wide"], mode=mode),
-        make_node("Conv", ["wide", "weight"], ["y"], strides=[2, 2], **({"pads": own} if any(own) else {})),
+        make_node("Conv", ["wide", "weight"], ["y"], strides=[2, 2], **own_pads),
     ]
     outputs = [make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)]
     if twice:

@@ -14,6 +14,7 @@ from sketchseek.engine import Encoder, EngineError
 from sketchseek.engine.folder import CARD, CONFIG
 from sketchseek.export import export, parity
 from sketchseek.export import write as write_module
+from sketchseek.export.graphs import run_torch
 from sketchseek.methods.method import Method
 from sketchseek.methods.registry import method_class
 from sketchseek.training import files
@@ -122,8 +123,9 @@ def test_what_no_graph_can_hold_is_refused(
 def test_what_does_not_agree_with_torch_leaves_nothing_behind(
     tiny_clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true = parity.run_torch
-    monkeypatch.setattr(parity, "run_torch", lambda *given: [np.roll(values, 1, axis=-1) for values in true(*given)])
+    monkeypatch.setattr(
+        parity, "run_torch", lambda *given: [np.roll(values, 1, axis=-1) for values in run_torch(*given)]
+    )
     with pytest.raises(EngineError, match=r"does not compute what torch does \(cosine .*\): nothing was written"):
         export(tiny_clip_folder, tmp_path / "model")
     assert list(tmp_path.iterdir()) == []

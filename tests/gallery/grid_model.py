@@ -48,4 +48,5 @@ class GridModel:
         small = np.asarray(Image.fromarray(photo).resize((4, 4), Image.Resampling.BOX), np.float32) / 255 - 0.5
         across, down = np.abs(np.diff(small, axis=1)).mean(-1), np.abs(np.diff(small, axis=0)).mean(-1)
         features = np.concatenate([small.ravel(), across.ravel()[:8], down.ravel()[:8], [0.1]])[self._turn]
-        return (features / np.linalg.norm(features)).astype(np.float32)
+        unit: NDArray[np.float32] = (features / np.linalg.norm(features)).astype(np.float32)
+        return unit

@@ -6,7 +6,12 @@ import sketchseek.engine.models
 from sketchseek.cli import main
 from tests.gallery.grid_model import GridModel
 
-sketchseek.engine.models.load_search_model = lambda name: GridModel(name.removeprefix("grid-"))  # type: ignore[assignment]
+
+def load(name: str) -> GridModel:
+    return GridModel(name.removeprefix("grid-"))
+
+
+sketchseek.engine.models.load_search_model = load  # type: ignore[assignment]
 
 if __name__ == "__main__":
     main(sys.argv[1:])

@@ -10,6 +10,7 @@ from PIL import Image
 
 import sketchseek.engine.models
 from sketchseek.gallery import Gallery, GalleryError
+from sketchseek.gallery.embedded.gallery import EmbeddedGallery
 from sketchseek.gallery.paths import default_gallery
 from sketchseek.gallery.sheet import write_sheet
 from sketchseek.gallery.watch import follow
@@ -37,7 +38,10 @@ def test_the_model_is_loaded_by_name_only_when_needed(tmp_path: Path, photos: Pa
         gallery.add(photos)
     with Gallery.open(tmp_path / "g") as gallery:
         first = gallery.stats()
-        hit = gallery.similar(gallery._reader.photo(1).id)[0]  # type: ignore[union-attr]
+        assert isinstance(gallery, EmbeddedGallery)
+        photo = gallery._reader.photo(1)
+        assert photo is not None
+        hit = gallery.similar(photo.id)[0]
         gallery.photo(hit.id)
         assert models == ["one"]
         assert len(gallery.search(text="red")) == 3
@@ -137,7 +141,7 @@ def test_the_default_place_can_be_named(tmp_path: Path, monkeypatch: pytest.Monk
     assert default_gallery() == tmp_path / "mine"
     monkeypatch.delenv("SKETCHSEEK_GALLERY")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert default_gallery().name == "gallery"
+    assert Path(default_gallery()).name == "gallery"
 
 
 def test_a_gallery_among_the_photos_does_not_index_itself(photos: Path) -> None:
@@ -186,7 +190,8 @@ def test_a_sheet_is_one_picture_or_one_page(gallery: Gallery, photos: Path, tmp_
     write_sheet(hits, tmp_path / "sheet.png", "red, very much so " * 20)
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.width == 5 * 172 + 12
-        assert len(sheet.getcolors(1 << 20)) > 50
+        colours = sheet.getcolors(1 << 20)
+        assert colours is not None and len(colours) > 50
     write_sheet(hits, tmp_path / "sheet.html", "<red>")
     page = (tmp_path / "sheet.html").read_text()
     assert page.count("data:image/jpeg;base64,") == 7
@@ -207,7 +212,12 @@ def test_watching_follows_changes(gallery: Gallery, photos: Path, monkeypatch: p
     gallery.add(photos)
     stop = Event()
     reports = follow(gallery, [photos], stop, every=0.5)
-    changer = Thread(target=lambda: (put(photos / "new.png", png(7)), path.unlink()))
+
+    def change() -> None:
+        put(photos / "new.png", png(7))
+        path.unlink()
+
+    changer = Thread(target=change)
     changer.start()
     added = removed = 0
     for report in reports:

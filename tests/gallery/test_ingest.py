@@ -10,6 +10,7 @@ import pytest
 
 from sketchseek.gallery import Gallery, GalleryError
 from sketchseek.gallery.ingest import Progress, Report
+from sketchseek.gallery.reading import read_photo
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, jpeg, png, put
 
@@ -23,7 +24,7 @@ def counts(report: Report) -> dict[str, int]:
 
 def contents(gallery: Gallery) -> list[tuple[Any, ...]]:
     """All that a gallery knows, whatever order it learnt it in."""
-    with sqlite3.connect(gallery.path / "gallery.sqlite") as db:
+    with sqlite3.connect(Path(gallery.path) / "gallery.sqlite") as db:
         rows = db.execute(
             "SELECT f.path, f.size, f.mtime_ns, f.failure, c.hash, c.width, c.height, c.taken, c.copies, m.identity, "
             "v.vector FROM files f LEFT JOIN contents c ON c.row = f.content LEFT JOIN vectors v ON v.content = c.row "
@@ -44,9 +45,16 @@ def test_unchanged_files_are_not_opened(gallery: Gallery, photos: Path, monkeypa
     put(photos / "broken.jpg", b"no photo")
     gallery.add(photos)
     opened: list[Any] = []
-    real_open, real_os_open = builtins.open, os.open
-    monkeypatch.setattr(builtins, "open", lambda path, *a, **k: opened.append(path) or real_open(path, *a, **k))
-    monkeypatch.setattr(os, "open", lambda path, *a, **k: opened.append(path) or real_os_open(path, *a, **k))
+
+    def noting(real: Any) -> Any:
+        def call(path: Any, *args: Any, **options: Any) -> Any:
+            opened.append(path)
+            return real(path, *args, **options)
+
+        return call
+
+    monkeypatch.setattr(builtins, "open", noting(builtins.open))
+    monkeypatch.setattr(os, "open", noting(os.open))
     assert counts(gallery.add(photos)) == {"unchanged": 5, "failed": 1}
     assert not [path for path in opened if str(photos) in os.fsdecode(path) if not isinstance(path, int)]
 
@@ -343,16 +351,14 @@ def test_what_waits_for_the_model_is_bounded(gallery: Gallery, photos: Path, mon
     """With room for 4 photos, no more than that plus the batch and the threads is ever decoded and not yet encoded."""
     fill(photos, 60)
     monkeypatch.setattr("sketchseek.gallery.ingest.HELD_BYTES", 4 * 16 * 16 * 3)
-    import sketchseek.gallery.ingest as ingest
-
-    real, alive, peak = ingest.read_photo, [0], [0]
+    alive, peak = [0], [0]
 
     def counted(*args: Any) -> Any:
         alive[0] += 1
         peak[0] = max(peak[0], alive[0])
-        return real(*args)
+        return read_photo(*args)
 
-    monkeypatch.setattr(ingest, "read_photo", counted)
+    monkeypatch.setattr("sketchseek.gallery.ingest.read_photo", counted)
     encode = GridModel.encode_photos
 
     def encoding(self: GridModel, batch: Any) -> Any:

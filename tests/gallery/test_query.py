@@ -48,19 +48,14 @@ def test_terms_add_up_by_weight_and_minus_terms_are_taken_away() -> None:
     assert np.allclose(vector(query), expected, atol=1e-6)
 
 
-def test_several_values_of_a_kind_share_its_weight() -> None:
+def test_several_values_of_a_kind_share_its_weight(tmp_path: Path) -> None:
+    png_path = put(tmp_path / "2.png", png(2))
     red, green, blue = MODEL.encode_texts(["red", "green", "blue"])
     assert np.allclose(vector(Query(text=["red", "green"])), unit(red + green), atol=1e-6)
     both = Query(photo=png(1), text=["red", "green"], minus=["blue", png_path])
     (photo,), (unlike,) = MODEL.encode_photos([load_photo(png(1))]), MODEL.encode_photos([load_photo(png(2))])
     expected = unit(photo + 0.5 * red + 0.5 * green - 0.25 * blue - 0.25 * unlike)
     assert np.allclose(vector(both), expected, atol=1e-6)
-
-
-@pytest.fixture(autouse=True)
-def _photo_on_disk(tmp_path: Path) -> None:
-    global png_path
-    png_path = put(tmp_path / "2.png", png(2))
 
 
 def test_marked_hits_pull_and_push_as_rocchio_says() -> None:

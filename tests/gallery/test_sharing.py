@@ -166,9 +166,9 @@ def test_files_that_may_not_grow_are_one_sentence(tmp_path: Path, photos: Path) 
         "-m",
         "tests.gallery.run_cli",
         "index",
-        photos,
+        str(photos),
         "--gallery",
-        tmp_path / "g",
+        str(tmp_path / "g"),
         "--model",
         "plain",
     ]

@@ -25,10 +25,10 @@ def slow_loss(sketch, positive, negative, positive_class, negative_class, texts)
 def test_loss_and_gradients(assert_same, normal, n, classes, size, seed):
     texts = normal(seed + 3, classes, size)
     generator = torch.Generator().manual_seed(seed)
-    labels = [torch.randint(classes, (n,), generator=generator) for _ in range(2)]
+    own, other = (torch.randint(classes, (n,), generator=generator) for _ in range(2))
     assert_same(
-        lambda s, p, q: adaptive_margin_triplet_loss(s, p, q, *labels, margin_table(texts)),
-        lambda s, p, q: slow_loss(s, p, q, *labels, texts),
+        lambda s, p, q: adaptive_margin_triplet_loss(s, p, q, own, other, margin_table(texts)),
+        lambda s, p, q: slow_loss(s, p, q, own, other, texts),
         *(normal(seed + i, n, size) for i in range(3)),
     )
 

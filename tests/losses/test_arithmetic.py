@@ -13,7 +13,7 @@ def test_empty_batch_is_zero_and_can_be_trained_on():
     mean = batch_mean(values)
     mean.backward()
     assert mean.item() == 0
-    assert values.grad.shape == (0,)
+    assert values.grad is not None and values.grad.shape == (0,)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

@@ -22,8 +22,8 @@ def slow_loss(own, positive, negative, order):
 def test_loss_and_gradients(assert_same, normal, n, permutations, seed):
     order = torch.randint(permutations, (n,), generator=torch.Generator().manual_seed(seed))
     assert_same(
-        lambda *logits: jigsaw_loss(*logits, order),
-        lambda *logits: slow_loss(*logits, order),
+        lambda own, positive, negative: jigsaw_loss(own, positive, negative, order),
+        lambda own, positive, negative: slow_loss(own, positive, negative, order),
         *(normal(seed + i, n, permutations) for i in range(3)),
     )
 
@@ -38,21 +38,23 @@ def test_hinge_is_taken_sample_by_sample():
 
 
 def test_order_of_samples_does_not_matter(normal):
-    logits, order = [normal(i, 6, 4) for i in range(3)], torch.tensor([0, 1, 2, 3, 0, 1])
+    (own, positive, negative), order = (normal(i, 6, 4) for i in range(3)), torch.tensor([0, 1, 2, 3, 0, 1])
     shuffled = torch.tensor([3, 5, 0, 1, 4, 2])
     torch.testing.assert_close(
-        jigsaw_loss(*(x[shuffled] for x in logits), order[shuffled]), jigsaw_loss(*logits, order)
+        jigsaw_loss(own[shuffled], positive[shuffled], negative[shuffled], order[shuffled]),
+        jigsaw_loss(own, positive, negative, order),
     )
 
 
 def test_hopeless_guesses_stay_finite():
     for dtype in (torch.float32, torch.bfloat16, torch.float16):
         logits = [torch.tensor([[500.0, -500.0]], dtype=dtype, requires_grad=True) for _ in range(3)]
-        loss = jigsaw_loss(*logits, torch.tensor([1]))
+        own, positive, negative = logits
+        loss = jigsaw_loss(own, positive, negative, torch.tensor([1]))
         loss.backward()
         assert loss.dtype == torch.float32
         torch.testing.assert_close(loss.detach(), torch.tensor(1000.0))
-        assert all(x.grad.isfinite().all() for x in logits)
+        assert all(x.grad is not None and x.grad.isfinite().all() for x in logits)
 
 
 def test_empty_batch_is_zero():

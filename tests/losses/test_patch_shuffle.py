@@ -27,8 +27,8 @@ def test_loss_and_gradients(assert_same, normal, n, size, margin, seed):
 
 
 def test_default_margin(normal):
-    features = [normal(i, 4, 6) for i in range(3)]
-    assert patch_shuffle_loss(*features) == patch_shuffle_loss(*features, margin=0.3)
+    sketch, photo, other = (normal(i, 4, 6) for i in range(3))
+    assert patch_shuffle_loss(sketch, photo, other) == patch_shuffle_loss(sketch, photo, other, margin=0.3)
 
 
 def test_empty_batch_is_zero():

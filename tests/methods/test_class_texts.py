@@ -43,4 +43,5 @@ def test_a_table_computed_in_validation_serves_training_at_full_precision(backbo
     assert not table.requires_grad
     weight = torch.ones_like(table, requires_grad=True)
     (weight * table).sum().backward()
+    assert weight.grad is not None
     assert torch.equal(weight.grad, class_table(backbone, CLASSES, "a photo of a {}"))

@@ -137,7 +137,8 @@ def test_pictures_pass_in_one_forward_a_modality(build, category_batch, fine_bat
         ("category", category_batch, [("sketch", 8), ("photo", 16)]),
         ("fine-grained", fine_batch, [("photo", 48)]),
     ):
-        method, passes = build("clip-at", setting), []
+        method = build("clip-at", setting)
+        passes: list[tuple[str, int]] = []
         encode = method.encode
         method.encode = lambda x, m, e=encode, seen=passes: seen.append((m, len(x))) or e(x, m)
         method.losses(batch, START)

@@ -49,7 +49,7 @@ def slow_features(method, tokens, prompts, text):
 def slow_triplets(s, p, n, instances, weight, margin=0.15):
     """(1 - w) L_ordinary + w L_hard of one kind of feature."""
     ordinary = sum(torch.relu(margin + (1 - cos(*x)) - (1 - cos(x[0], y))) for *x, y in zip(s, p, n, strict=True))
-    hard = 0
+    hard: torch.Tensor | int = 0
     for i in range(len(s)):
         others = [(1 - cos(s[i], p[j])) / 2 for j in range(len(p)) if instances[j] != instances[i]]
         hard = hard + torch.relu(margin + (1 - cos(s[i], p[i])) / 2 - torch.stack(others).min())
@@ -76,7 +76,7 @@ def test_fine_grained_model_is_its_equations(build_micro, micro_batch, epoch, cl
     drawn = torch.cat((torch.randint(3, (1,)), 3 + torch.randint(3, (2,))))  # 1 sketch, 2 photos of the batch
     prompts, text = slow_support(method, tokens, drawn), slow_text(method, "dog")
     rows = [slow_features(method, one, prompts, text) for one in tokens]
-    slow = 0
+    slow: torch.Tensor | float = 0
     for kind in range(5):
         s, p, n = ([row[kind] for row in rows[3 * i : 3 * i + 3]] for i in range(3))
         slow = slow + (1 if kind == 0 else 0.1) * slow_triplets(s, p, n, batch.instances, weight)
@@ -105,7 +105,7 @@ def test_category_model_is_its_equations(build_micro, micro_batch, unknown_text)
     stem = method.backbone.image.stem
     pixels = torch.cat((batch.sketches, batch.positives, batch.negatives))
     rows = [slow_features(method, one, prompts, text_of(picture)) for picture, one in enumerate(stem(pixels))]
-    slow = 0
+    slow: torch.Tensor | float = 0
     for kind in range(5):
         s, p, n = ([row[kind] for row in rows[3 * i : 3 * i + 3]] for i in range(3))
         slow = slow + (1 if kind == 0 else 0.1) * slow_triplets(s, p, n, batch.labels, 0.25)
@@ -185,7 +185,12 @@ def test_texts_are_compared_with_the_whole_picture(build, category_batch):
 def test_late_epochs_leave_the_negatives_alone(build, pure_batch):
     method, seen = build("dp-clip", "fine-grained"), []
     embed = method.backbone.image.embed
-    method.backbone.image.embed = lambda pixels: seen.append(len(pixels)) or embed(pixels)
+
+    def noted(pixels):
+        seen.append(len(pixels))
+        return embed(pixels)
+
+    method.backbone.image.embed = noted
     method.losses(pure_batch, at(39))
     late = method.losses(pure_batch, at(40))
     assert seen == [18, 12]

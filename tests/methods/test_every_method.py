@@ -1,5 +1,7 @@
 """What holds for every method in every setting."""
 
+from typing import Any
+
 import pytest
 import torch
 from safetensors.torch import load, save
@@ -11,7 +13,9 @@ from tests.methods.toys import CLASSES, draw
 
 START = Clock(epoch=0, step=0, steps=100)
 #: a method, a setting, options
-EVERY = [(name, setting, {}) for name in METHODS for setting in ("category", "fine-grained")] + [
+EVERY: list[tuple[str, str, dict[str, Any]]] = [
+    (name, setting, {}) for name in METHODS for setting in ("category", "fine-grained")
+] + [
     ("clip-at", "category", {"encoders": "shared-norms", "class_weight": 0.0, "forgotten": True}),
     ("splip", "category", {"text_cost": "per-image", "block_per_layer": True}),
     ("splip", "fine-grained", {"train_norms": False, "beta": 0.0}),

@@ -16,7 +16,8 @@ def test_shapes_and_counts_at_vit_b_32():
 
 def test_image_tokens_start_small():
     torch.manual_seed(0)
-    last = StatesToImage(512, 768, tokens=2, blocks=1, std=0.02).blocks[0][2]
+    last = StatesToImage(512, 768, tokens=2, blocks=1, std=0.02).get_submodule("blocks.0.2")
+    assert isinstance(last, torch.nn.Linear)
     assert abs(last.weight.std() - 0.02) < 0.001
     assert not last.bias.any()
 

@@ -8,7 +8,8 @@ def test_prompts_of_each_layer():
     layers = prompts.by_layer()
     assert list(layers) == [0, 1]
     assert torch.equal(layers[1], prompts.tokens[1])
-    sum(tokens.sum() for tokens in layers.values()).backward()
+    torch.stack([tokens.sum() for tokens in layers.values()]).sum().backward()
+    assert prompts.tokens.grad is not None
     assert torch.equal(prompts.tokens.grad, torch.ones(2, 3, 8))
 
 

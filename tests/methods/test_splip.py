@@ -61,7 +61,7 @@ def slow_losses(method, s, p, n, puzzle, order, texts, batch):
 
     words = method.backbone.class_tokens(method.classes, "a photo of a {}")
     frozen = method.backbone.text(words.ids, words.ends)
-    total = 0
+    total: torch.Tensor | int = 0
     for i in range(len(s)):
         right, wrong = batch.labels[i], batch.negative_labels[i]
         mu = 1 if right == wrong else cos(frozen[right], frozen[wrong])
@@ -98,7 +98,7 @@ def test_model_with_texts_of_the_batch_is_its_equations(build_micro, micro_batch
         texts[modality], states = slow_classes(method, words[modality], modality)
         prompts = slow_prompts(method, states, modality)
         features[modality] = [slow_image(method, one, prompts, before) for one in tokens]
-    s, puzzle, p, n = (*_halves(features["sketch"]), *_halves(features["photo"]))
+    (s, puzzle), (p, n) = _halves(features["sketch"]), _halves(features["photo"])
     of_all = [[texts[modality]] * 2 for modality in ("sketch", "photo", "photo")]
     slow = slow_losses(method, s, p, n, puzzle, order, of_all, batch)
     torch.manual_seed(3)
@@ -131,7 +131,8 @@ def test_model_with_texts_per_image_is_its_equations(build_micro, micro_batch):
         torch.testing.assert_close(method.encode(pixels, modality), torch.stack(embeddings))
         rows.append(embeddings)
         texts.append(of_images)
-    slow = slow_losses(method, *rows, order, texts[:3], batch)
+    s, p, n, puzzle = rows
+    slow = slow_losses(method, s, p, n, puzzle, order, texts[:3], batch)
     torch.manual_seed(3)
     fast = sum(method.losses(batch, START).values())
     assert_same_gradients(fast, slow, [q for q in method.parameters() if q.requires_grad])
@@ -156,14 +157,14 @@ def test_after_training_the_moving_average_of_t_makes_the_prompts(build_micro, m
 
 def test_memory_is_a_plain_mean_at_first_and_a_moving_one_later(build_micro, micro_batch):
     method, batch = build_micro("splip", memory=0.75), micro_batch([0, 1])
-    seen, expected = [], None
+    seen, expected = [], torch.zeros(())
     for step in range(8):
         with torch.no_grad():
             method.patches_to_words.last.bias.fill_(step)  # moves T
             tokens = method.backbone.image.embed(batch.sketches)
             seen.append(torch.stack([slow_words(method, one) for one in tokens]).mean(dim=0))
             method.losses(batch, START)
-        expected = sum(seen) / len(seen) if step < 4 else 0.75 * expected + 0.25 * seen[-1]
+        expected = torch.stack(seen).mean(dim=0) if step < 4 else 0.75 * expected + 0.25 * seen[-1]
         torch.testing.assert_close(method.mean_words[0], expected)
     assert method.steps_seen == 8
     method.eval()
@@ -181,7 +182,12 @@ def test_before_any_training_t_is_that_of_a_grey_image(build):
 def test_texts_are_read_once_for_search_and_anew_after_training(build, category_batch):
     method, passes = build("splip"), []
     read = method.read_classes
-    method.read_classes = lambda words, modality: passes.append(modality) or read(words, modality)
+
+    def noted(words, modality):
+        passes.append(modality)
+        return read(words, modality)
+
+    method.read_classes = noted
     pixels = category_batch.sketches
 
     def search():
@@ -215,7 +221,12 @@ def test_texts_are_read_once_for_search_and_anew_after_training(build, category_
 def test_only_seen_classes_are_read(build, category_batch):
     method, calls = build("splip").eval(), []
     tokens = method.backbone.class_tokens
-    method.backbone.class_tokens = lambda names, template: calls.append((names, template)) or tokens(names, template)
+
+    def noted(names, template):
+        calls.append((names, template))
+        return tokens(names, template)
+
+    method.backbone.class_tokens = noted
     method.encode(category_batch.sketches, "sketch")
     method.encode(category_batch.sketches, "photo")
     assert calls == [(method.classes, "a sketch of a {}"), (method.classes, "a photo of a {}")]

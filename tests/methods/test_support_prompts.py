@@ -18,12 +18,12 @@ def test_prompts_are_their_equation(image):
     for parameter in (*base.parameters(), *reader.parameters()):
         parameter.data.add_(0.3 * torch.randn_like(parameter))
     support = torch.randn(3, 10, 16, dtype=torch.float64, requires_grad=True)
-    slow = []
+    rows = []
     for layer in base.tokens:
         sequence = torch.cat((*support, linear(layer, base.linear)))
         assert len(sequence) == 33
-        slow.append(slow_layer(reader.layer, sequence)[-3:])
-    fast, slow = reader(base(), support), torch.stack(slow)
+        rows.append(slow_layer(reader.layer, sequence)[-3:])
+    fast, slow = reader(base(), support), torch.stack(rows)
     assert fast.shape == (2, 3, 16)
     torch.testing.assert_close(fast, slow)
     weight = torch.randn_like(fast)

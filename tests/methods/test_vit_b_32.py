@@ -70,7 +70,7 @@ def make(large, name, setting):
 @pytest.mark.parametrize(("name", "setting"), EXPECTED)
 def test_parameter_counts_by_name(large, name, setting):
     method = make(large, name, setting)
-    counts = {}
+    counts: dict[str, int] = {}
     for full, parameter in method.named_parameters():
         if parameter.requires_grad:
             part = full.partition(".")[0]

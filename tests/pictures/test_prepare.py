@@ -7,7 +7,7 @@ from PIL import Image
 from sketchseek.pictures import Preprocessing, RasterSketch, fit, normalise, prepare, prepare_batch
 from tests.pictures.corpus import scene
 
-SQUASH, PAD, CROP = (Preprocessing(size=32, fit=how, fill=(1, 2, 3)) for how in ("squash", "pad", "crop"))  # type: ignore[arg-type]
+SQUASH, PAD, CROP = (Preprocessing(size=32, fit=how, fill=(1, 2, 3)) for how in ("squash", "pad", "crop"))
 sides = st.integers(1, 90)
 
 

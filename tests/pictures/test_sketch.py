@@ -9,8 +9,10 @@ from PIL import Image, ImageDraw, ImageOps
 from sketchseek.pictures import CLIP_SKETCHES, PictureError, RasterSketch, StrokeSketch, fit, load_sketch
 from tests.pictures.corpus import corpus, saved, svg
 
+Colour = str | tuple[int, ...]
 
-def house(paper: object = "white", ink: object = "black", mode: str = "RGB") -> Image.Image:
+
+def house(paper: Colour = "white", ink: Colour = "black", mode: str = "RGB") -> Image.Image:
     image = Image.new(mode, (200, 160), paper)
     pen = ImageDraw.Draw(image)
     pen.line([(40, 120), (40, 60), (100, 20), (160, 60), (160, 120), (40, 120)], fill=ink, width=4)

@@ -34,4 +34,5 @@ class PatchModel(GridModel):
         vectors = np.zeros((16, self.size), np.float32)
         vectors[:, :3] = colours
         vectors[:, 3] = 0.1
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        units: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return units

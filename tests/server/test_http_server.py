@@ -15,6 +15,7 @@ import httpx2
 import pytest
 
 from sketchseek.cli import main
+from sketchseek.errors import SketchseekError
 from sketchseek.gallery import Gallery
 from sketchseek.server import http_server
 from tests.gallery.grid_model import GridModel
@@ -103,7 +104,7 @@ def test_wrong_options_are_reported_before_the_server_starts(
 def test_a_port_that_is_taken(gallery_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(http_server.SketchseekError, match=f"port {port} of 127.0.0.1 cannot be used"):
+        with pytest.raises(SketchseekError, match=f"port {port} of 127.0.0.1 cannot be used"):
             http_server.bind("127.0.0.1", port)
 
 
@@ -122,7 +123,7 @@ def test_the_port_of_a_server_that_just_ended_is_free(tmp_path: Path) -> None:
 def test_ipv6_has_an_address_too() -> None:
     try:
         listener = http_server.bind("::1", 0)
-    except http_server.SketchseekError:
+    except SketchseekError:
         pytest.skip("this machine has no IPv6")
     with listener:
         assert http_server.url_of(listener, "::1") == f"http://[::1]:{listener.getsockname()[1]}/"

@@ -31,7 +31,7 @@ def draws() -> tuple[float, ...]:
 
 
 def test_each_step_of_each_process_has_random_numbers_of_its_own() -> None:
-    seen = set()
+    seen: set[float] = set()
     for where in ((0, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0, 0)):
         seed_step(*where)
         first = draws()

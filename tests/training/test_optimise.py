@@ -67,7 +67,7 @@ def test_the_cpu_computes_in_full_precision() -> None:
     assert choose_precision("off", torch.device("cpu")) is None
     for wanted in ("bf16", "fp16"):
         with pytest.raises(TrainingError, match=f"{wanted} needs a CUDA device"):
-            choose_precision(wanted, torch.device("cpu"))  # type: ignore[arg-type]
+            choose_precision(wanted, torch.device("cpu"))
 
 
 def test_a_gpu_computes_in_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:

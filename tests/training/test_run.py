@@ -1,6 +1,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,7 +72,8 @@ def test_identity_is_of_what_decides_a_vector(run: Path, recipe: Make, tmp_path:
     shutil.copytree(run, tmp_path / "copy")
     assert load_run(tmp_path / "copy", "cpu").identity == identity
     others = []
-    for number, changes in enumerate(({"seed": 1}, {"normalisation": "clip"}, {"steps": 4}, {"margin": 0.21})):
+    variants: list[dict[str, Any]] = [{"seed": 1}, {"normalisation": "clip"}, {"steps": 4}, {"margin": 0.21}]
+    for number, changes in enumerate(variants):
         train(recipe(**{"steps": 3, "normalisation": "imagenet"} | changes), tmp_path / str(number))
         others.append(load_run(tmp_path / str(number), "cpu").identity)
     assert len({identity, *others}) == 5

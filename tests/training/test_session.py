@@ -12,9 +12,11 @@ from safetensors.torch import load_file
 
 from sketchseek.training import files, session
 from sketchseek.training.errors import Interrupted, TrainingError
+from sketchseek.training.loop import Training
 from sketchseek.training.recipe import Recipe, read_recipe
 from sketchseek.training.session import train
 from sketchseek.training.signals import Stop
+from sketchseek.training.validation import Validator
 
 Make = Callable[..., Recipe]
 
@@ -95,7 +97,7 @@ def test_the_best_state_is_kept_not_the_last(recipe: Make, tmp_path: Path, monke
         seen.append({name: tensor.clone() for name, tensor in method.adapter().items()})
         return {"map@all": next(marks)}
 
-    monkeypatch.setattr(session.Validator, "__call__", judge)
+    monkeypatch.setattr(Validator, "__call__", judge)
     outcome = train(recipe(steps=8, validate_every=2), tmp_path / "run")
     assert (outcome.best.step, outcome.best.values) == (4, {"map@all": 0.7})
     kept = load_file(tmp_path / "run" / files.ADAPTER)
@@ -114,13 +116,13 @@ def test_without_validation_the_last_state_is_kept(recipe: Make, tmp_path: Path)
 def interrupt(one: Recipe, folder: Path, after: int, monkeypatch: pytest.MonkeyPatch, *, resume: bool = False) -> None:
     """Request a stop during step ``after``."""
     with monkeypatch.context() as patch:
-        step_of = session.Training._step
+        step_of = Training._step
 
         def step(self: Any, number: int, parts: Any, stop: Stop) -> Any:
             stop.requested = number + 1 >= after
             return step_of(self, number, parts, stop)
 
-        patch.setattr(session.Training, "_step", step)
+        patch.setattr(Training, "_step", step)
         with pytest.raises(Interrupted, match=rf"stopped after step {after} of .*train --out .* --resume") as end:
             train(one, folder, resume=resume)
         assert end.value.exit_code == 130

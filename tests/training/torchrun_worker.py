@@ -39,7 +39,7 @@ def recording(into: dict[str, torch.Tensor], dies_in: int | None = None) -> Call
 def run(recipe_file: str, folder: str, gradients_file: str, dies_in: str = "") -> None:
     use_toys()
     gradients: dict[str, torch.Tensor] = {}
-    World.average_gradients = recording(gradients, int(dies_in) if dies_in else None)  # type: ignore[method-assign]
+    World.average_gradients = recording(gradients, int(dies_in) if dies_in else None)  # type: ignore[assignment, method-assign]
     train(read_recipe(Path(recipe_file)), Path(folder), resume=(Path(folder) / files.RECIPE).exists())
     if os.environ["RANK"] == "0":
         save_file(gradients, gradients_file)

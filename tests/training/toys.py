@@ -125,13 +125,9 @@ class Toy(Method):
         kind, _, step = self.options.fault.partition(" ")
         if kind == "memory" and clock.step == int(step):
             raise torch.OutOfMemoryError("tried to allocate too much")
-        sketches, positives, negatives = (
-            self.drop(self.encode(pixels, modality))
-            for pixels, modality in (
-                (batch.sketches, "sketch"),
-                (batch.positives, "photo"),
-                (batch.negatives, "photo"),
-            )
+        sketches = self.drop(self.encode(batch.sketches, "sketch"))
+        positives, negatives = (
+            self.drop(self.encode(photos, "photo")) for photos in (batch.positives, batch.negatives)
         )
         with torch.no_grad():
             self.mean.lerp_(sketches.mean(0), 0.1)
@@ -162,5 +158,5 @@ def use_toys() -> None:
     from sketchseek.training import backbones
 
     registry.METHODS["toy"] = f"{__name__}:Toy"
-    backbones.load_backbone = lambda name, **_: ToyBackbone()
+    backbones.load_backbone = lambda name, **_: ToyBackbone()  # type: ignore[assignment, attr-defined]
     torch.set_num_threads(1)

@@ -20,7 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from sketchseek.errors import SketchseekError
 
 SHUTDOWN_GRACE_S = 3  # for responses in progress at shutdown
-HEAD_TIMEOUT_S = 20  # for a request's line and headers to arrive
+HEAD_TIMEOUT_S: float = 20  # for a request's line and headers to arrive
 KEEP_ALIVE_S = 75  # of silence before a connection is closed
 
 

@@ -40,7 +40,8 @@ def test_every_figure_as_png_and_svg(dataset, protocol, names, tmp_path: Path) -
         if path.suffix == ".png":
             with Image.open(path) as image:
                 assert min(image.size) > 100
-                assert len(image.convert("RGB").getcolors(1 << 24)) > 3  # something is drawn
+                colours = image.convert("RGB").getcolors(1 << 24)
+                assert colours is not None and len(colours) > 3  # something is drawn
         else:
             assert ElementTree.parse(path).getroot().tag.endswith("svg")
 

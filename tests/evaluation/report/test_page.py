@@ -78,6 +78,7 @@ def test_a_category_page_has_what_it_must(dataset) -> None:
     for name in result.headline():
         assert name in page.text
         assert f"{100 * means[name]:.2f}" in page.text
+    assert result.intervals is not None
     low, high = result.intervals["map@all"]
     assert f"{100 * low:.2f} – {100 * high:.2f}" in page.text
     charts = [svg["aria-label"] for svg in page.all("svg")]

@@ -38,4 +38,4 @@ def test_confusion_is_the_share_of_each_class() -> None:
     shares = confusion(
         tops, np.array(["a", "b", "a"]), np.array(["a", "a", "b", "far"]), ["a", "b", "quiet", "far"], rows=3
     )
-    np.testing.assert_allclose(shares, [[3 / 6, 1 / 6, 0, 2 / 6], [0, 0.5, 0, 0.5], [0, 0, 0, 0]])
+    np.testing.assert_allclose(shares, [[3 / 6, 1 / 6, 0.0, 2 / 6], [0.0, 0.5, 0.0, 0.5], [0.0] * 4])

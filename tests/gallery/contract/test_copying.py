@@ -77,7 +77,7 @@ def test_vectors_that_differ_are_noticed(
     class Drifting(GridModel):
         """The same model on a machine that rounds otherwise."""
 
-        def encode_photos(self, photos):  # type: ignore[no-untyped-def]
+        def encode_photos(self, photos):
             return super().encode_photos(photos) * 0.999
 
     shop.open(Drifting()).add(photos)

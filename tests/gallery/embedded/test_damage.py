@@ -20,9 +20,10 @@ def filled(gallery: Gallery, photos: Path) -> Path:
     fill(photos, 150)
     gallery.add(photos)
     gallery.close()
-    log = gallery.path / "gallery.sqlite-wal"
+    folder = Path(gallery.path)
+    log = folder / "gallery.sqlite-wal"
     assert not log.exists() or log.stat().st_size == 0
-    return gallery.path
+    return folder
 
 
 def test_a_newer_format_is_refused(filled: Path) -> None:

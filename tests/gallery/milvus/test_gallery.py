@@ -99,9 +99,9 @@ def test_a_name_is_switched_while_searches_go_on(
                 insisting.search(text="red")
             assert follower.add().unchanged == 4
         with Gallery.open(url, roots=roots) as gallery, pytest.raises(GalleryError, match="on two servers"):
-            gallery.switch("milvus://elsewhere/x")  # type: ignore[attr-defined]
+            gallery.switch("milvus://elsewhere/x")
         with Gallery.open(url, roots=roots) as gallery, pytest.raises(GalleryError, match="to switch to"):
-            gallery.switch(f"{url}_never")  # type: ignore[attr-defined]
+            gallery.switch(f"{url}_never")
     finally:
         client = client_of(url)
         client.drop_alias(url.rpartition("/")[2])
@@ -191,7 +191,7 @@ def test_a_gallery_that_would_lose_vectors_is_not_searched(url: str, photos: Pat
         with pytest.raises(GalleryError, match=r"loses the vectors .* gallery rebuild"):
             Gallery.open(f"{url}_sq8", GridModel(), roots=roots)
         with Gallery.open(url, GridModel(), roots=roots) as other, pytest.raises(GalleryError, match="loses"):
-            other.switch(f"{url}_sq8")  # type: ignore[attr-defined]
+            other.switch(f"{url}_sq8")
         with Gallery.open(f"{url}_sq8?storage=object", GridModel(), roots=roots) as gallery:
             assert gallery.search(text="red") == expected
         with Gallery.open(f"{url}_sq8?index=hnsw", GridModel(), roots=roots) as gallery:

@@ -60,9 +60,9 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[MilvusSe
         "-days",
         "2",
         "-keyout",
-        key,
+        str(key),
         "-out",
-        certificate,
+        str(certificate),
     ]
     subprocess.run([*make, *subject], check=True, capture_output=True)
     server = MilvusServer(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.server.page.sample_gallery import make_gallery
 
@@ -122,14 +122,17 @@ class Watch:
         self.allowed.append(pattern)
 
     def follow(self, page: Page, home: str) -> None:
-        page.on(
-            "console", lambda message: message.type in ("error", "warning") and self.complaints.append(message.text)
-        )
+        def note_message(message: ConsoleMessage) -> None:
+            if message.type in ("error", "warning"):
+                self.complaints.append(message.text)
+
+        def note_request(request: Request) -> None:
+            if not request.url.startswith((home, "data:", "blob:")):
+                self.foreign.append(request.url)
+
+        page.on("console", note_message)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on(
-            "request",
-            lambda request: request.url.startswith((home, "data:", "blob:")) or self.foreign.append(request.url),
-        )
+        page.on("request", note_request)
 
     def check(self) -> None:
         assert self.foreign == []

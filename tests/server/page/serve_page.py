@@ -16,7 +16,11 @@ class PageModel(PatchModel):
     calibration: ClassVar = dict.fromkeys(("sketch", "photo", "text"), (-1.0, 0.8))
 
 
-sketchseek.engine.models.load_search_model = lambda name: PageModel()
+def load(name: str) -> PageModel:
+    return PageModel()
+
+
+sketchseek.engine.models.load_search_model = load  # type: ignore[assignment]
 indexing.COMMAND = (sys.executable, __file__, "index-child")
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.gallery.photos import fill, put
 from tests.server.page.actions import SIDES, draw, expect_first, expect_strokes
@@ -129,7 +129,7 @@ def test_ready_drawings_start_a_search(page: Page) -> None:
 def test_files_that_cannot_be_taken_are_refused_in_words(page: Page) -> None:
     page.locator("#files").set_input_files({"name": "void.png", "mimeType": "image/png", "buffer": b""})
     expect(page.locator("#toast")).to_have_text("void.png is empty.")
-    strokes = {"name": "a.json", "mimeType": "application/json", "buffer": b"[[[0, 9], [0, 9]]]"}
+    strokes: FilePayload = {"name": "a.json", "mimeType": "application/json", "buffer": b"[[[0, 9], [0, 9]]]"}
     for _ in range(5):
         page.locator("#files").set_input_files(strokes)
     expect(page.locator("#toast")).to_have_text("A search can use at most 4 drawings and 4 photos.")

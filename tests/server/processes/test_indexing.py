@@ -39,7 +39,8 @@ def until(indexing: Indexing, arrived: Callable[[IndexingStatus], bool]) -> Inde
 def test_a_run_reports_its_progress_and_its_photos_are_found(indexing: Indexing, tmp_path: Path) -> None:
     fill(tmp_path / "photos", 40)
     put(tmp_path / "photos" / "broken.jpg", b"x")
-    assert indexing.status.state == "idle"
+    before = indexing.status
+    assert before.state == "idle"
     indexing.start(tmp_path / "gallery", [tmp_path / "photos"], "grid-plain")
     assert indexing.status.state == "looking"
     assert indexing.status.total is None

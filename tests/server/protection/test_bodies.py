@@ -80,7 +80,7 @@ def test_bodies_under_way_share_a_bound_and_give_it_back() -> None:
 
     bodies.app = waits
 
-    async def two() -> list[Any]:
+    async def two() -> tuple[Any, Any]:
         first = asyncio.create_task(bodies(CHUNKED, chunks(100), nowhere))
         await asyncio.sleep(0.01)
         second = asyncio.create_task(bodies(scope(content_length="90"), chunks(90), nowhere))

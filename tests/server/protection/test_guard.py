@@ -149,7 +149,7 @@ def test_the_address_with_the_token_leads_to_a_cookie_and_away_from_the_token(gu
     [(f"Bearer {TOKEN}", 200), (f"bearer {TOKEN}", 200), ("Bearer wrong", 401), (TOKEN, 401), ("Bearer \xff", 401)],
 )
 def test_scripts_give_it_as_bearer(guarded: TestClient, value: str, status: int) -> None:
-    assert guarded.get("/api/status", headers={"authorization": value.encode("latin-1")}).status_code == status
+    assert guarded.get("/api/status", headers={b"authorization": value.encode("latin-1")}).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_scripts_give_it_as_bearer(guarded: TestClient, value: str, status: int)
 def test_wrong_cookies_are_no_token(guarded: TestClient, cookie: str) -> None:
     app = Guard(None, "0.0.0.0", TOKEN)  # type: ignore[arg-type]
     header = cookie.format(name=app.cookie).encode("latin-1")
-    assert guarded.get("/api/status", headers={"cookie": header}).status_code == 401
+    assert guarded.get("/api/status", headers={b"cookie": header}).status_code == 401
 
 
 def test_with_a_token_a_foreign_site_is_refused_all_the_same(guarded: TestClient) -> None:

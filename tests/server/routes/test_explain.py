@@ -3,6 +3,7 @@ import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def shown(tmp_path: Path) -> Iterator[tuple[TestClient, str]]:
         yield client, id
 
 
-def explained(client: TestClient, **fields: object) -> dict[str, object]:
+def explained(client: TestClient, **fields: Any) -> dict[str, Any]:
     answer = post(client, to="/api/explain", **fields)
     assert answer.status_code == 200, answer.text
     found = answer.json()
@@ -55,16 +56,16 @@ def test_ink_is_found_where_the_photo_is_dark(shown: tuple[TestClient, str]) -> 
     assert found["grid"] == 4
     assert found["photo"] == pytest.approx([1.0 if cell == dark else 0.0 for cell in range(16)], abs=0.01)
     assert found["best"] == [dark if cell == 0 else None for cell in range(16)]
-    assert found["drawing"][1:] == [0.0] * 15  # type: ignore[index]
+    assert found["drawing"][1:] == [0.0] * 15
     assert found["photo_box"] == found["drawing_box"] == [0, 0, 1, 1]
 
 
 def test_cells_without_ink_match_nothing(shown: tuple[TestClient, str]) -> None:
     client, id = shown
     found = explained(client, id=id, strokes=CORNER)
-    inked = [cell for cell, best in enumerate(found["best"]) if best is not None]  # type: ignore[arg-type]
+    inked = [cell for cell, best in enumerate(found["best"]) if best is not None]
     assert set(inked) == {0, 1, 2, 3, 7, 11, 15}
-    assert max(found["drawing"]) == 1.0  # type: ignore[type-var, call-overload]
+    assert max(found["drawing"]) == 1.0
 
 
 def test_what_all_patches_share_does_not_decide() -> None:
@@ -80,8 +81,8 @@ def test_words_photos_and_marks_are_explained_without_a_drawing(shown: tuple[Tes
     client, id = shown
     for fields in ({"text": "red", "minus": "blue"}, {"like": id}, {"text": "black", "like": id}):
         found = explained(client, id=id, **fields)
-        assert len(found["photo"]) == 16  # type: ignore[arg-type]
-        assert (min(found["photo"]), max(found["photo"])) == (0, 1)  # type: ignore[type-var, call-overload]
+        assert len(found["photo"]) == 16
+        assert (min(found["photo"]), max(found["photo"])) == (0, 1)
         assert found["drawing"] is found["drawing_box"] is found["best"] is None
     answer = post(client, ("photo", "x.png", picture()), to="/api/explain", id=id)
     assert answer.status_code == 200

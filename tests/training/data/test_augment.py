@@ -5,21 +5,23 @@ from numpy.typing import NDArray
 from sketchseek.methods.method import Augmentation
 from sketchseek.training.data.augment import MOST_DEGREES, Changes, change, draw_changes
 
+Pictures = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+
 PLAIN = Changes(flip=False, degrees=0.0, grey_positive=False, grey_negative=False)
 
 
 @pytest.fixture
-def pictures() -> tuple[NDArray[np.uint8], ...]:
-    random = np.random.default_rng(0)
-    return tuple(random.integers(0, 256, (9, 9, 3), dtype=np.uint8) for _ in range(3))
+def pictures() -> Pictures:
+    sketch, positive, negative = np.random.default_rng(0).integers(0, 256, (3, 9, 9, 3), dtype=np.uint8)
+    return sketch, positive, negative
 
 
-def test_nothing_drawn_changes_nothing(pictures: tuple[NDArray[np.uint8], ...]) -> None:
+def test_nothing_drawn_changes_nothing(pictures: Pictures) -> None:
     changed = change(*pictures, PLAIN)
     assert all(np.array_equal(before, after) for before, after in zip(pictures, changed, strict=True))
 
 
-def test_sketch_and_positive_are_flipped_together(pictures: tuple[NDArray[np.uint8], ...]) -> None:
+def test_sketch_and_positive_are_flipped_together(pictures: Pictures) -> None:
     sketch, positive, negative = change(*pictures, Changes(True, 0.0, False, False))
     assert np.array_equal(sketch, np.flip(pictures[0], 1))
     assert np.array_equal(positive, np.flip(pictures[1], 1))
@@ -33,13 +35,13 @@ def test_sketch_and_positive_turn_together_on_white() -> None:
     assert np.array_equal(sketch, positive)
     assert np.array_equal(negative, dot)
     row, column = np.unravel_index(sketch[..., 0].argmin(), (31, 31))
-    assert (row, column) == (10, 24)  # 10 px from the centre, 30 degrees up
+    assert (int(row), int(column)) == (10, 24)  # 10 px from the centre, 30 degrees up
     assert sketch[0, 0, 0] == 255
     black = np.zeros((31, 31, 3), np.uint8)
     assert change(black, black, black, Changes(False, 30.0, False, False))[0][0, 0, 0] == 255
 
 
-def test_grey_is_for_each_photo_alone(pictures: tuple[NDArray[np.uint8], ...]) -> None:
+def test_grey_is_for_each_photo_alone(pictures: Pictures) -> None:
     _, positive, negative = change(*pictures, Changes(False, 0.0, True, False))
     expected = pictures[1].astype(float) @ [0.299, 0.587, 0.114]
     assert np.abs(positive - expected[..., None]).max() <= 1
