@@ -2,6 +2,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -26,7 +27,7 @@ def empty(tmp_path: Path) -> Iterator[TestClient]:
         yield client
 
 
-def ids(client: TestClient, **fields: object) -> list[str]:
+def ids(client: TestClient, **fields: Any) -> list[str]:
     answer = post(client, **fields)
     assert answer.status_code == 200, answer.text
     return [hit["id"] for hit in answer.json()["hits"]]
