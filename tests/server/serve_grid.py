@@ -1,19 +1,21 @@
 """The command line with the small test model, also in the process that indexes: python serve_grid.py serve ...
 
 A model called grid-slow takes a while for every batch of photos, and for every drawing. SERVE_GRID_HEAD_S says
-how long the head of a request may take.
+how long the head of a request may take, SERVE_GRID_READ_S how long a photo's file.
 """
 
 import os
 import sys
 import time
+from functools import partial
 from typing import Any
 
 import sketchseek.engine.models
 from sketchseek.cli import main
 from sketchseek.errors import SketchseekError
-from sketchseek.server import http_server
+from sketchseek.server import http_server, start
 from sketchseek.server.processes import index_child, indexing
+from sketchseek.server.protection.limits import Limits
 from tests.gallery.grid_model import GridModel
 
 SLOW_S = 0.2
@@ -37,6 +39,7 @@ def load(name: str) -> GridModel:
 
 sketchseek.engine.models.load_search_model = load  # type: ignore[assignment]
 http_server.HEAD_TIMEOUT_S = float(os.environ.get("SERVE_GRID_HEAD_S", http_server.HEAD_TIMEOUT_S))
+start.Limits = partial(Limits, read_seconds=float(os.environ.get("SERVE_GRID_READ_S", "10")))  # type: ignore[misc, assignment]
 indexing.COMMAND = (sys.executable, __file__, "index-child")
 
 if __name__ == "__main__":

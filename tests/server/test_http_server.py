@@ -20,7 +20,7 @@ from sketchseek.gallery import Gallery
 from sketchseek.server import http_server
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, jpeg, put
-from tests.server.live import Live, live, wait_until
+from tests.server.live import Live, children, is_alive, live, wait_until
 from tests.server.uploads import CORNER, form
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc and sends signals")
@@ -166,8 +166,8 @@ def test_it_ends_within_seconds_whatever_is_open(tmp_path: Path, sign: int) -> N
         for thread in searches:
             thread.start()
         time.sleep(0.3)
-        children = _children(server.process.pid)
-        assert children
+        helpers = children(server.process.pid)
+        assert helpers
         code, stderr = server.end(sign)
         assert code == 0
         assert "Traceback" not in stderr
@@ -175,7 +175,7 @@ def test_it_ends_within_seconds_whatever_is_open(tmp_path: Path, sign: int) -> N
             connection.close()
         for thread in searches:
             thread.join()
-        wait_until(lambda: not any(_alive(child) for child in children))
+        wait_until(lambda: not any(is_alive(child) for child in helpers))
     with Gallery.open(tmp_path / "gallery", GridModel("slow")) as gallery:
         assert not gallery.verify()
         assert gallery.stats().photos >= 33
@@ -186,9 +186,9 @@ def test_killed_it_takes_its_children_along(tmp_path: Path) -> None:
     arguments = [str(tmp_path / "photos"), "--gallery", str(tmp_path / "gallery"), "--model", "grid-slow"]
     with live(*arguments) as server:
         wait_until(lambda: server.client.get("api/status").json()["indexing"]["done"] >= 32)
-        children = _children(server.process.pid)
+        helpers = children(server.process.pid)
         assert server.end(signal.SIGKILL)[0] == -signal.SIGKILL
-        wait_until(lambda: not any(_alive(child) for child in children))
+        wait_until(lambda: not any(is_alive(child) for child in helpers))
 
 
 # What hostile clients cannot do.
@@ -298,21 +298,6 @@ def test_a_websocket_is_not_opened(server: Live) -> None:
 def _search_and_forget(server: Live) -> None:
     with suppress(httpx2.HTTPError):  # the server may end first
         httpx2.post(f"{server.url}api/search", files=form(strokes=CORNER), timeout=60)
-
-
-def _children(pid: int) -> list[int]:
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()] or [
-        int(path.parent.name)
-        for path in Path("/proc").glob("[0-9]*/stat")
-        if path.read_text().rpartition(")")[2].split()[1] == str(pid)
-    ]
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def _is_hung_up(connection: socket.socket) -> bool:

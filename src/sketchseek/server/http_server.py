@@ -8,8 +8,9 @@ import signal
 import socket
 import sys
 import threading
+import time
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import cast
 
@@ -19,7 +20,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from sketchseek.errors import SketchseekError
 
-SHUTDOWN_GRACE_S = 3  # for responses in progress at shutdown
+SHUTDOWN_GRACE_S = 2  # for responses in progress at shutdown
+EXIT_S = 3  # after a signal the process has ended, whatever hangs
 HEAD_TIMEOUT_S: float = 20  # for a request's line and headers to arrive
 KEEP_ALIVE_S = 75  # of silence before a connection is closed
 
@@ -51,8 +53,11 @@ def url_of(listener: socket.socket, host: str) -> str:
     return f"http://{name}:{listener.getsockname()[1]}/"
 
 
-def run(app: FastAPI, listener: socket.socket, *, open_at: str | None) -> None:
-    """Serve until Ctrl-C or SIGTERM; ``open_at`` is opened in the browser as soon as the server accepts requests."""
+def run(app: FastAPI, listener: socket.socket, *, open_at: str | None, at_exit: Callable[[], None]) -> None:
+    """Serve until Ctrl-C or SIGTERM; ``open_at`` is opened in the browser as soon as the server accepts requests.
+
+    ``at_exit`` is called before a process whose threads hang ends itself.
+    """
     config = uvicorn.Config(
         app,
         http=_Connection,
@@ -65,7 +70,7 @@ def run(app: FastAPI, listener: socket.socket, *, open_at: str | None) -> None:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
     )
-    server = _Server(config, open_at)
+    server = _Server(config, open_at, at_exit)
     server.run(sockets=[listener])
 
 
@@ -103,9 +108,9 @@ class _Connection(H11Protocol):
 class _Server(uvicorn.Server):
     """Exits with code 0 on Ctrl-C, the usual way to stop a server."""
 
-    def __init__(self, config: uvicorn.Config, open_at: str | None) -> None:
+    def __init__(self, config: uvicorn.Config, open_at: str | None, at_exit: Callable[[], None]) -> None:
         super().__init__(config)
-        self._open_at = open_at
+        self._open_at, self._at_exit = open_at, at_exit
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -126,8 +131,17 @@ class _Server(uvicorn.Server):
                 signal.signal(sig, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        print("sketchseek: stopping", file=sys.stderr)
+        if not self.should_exit:
+            print("sketchseek: stopping", file=sys.stderr)
+            threading.Thread(target=self._end_in_time, name="exit", daemon=True).start()
         super().handle_exit(sig, frame)
+
+    def _end_in_time(self) -> None:
+        """End the process even if the event loop or a thread hangs: Python itself would wait for them."""
+        time.sleep(EXIT_S)
+        self._at_exit()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _open_browser(url: str) -> None:

@@ -3,7 +3,7 @@
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sketchseek.errors import SketchseekError
 from sketchseek.gallery import Gallery
@@ -13,7 +13,7 @@ from sketchseek.server.folder_names import FolderNames
 from sketchseek.server.metrics import Metrics
 from sketchseek.server.processes.decoders import Decoders
 from sketchseek.server.processes.indexing import Indexing
-from sketchseek.server.protection.limits import Limits
+from sketchseek.server.protection.limits import ByteBudget, Limits
 from sketchseek.server.query_encoder import QueryEncoder
 from sketchseek.server.thread_pool import BoundedThreadPool
 from sketchseek.server.thumbnails import Thumbnails
@@ -33,10 +33,17 @@ class Service:
     cores: int = field(default_factory=lambda: max(2, usable_cores()))
 
     def __post_init__(self) -> None:
+        # Separate pools: an ordinary search never waits for uploads, for SVGs, for photos or for a drive that hangs.
+        svg_threads = max(1, self.cores // 2)
         self.searches = BoundedThreadPool("search", self.cores, self.limits.searches)
+        self.uploads = BoundedThreadPool("upload", self.cores, self.limits.searches)
+        self.svgs = BoundedThreadPool("svg", svg_threads, self.limits.svgs)
         self.pictures = BoundedThreadPool("picture", self.cores, self.limits.pictures)
+        self.reports = BoundedThreadPool("report", 2, self.limits.reports)
         self.upload_decoders = Decoders(self.cores, self.limits)
-        self.photo_decoders = Decoders(self.cores, self.limits)  # separate: a search never waits for thumbnails
+        self.svg_decoders = Decoders(svg_threads, replace(self.limits, decode_seconds=self.limits.svg_seconds))
+        self.photo_decoders = Decoders(self.cores, self.limits)
+        self.sending = ByteBudget(self.limits.sending_bytes)
         self.metrics = Metrics(self)
         self._lock = threading.Lock()
         self._cache: tuple[Stats, FolderNames] | None = None
@@ -55,12 +62,18 @@ class Service:
         self.upload_decoders.warm()
         self.photo_decoders.warm()
 
+    def kill(self) -> None:
+        """Kill the processes, whatever they do."""
+        for decoders in (self.upload_decoders, self.svg_decoders, self.photo_decoders):
+            decoders.close()
+        self.indexing.kill()
+
     def close(self) -> None:
+        for decoders in (self.upload_decoders, self.svg_decoders, self.photo_decoders):
+            decoders.close()
         self.indexing.stop()
-        self.searches.close()
-        self.pictures.close()
-        self.upload_decoders.close()
-        self.photo_decoders.close()
+        for pool in (self.searches, self.uploads, self.svgs, self.pictures, self.reports):
+            pool.close()
         self.gallery.close()
 
     def stats(self) -> Stats:

@@ -53,7 +53,8 @@ def serve(
     if folders:
         service.indexing.start(path, folders, model)
     login = f"{url}?token={quote(token, safe='')}" if token else url
-    run(create_app(service, host=host, token=token), listener, open_at=login if browser else None)
+    app = create_app(service, host=host, token=token)
+    run(app, listener, open_at=login if browser else None, at_exit=service.kill)
 
 
 def _check_token(host: str, token: str | None) -> None:

@@ -1,8 +1,9 @@
 """A thread pool for blocking work, with a limit on how many requests may wait for it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import ParamSpec, TypeVar
 
 from starlette.requests import Request
@@ -29,6 +30,12 @@ class BoundedThreadPool:
         **kwargs: Arguments.kwargs,
     ) -> Result:
         """The result of ``function``, which does not start if the client disconnects while it waits."""
+        async with self.turn(request):
+            return await self.call(function, *args, **kwargs)
+
+    @asynccontextmanager
+    async def turn(self, request: Request) -> AsyncIterator[None]:
+        """Wait for a thread and keep it for this request, for ``call`` and until what it made is no longer needed."""
         if self.in_flight >= self.limit:
             raise server_busy()
         self.in_flight += 1
@@ -36,10 +43,16 @@ class BoundedThreadPool:
             async with self._free_threads:
                 if await request.is_disconnected():
                     raise client_gone()
-                call = asyncio.get_running_loop().run_in_executor(self._executor, lambda: function(*args, **kwargs))
-                return await call
+                yield
         finally:
             self.in_flight -= 1
+
+    async def call(
+        self, function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Result:
+        """The result of ``function``, called during a ``turn``."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, lambda: function(*args, **kwargs))
 
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)

@@ -1,5 +1,6 @@
 """The processes that open pictures: same results as the pictures package, and one that hangs or dies is replaced."""
 
+import hashlib
 import io
 import os
 import signal
@@ -12,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sketchseek.gallery.records import content_id
 from sketchseek.pictures import PictureError, RasterSketch, load_photo, load_sketch
+from sketchseek.server.errors import RequestError
 from sketchseek.server.processes.decoders import Decoders
 from sketchseek.server.protection.limits import Limits
 from tests.gallery.photos import jpeg, put
@@ -27,6 +30,11 @@ def kept() -> Iterator[Decoders]:
     decoders.close()
 
 
+def id_of(data: bytes) -> str:
+    """As the gallery names this content."""
+    return content_id(hashlib.blake2b(data, digest_size=32).digest())
+
+
 def pids(decoders: Decoders) -> list[int]:
     return [child.pid for child in decoders._free.queue if child is not None]
 
@@ -35,7 +43,8 @@ def test_pictures_come_out_as_in_this_process(kept: Decoders, tmp_path: Path) ->
     data = jpeg(3, size=(900, 700), turned=True)
     assert np.array_equal(kept.photo(data, "x.jpg", 64), load_photo(data, target=64))
     path = put(tmp_path / "x.jpg", data)
-    assert np.array_equal(kept.pixels(str(path), "x.jpg", 64), load_photo(path, target=64))
+    with kept.open(id_of(data), [path]) as photo:
+        assert np.array_equal(photo.pixels(64), load_photo(path, target=64))
     for drawing in (picture(), SVG):
         mine, theirs = kept.sketch(drawing, "x"), load_sketch(drawing)
         assert isinstance(mine, RasterSketch)
@@ -55,10 +64,31 @@ def test_a_mistake_names_the_file_as_the_client_did_and_the_process_lives_on(kep
     assert pids(kept) == before
 
 
-def test_a_missing_file_is_reported_without_its_folder(kept: Decoders, tmp_path: Path) -> None:
-    with pytest.raises(PictureError) as message:
-        kept.jpeg(str(tmp_path / "gone.jpg"), "gone.jpg", 64)
-    assert str(message.value) == "gone.jpg: there is no such file"
+def test_a_missing_or_changed_file_is_reported_without_its_folder_and_its_copy_is_opened(
+    kept: Decoders, tmp_path: Path
+) -> None:
+    data = jpeg(1)
+    changed, copy = put(tmp_path / "changed.jpg", jpeg(2)), put(tmp_path / "copy.jpg", data)
+    with pytest.raises(RequestError, match=r"^gone\.jpg is missing or has changed") as refused:
+        kept.open(id_of(data), [tmp_path / "gone.jpg", changed]).__enter__()
+    assert refused.value.status == 410
+    with kept.open(id_of(data), [tmp_path / "gone.jpg", changed, copy]) as photo:
+        assert photo.data() == data
+
+
+def test_a_file_that_cannot_be_read_now_is_not_called_missing(kept: Decoders, tmp_path: Path) -> None:
+    loop = tmp_path / "x.jpg"
+    loop.symlink_to(loop)  # any error but "no such file" and "permission denied"
+    with pytest.raises(RequestError, match=r"^x\.jpg cannot be read \(.*is its drive connected") as refused:
+        kept.open(id_of(b""), [loop]).__enter__()
+    assert refused.value.status == 503
+
+
+def test_a_file_of_half_a_gigabyte_and_more_is_not_read(kept: Decoders, tmp_path: Path) -> None:
+    path = put(tmp_path / "x.jpg", b"")
+    os.truncate(path, 2**40)
+    with pytest.raises(RequestError, match="has changed"):
+        kept.open(id_of(b""), [path]).__enter__()
 
 
 def test_one_that_hangs_is_killed_and_replaced() -> None:
@@ -97,7 +127,7 @@ def test_a_process_that_died_is_reported_and_replaced() -> None:
 
 
 def test_a_process_cannot_exceed_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sketchseek.server.processes.decoders.MEMORY", 500 * 2**20)
+    monkeypatch.setattr("sketchseek.server.processes.child.MEMORY", 500 * 2**20)
     decoders = Decoders(1, Limits(pixels=500_000_000))
     stream = io.BytesIO()
     Image.new("1", (20_000, 20_000)).save(stream, "PNG")

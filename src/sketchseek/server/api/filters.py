@@ -1,10 +1,11 @@
-"""Paging and filters, the same for every route that returns hits."""
+"""Paging, order and filters, the same for every route that returns hits."""
 
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sketchseek.gallery.ranking import dates
+from sketchseek.neighbours import DEFAULT_LOOK, Look
 from sketchseek.server.errors import RequestError
 from sketchseek.server.folder_names import FolderNames
 from sketchseek.server.protection import limits
@@ -20,6 +21,7 @@ class Filters(BaseModel):
 
     k: int = Field(limits.DEFAULT_HITS, ge=1, le=limits.MAX_HITS)
     offset: int = Field(0, ge=0, le=limits.MAX_OFFSET)
+    look: Look = DEFAULT_LOOK
     min_score: float | None = Field(None, ge=-1, le=1, allow_inf_nan=False)
     min_relevance: Share | None = None
     under: str | None = Field(None, max_length=4096)
@@ -45,6 +47,7 @@ class Filters(BaseModel):
         dates(taken)  # reports wrong dates even if the gallery is empty
         return {
             "k": self.offset + self.k + 1,
+            "look": self.look,
             "min_score": self.min_score,
             "min_relevance": self.min_relevance,
             "under": folder,

@@ -1,60 +1,147 @@
-"""The process that opens pictures for the server, so that a picture that crashes or fills memory stops only this.
+"""The process that reads and opens pictures for the server: a picture or a drive can stop only this process.
 
-Run as ``python -m sketchseek.server.processes.decoder_child``. Each request on stdin is a line of JSON followed, for
-uploads, by bytes; each response on stdout has the same form. The process exits at the end of stdin.
+Run as ``python -m sketchseek.server.processes.decoder_child MEMORY``. It writes ``{}`` once it is ready. Each request
+on stdin is a line of JSON followed, for uploads, by bytes; each response on stdout has the same form. The process exits
+at the end of stdin.
 """
 
+import hashlib
 import io
 import json
 import os
+import signal
+import stat
 import sys
 from typing import Any, BinaryIO
 
-from PIL import Image
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
 
 from sketchseek.errors import SketchseekError
 from sketchseek.pictures import PictureError, RasterSketch, load_photo, load_sketch
+from sketchseek.pictures.formats import JPEG, format_of
+from sketchseek.pictures.sources import MAX_FILE_BYTES
 
 JPEG_QUALITY = 84
+MAX_SKETCH_SIDE = 2048  # px; models need a tenth of it
+MAX_STRETCH = 16  # a photo's longer side, in multiples of the shorter side that the model needs
+HASH_BYTES = 32  # as the gallery hashes files
+_GONE = (FileNotFoundError, NotADirectoryError, PermissionError)
 
 
 def serve(requests: BinaryIO, responses: BinaryIO) -> None:
     """Respond to every request until the end of the stream."""
+    child = _Child()
     for line in requests:
         request = json.loads(line)
         data = requests.read(request["bytes"])
+        _end_after(request["seconds"])
         try:
-            head, body = _response(request, data)
+            head, body = child.respond(request, data)
         except SketchseekError as error:
             reason = error.reason if isinstance(error, PictureError) else str(error)
             head, body = {"reason": reason}, b""
         except MemoryError:
             head, body = {"reason": "does not fit into memory"}, b""
+        _end_after(0)
         responses.write(json.dumps({**head, "bytes": len(body)}).encode() + b"\n" + body)
         responses.flush()
 
 
-def _response(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-    if request["action"] == "thumbnail":
-        return {}, jpeg(request["path"], request["side"])
-    if request["action"] == "uploaded_sketch":
-        sketch = load_sketch(data, name=request["name"], max_pixels=request["pixels"])
-        assert isinstance(sketch, RasterSketch), "the server itself opens drawings in text formats"
-        pixels = sketch.pixels
-    elif request["action"] == "photo":
-        pixels = load_photo(request["path"], target=request["side"])
-    else:
-        pixels = load_photo(data, name=request["name"], target=request["side"], max_pixels=request["pixels"])
-    return {"shape": pixels.shape}, pixels.tobytes()
+class _Child:
+    """``read`` holds the bytes of one photo, which were compared with its id; the next request uses and drops them."""
+
+    def __init__(self) -> None:
+        self._held, self._name = b"", ""
+
+    def respond(self, request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+        """(head, body)"""
+        action, side = request["action"], int(request.get("side", 0))
+        if action == "read":
+            return self._read(request["paths"], request["id"]), b""
+        if action == "uploaded_sketch":
+            sketch = load_sketch(data, name=request["name"], max_pixels=request["pixels"])
+            assert isinstance(sketch, RasterSketch), "the server itself opens strokes"
+            return _array(_at_most(sketch.pixels, MAX_SKETCH_SIDE))
+        if action == "uploaded_photo":
+            photo = load_photo(data, name=request["name"], target=side, max_pixels=request["pixels"])
+            return _array(_at_most(photo, MAX_STRETCH * side))
+        held, self._held = self._held, b""
+        if action == "send":
+            return {}, held
+        if action == "jpeg":
+            return {}, jpeg(held, self._name, side)
+        return _array(_at_most(load_photo(held, name=self._name, target=side), MAX_STRETCH * side))
+
+    def _read(self, paths: list[str], id: str) -> dict[str, Any]:
+        """Hold the bytes of the first of ``paths`` whose content is that of ``id``."""
+        unreadable = None
+        for number, path in enumerate(paths):
+            try:
+                data = _bytes_of(path)
+            except _GONE:
+                continue
+            except OSError as error:  # the drive may answer later
+                unreadable = error.strerror or str(error)
+                continue
+            if data is not None and hashlib.blake2b(data, digest_size=HASH_BYTES).hexdigest().startswith(id):
+                self._held, self._name = data, os.path.basename(path)  # noqa: PTH119 - any bytes
+                return {"path": number, "size": len(data), "type": _browser_type(data, self._name)}
+        return {"path": None, "unreadable": unreadable}
 
 
-def jpeg(path: str, side: int) -> bytes:
-    """A photo on disk as a JPEG, upright, no side longer than ``side`` px."""
-    image = Image.fromarray(load_photo(path, target=side))
+def _bytes_of(path: str) -> bytes | None:
+    """The content of a file; None if it is not a plain file, or larger than any photo."""
+    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - before opening: some devices act when opened
+        return None
+    # Without O_NONBLOCK, opening a pipe that has just replaced the file would wait for ever.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(descriptor, "rb") as stream:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
+            return None
+        return stream.read(status.st_size)
+
+
+def _browser_type(data: bytes, name: str) -> str | None:
+    """The media type of a photo that browsers show upright as it is; None for any other."""
+    format = format_of(data, name)
+    if format is None or not format.mime_type:
+        return None
+    if format is JPEG:  # the only format whose EXIF orientation browsers apply
+        return format.mime_type
+    try:
+        with Image.open(io.BytesIO(data), formats=(format.pillow_format,)) as image:
+            upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+    except Exception:  # damaged metadata: browsers ignore it as well
+        upright = True
+    return format.mime_type if upright else None
+
+
+def jpeg(data: bytes, name: str, side: int) -> bytes:
+    """A photo as a JPEG, upright, no side longer than ``side`` px."""
+    image = Image.fromarray(_at_most(load_photo(data, name=name, target=side), MAX_STRETCH * side))
     image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=JPEG_QUALITY)
     return stream.getvalue()
+
+
+def _at_most(pixels: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+    """The picture with each axis averaged down, on its own, to at most ``longest`` px: a strip must not fill memory."""
+    factors = (-(-pixels.shape[1] // longest), -(-pixels.shape[0] // longest))
+    return pixels if factors == (1, 1) else np.asarray(Image.fromarray(pixels).reduce(factors), dtype=np.uint8)
+
+
+def _array(pixels: NDArray[np.uint8]) -> tuple[dict[str, Any], bytes]:
+    return {"shape": pixels.shape}, pixels.tobytes()
+
+
+def _end_after(seconds: float) -> None:
+    """End this process if it still works then, even if its parent has died; 0: never."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _limit_memory(size: int) -> None:
@@ -71,4 +158,6 @@ if __name__ == "__main__":
     _limit_memory(int(sys.argv[1]))
     responses = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not mix with the responses
+    responses.write(b"{}\n")
+    responses.flush()
     serve(sys.stdin.buffer, responses)

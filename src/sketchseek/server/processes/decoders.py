@@ -1,25 +1,26 @@
-"""Child processes that open uploads and photos; one that takes too long is killed and replaced."""
+"""Child processes that read and open uploads and photos; one that takes too long is killed and replaced."""
 
-import json
 import os
 import queue
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.pictures import PictureError, RasterSketch, Sketch, load_sketch
-from sketchseek.pictures.formats import format_of
+from sketchseek.pictures.formats import QUICKDRAW, format_of
 from sketchseek.pictures.sources import MAX_NAME
-from sketchseek.server.protection.limits import Limits
+from sketchseek.server.errors import RETRY, RequestError
+from sketchseek.server.processes.child import Child
+from sketchseek.server.protection.limits import Limits, MiB
 from sketchseek.wording import shown
 
-MEMORY = 2 * 2**30  # address space of one process; the interpreter and its libraries need half a gigabyte of it
+MAX_PIXEL_BYTES = 64 * MiB  # of one decoded picture that a process may send
+TOO_SLOW = "takes too long or too much memory to open; save it as a plain JPEG or PNG"
 
 
 class Decoders:
@@ -27,31 +28,42 @@ class Decoders:
 
     def __init__(self, count: int, limits: Limits) -> None:
         self._limits = limits
-        self._free: queue.LifoQueue[subprocess.Popen[bytes] | None] = queue.LifoQueue()
+        self._free: queue.LifoQueue[Child | None] = queue.LifoQueue()
+        self._children: set[Child] = set()
+        self._lock = threading.Lock()
         for _ in range(count):
             self._free.put(None)
 
     def sketch(self, data: bytes, name: str) -> Sketch:
         """An uploaded drawing."""
-        format = format_of(data, name)
-        if format is not None and format.drawing:
-            return load_sketch(data, name=name)  # strokes are only numbers; SVG already runs in its own process
-        head, body = self._request("uploaded_sketch", shown(name, MAX_NAME), data, pixels=self._limits.pixels)
-        return RasterSketch(np.frombuffer(body, np.uint8).reshape(head["shape"]))
+        if format_of(data, name) is QUICKDRAW:
+            return load_sketch(data, name=name)  # only numbers
+        return RasterSketch(self._upload("uploaded_sketch", data, name))
 
     def photo(self, data: bytes, name: str, side: int) -> NDArray[np.uint8]:
         """An uploaded photo, shortest side about ``side`` px."""
-        head, body = self._request("uploaded_photo", shown(name, MAX_NAME), data, side=side, pixels=self._limits.pixels)
-        return np.frombuffer(body, np.uint8).reshape(head["shape"])
+        return self._upload("uploaded_photo", data, name, side=side)
 
-    def pixels(self, path: str, name: str, side: int) -> NDArray[np.uint8]:
-        """A photo of the gallery, shortest side about ``side`` px."""
-        head, body = self._request("photo", name, path=path, side=side)
-        return np.frombuffer(body, np.uint8).reshape(head["shape"])
-
-    def jpeg(self, path: str, name: str, side: int) -> bytes:
-        """A photo of the gallery as JPEG, no side longer than ``side`` px."""
-        return self._request("thumbnail", name, path=path, side=side)[1]
+    @contextmanager
+    def open(self, id: str, paths: Sequence[Path]) -> Iterator["StoredPhoto"]:
+        """A photo of the gallery: the first of its files whose bytes still are those of ``id``."""
+        name = shown(paths[0].name)
+        with self._child() as child:
+            request = {"action": "read", "id": id, "paths": [os.fsdecode(path) for path in paths]}
+            answer = child.ask(request, b"", self._limits.read_seconds, 0)
+            if answer is None:
+                seconds = f"{self._limits.read_seconds:g}"
+                raise RequestError(503, f"{name} was not read within {seconds} seconds; is its drive connected?", RETRY)
+            head = answer[0]
+            if "reason" in head:
+                raise PictureError(name, head["reason"])
+            if head["path"] is None and head["unreadable"]:
+                raise RequestError(503, f"{name} cannot be read ({head['unreadable']}); is its drive connected?", RETRY)
+            if head["path"] is None:
+                raise RequestError(
+                    410, f"{name} is missing or has changed since it was indexed; index its folder again."
+                )
+            yield StoredPhoto(child, self._limits.decode_seconds, shown(paths[head["path"]].name), head)
 
     def warm(self) -> None:
         """Start one process."""
@@ -59,65 +71,70 @@ class Decoders:
             pass
 
     def close(self) -> None:
-        """Stop the idle processes; a busy one exits when this process does, because its stdin closes."""
-        while True:
-            try:
-                child = self._free.get_nowait()
-            except queue.Empty:
-                return
-            if child is not None:
-                _stop(child)
+        """Kill every process, also those that work."""
+        with self._lock:
+            children = list(self._children)
+        for child in children:
+            child.kill()
 
-    def _request(self, action: str, name: str, data: bytes = b"", **options: Any) -> tuple[dict[str, Any], bytes]:
-        """(head, body) of the response of ``decoder_child``; ``name`` is the file in error messages."""
-        request = {"action": action, "name": name, "bytes": len(data), **options}
+    def _upload(self, action: str, data: bytes, name: str, **options: int) -> NDArray[np.uint8]:
+        name = shown(name, MAX_NAME)
+        request = {"action": action, "name": name, "pixels": self._limits.pixels, **options}
         with self._child() as child:
-            assert child.stdin and child.stdout
-            timer = threading.Timer(self._limits.decode_seconds, child.kill)
-            timer.start()
-            try:
-                child.stdin.write(json.dumps(request).encode() + b"\n")
-                child.stdin.write(data)
-                child.stdin.flush()
-                head = json.loads(child.stdout.readline() or b"null")
-                body = child.stdout.read(head["bytes"]) if head else b""
-            except BrokenPipeError:
-                head, body = None, b""
-            finally:
-                timer.cancel()
-            if head is None or len(body) < head["bytes"]:
-                child.kill()
-                raise PictureError(name, "takes too long or too much memory to open; save it as a plain JPEG or PNG")
-        if "reason" in head:
-            raise PictureError(name, head["reason"])
-        return head, body
+            return _pixels(*_ask(child, name, request, data, self._limits.decode_seconds, MAX_PIXEL_BYTES))
 
     @contextmanager
-    def _child(self) -> Iterator[subprocess.Popen[bytes]]:
+    def _child(self) -> Iterator[Child]:
         child = self._free.get()
         try:
-            if child is None:
-                child = _start()
+            if child is None or not child.alive:
+                child = Child()
+                with self._lock:
+                    self._children = {known for known in self._children if known.alive} | {child}
+                child.wait_until_ready()
             yield child
-        except BaseException:
-            if child is not None:
-                _stop(child)
-            child = None
-            raise
         finally:
-            self._free.put(child)
+            self._free.put(child if child is not None and child.alive else None)
 
 
-def _start() -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603
-        [sys.executable, "-m", "sketchseek.server.processes.decoder_child", str(MEMORY)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,  # a Ctrl-C in the terminal goes to the server, which then stops these
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-    )
+class StoredPhoto:
+    """The bytes of a photo in a process that has compared them with its id; what is shown is made of these bytes.
+
+    One of the methods can be called once.
+    """
+
+    def __init__(self, child: Child, seconds: float, name: str, head: dict[str, Any]) -> None:
+        self._child, self._seconds, self._name = child, seconds, name
+        self.size: int = head["size"]
+        self.media_type: str | None = head["type"]  # None: browsers do not show it, or not upright
+
+    def data(self) -> bytes:
+        """The file."""
+        return self._ask("send", self.size)[1]
+
+    def jpeg(self, side: int) -> bytes:
+        """As JPEG, no side longer than ``side`` px."""
+        return self._ask("jpeg", MAX_PIXEL_BYTES, side=side)[1]
+
+    def pixels(self, side: int) -> NDArray[np.uint8]:
+        """Shortest side about ``side`` px."""
+        return _pixels(*self._ask("pixels", MAX_PIXEL_BYTES, side=side))
+
+    def _ask(self, action: str, most: int, **options: int) -> tuple[dict[str, Any], bytes]:
+        return _ask(self._child, self._name, {"action": action, **options}, b"", self._seconds, most)
 
 
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    child.kill()
-    child.communicate()
+def _ask(
+    child: Child, name: str, request: dict[str, Any], data: bytes, seconds: float, most: int
+) -> tuple[dict[str, Any], bytes]:
+    """(head, body) of the response; ``name`` is the file in error messages."""
+    answer = child.ask(request, data, seconds, most)
+    if answer is None:
+        raise PictureError(name, TOO_SLOW)
+    if "reason" in answer[0]:
+        raise PictureError(name, answer[0]["reason"])
+    return answer
+
+
+def _pixels(head: dict[str, Any], body: bytes) -> NDArray[np.uint8]:
+    return np.frombuffer(body, np.uint8).reshape(head["shape"])

@@ -64,6 +64,11 @@ class Indexing:
             process.kill()
             process.wait()
 
+    def kill(self) -> None:
+        """End the run at once; what it has committed stays."""
+        if self._process is not None:
+            self._process.kill()
+
     def _read_messages(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout and process.stdin
         with process.stdout, process.stdin:

@@ -1,5 +1,6 @@
 """Limits on what one request, and all requests together, may cost."""
 
+import threading
 from dataclasses import dataclass
 
 MiB = 2**20
@@ -14,8 +15,13 @@ class Limits:
     held_bytes: int = 256 * MiB  # of all bodies in memory at the same time
     pixels: int = 100_000_000  # of an uploaded picture
     decode_seconds: float = 10.0
+    svg_seconds: float = 2.0  # for an uploaded SVG, whose renderer can be kept busy for minutes
+    read_seconds: float = 10.0  # for a photo's file to be read from its drive
     searches: int = 64  # running or waiting; further ones get a 503
+    svgs: int = 16  # searches with an SVG, running or waiting
     pictures: int = 256  # thumbnails and photos, running or waiting
+    reports: int = 64  # status, metrics and facts of a photo, running or waiting
+    sending_bytes: int = 512 * MiB  # of all photo files that are being sent
     thumbnail_bytes: int = 512 * MiB  # on disk
 
 
@@ -29,3 +35,23 @@ MAX_HITS = 200  # on one page
 DEFAULT_HITS = 48
 MAX_OFFSET = 2000  # hits that paging can reach
 MAX_FIELDS = 200  # of all kinds, in one form
+
+
+class ByteBudget:
+    """Bytes that all requests together may hold in memory."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> bool:
+        """Whether ``size`` bytes were left; they are taken until ``give_back``."""
+        with self._lock:
+            if size > self._left:
+                return False
+            self._left -= size
+            return True
+
+    def give_back(self, size: int) -> None:
+        with self._lock:
+            self._left += size

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from sketchseek.gallery import Query
 from sketchseek.gallery.query import encode, fuse
 from sketchseek.model import has_patches
+from sketchseek.pictures import Sketch
 from sketchseek.pictures.extent import extent
 from sketchseek.server.api.forms import SearchForm, read_explain_form
 from sketchseek.server.api.responses import Explanation
@@ -14,7 +15,7 @@ from sketchseek.server.api.schema import EXPLAIN_FORM, errors
 from sketchseek.server.errors import RequestError
 from sketchseek.server.patches import cosines, inked_cells, stretched
 from sketchseek.server.routes.photos import pixels_of
-from sketchseek.server.routes.search import open_pictures
+from sketchseek.server.routes.search import Photo, drawn, uploaded_pictures
 from sketchseek.server.service import Service
 
 
@@ -25,21 +26,37 @@ def create_router(service: Service) -> APIRouter:
     async def explain(request: Request) -> Explanation:
         """Which parts of the photo ``id`` match which parts of the query; the form is that of a search."""
         form, id = await read_explain_form(request)
-        return await service.searches.run(request, _explain, service, form, id)
+        model = service.encoder.model
+        if not has_patches(model):
+            raise RequestError(422, f"the model {model.name} cannot show which parts match.")
+        async with uploaded_pictures(service, request, form) as (sketches, examples), service.pictures.turn(request):
+            stored = await service.pictures.call(_stored_photos, service, [id, *form.like])
+            return await service.searches.run(request, _explain, service, form, id, sketches, examples, stored)
 
     return router
 
 
-def _explain(service: Service, form: SearchForm, id: str) -> Explanation:
+def _stored_photos(service: Service, ids: list[str]) -> list[Photo]:
+    return [pixels_of(service, id) for id in ids]
+
+
+def _explain(
+    service: Service,
+    form: SearchForm,
+    id: str,
+    sketches: list[Sketch],
+    examples: list[Photo],
+    stored: list[Photo],
+) -> Explanation:
+    """``stored``: the photo ``id``, then the liked ones."""
     model = service.encoder.model
-    if not has_patches(model):
-        raise RequestError(422, f"the model {model.name} cannot show which parts match.")
-    sketches, examples = open_pictures(service, form)
-    photo = pixels_of(service, id)
+    assert has_patches(model)
+    photo, *liked = stored
+    sketches = drawn(form) + sketches
     patches = model.patches_photos([photo])[0]
     photo_box = extent(photo, model.record.photos)
     if not sketches:
-        examples += [pixels_of(service, liked) for liked in form.like]
+        examples = examples + liked
         query = Query(photo=examples, text=form.text, minus=form.minus, weights=form.weights)
         vector = fuse(encode(query, lambda: service.encoder, _no_marks))
         return Explanation(

@@ -1,25 +1,22 @@
 """Routes of one photo, which is named by its id, a hash of its content; no request contains a path."""
 
-import hashlib
-import os
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated, BinaryIO, Literal
+from contextlib import AbstractContextManager
+from typing import Annotated, Literal
 
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
-from fastapi.responses import StreamingResponse
 from numpy.typing import NDArray
 from pydantic import BeforeValidator
+from starlette.types import Receive, Scope, Send
 
 from sketchseek.gallery import Hit
 from sketchseek.gallery.errors import GalleryDamagedError, GalleryError
-from sketchseek.gallery.reading import HASH_BYTES
-from sketchseek.pictures.formats import FORMATS, HEAD_BYTES, JPEG, Format, format_of
+from sketchseek.pictures.formats import FORMATS
 from sketchseek.server.api.responses import PhotoDetails
 from sketchseek.server.api.schema import errors, picture
-from sketchseek.server.errors import RequestError
+from sketchseek.server.errors import RequestError, server_busy
+from sketchseek.server.processes.decoders import StoredPhoto
 from sketchseek.server.service import Service
 from sketchseek.server.thumbnails import FULL_SIDE
 from sketchseek.wording import shown
@@ -28,7 +25,7 @@ PhotoId = Annotated[str, InPath(pattern="^[0-9a-f]{16}$")]
 CACHE_CONTROL = "private, max-age=31536000, immutable"  # the id is a hash of the content, which therefore never changes
 BROWSER_TYPES = tuple(format.mime_type for format in FORMATS if format.mime_type)
 Size = Annotated[Literal[160, 320, 640, 1280], BeforeValidator(int), Query()]  # query parameters arrive as text
-BLOCK_BYTES = 1 << 18
+BLOCK_BYTES = 1 << 20  # a client that takes less in the time of http_server.WRITE_TIMEOUT_S is dropped
 
 
 def create_router(service: Service) -> APIRouter:
@@ -39,13 +36,7 @@ def create_router(service: Service) -> APIRouter:
         """The file itself if browsers can show its format, otherwise a JPEG of it; upright."""
         if _is_cached(request, id):
             return Response(status_code=304, headers=_headers(id))
-        original = await service.pictures.run(request, _original, service, id)
-        if isinstance(original, bytes):
-            return Response(original, media_type="image/jpeg", headers=_headers(id))
-        stream, media_type, size = original
-        return StreamingResponse(
-            _blocks(stream), media_type=media_type, headers=_headers(id) | {"Content-Length": str(size)}
-        )
+        return await service.pictures.run(request, _original, service, id)
 
     @router.get(
         "/{id}/thumbnail", response_class=Response, responses=picture("image/jpeg") | errors(404, 410, 422, 503)
@@ -55,13 +46,13 @@ def create_router(service: Service) -> APIRouter:
         name = f"{id}-{size}"
         if _is_cached(request, name):
             return Response(status_code=304, headers=_headers(name))
-        data = await service.pictures.run(request, _jpeg, service, id, size)
+        data = await service.pictures.run(request, _thumbnail, service, id, size)
         return Response(data, media_type="image/jpeg", headers=_headers(name))
 
     @router.get("/{id}/about", responses=errors(404, 422, 503))
     async def about(request: Request, id: PhotoId) -> PhotoDetails:
         """Where the photo is stored."""
-        return await service.pictures.run(request, _about, service, id)
+        return await service.reports.run(request, _about, service, id)
 
     return router
 
@@ -91,81 +82,61 @@ def _about(service: Service, id: str) -> PhotoDetails:
     )
 
 
-def _original(service: Service, id: str) -> tuple[BinaryIO, str, int] | bytes:
-    """(open file, media type, bytes), or a JPEG if browsers cannot show the file upright."""
-    stream, path = _open(photo_of(service, id))
-    try:
-        format = format_of(stream.read(HEAD_BYTES), path.name)
-        size = stream.seek(0, os.SEEK_END)
-        stream.seek(0)
-        if format is not None and format.mime_type and (format is JPEG or _is_upright(stream, format)):
-            return stream, format.mime_type, size
-    except BaseException:
-        stream.close()
-        raise
-    stream.close()
-    return _jpeg(service, id, FULL_SIDE)
+def _original(service: Service, id: str) -> Response:
+    with _open(service, id) as photo:
+        if photo.media_type is None:
+            return Response(_jpeg(service, id, FULL_SIDE, photo), media_type="image/jpeg", headers=_headers(id))
+        if not service.sending.take(photo.size):
+            raise server_busy()
+        try:
+            return _File(service, photo.data(), photo.media_type, _headers(id))
+        except BaseException:
+            service.sending.give_back(photo.size)
+            raise
 
 
-def _jpeg(service: Service, id: str, side: int) -> bytes:
-    photo = photo_of(service, id)
+class _File(Response):
+    """Sent in blocks, each of which a client must take in time; gives its bytes back to the budget afterwards."""
+
+    def __init__(self, service: Service, data: bytes, media_type: str, headers: dict[str, str]) -> None:
+        super().__init__(b"", media_type=media_type, headers=headers | {"Content-Length": str(len(data))})
+        self._budget, self._data = service.sending, data
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            for start in range(0, len(self._data), BLOCK_BYTES):
+                block = self._data[start : start + BLOCK_BYTES]
+                await send({"type": "http.response.body", "body": block, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            self._budget.give_back(len(self._data))
+
+
+def _thumbnail(service: Service, id: str, side: int) -> bytes:
+    photo_of(service, id)
     if (data := service.thumbnails.get(id, side)) is not None:
         return data
-    path = _path_of(photo)
-    data = service.photo_decoders.jpeg(os.fsdecode(path), shown(path.name), side)
-    service.thumbnails.put(id, side, data)
+    with _open(service, id) as photo:
+        return _jpeg(service, id, side, photo)
+
+
+def _jpeg(service: Service, id: str, side: int, photo: StoredPhoto) -> bytes:
+    if (data := service.thumbnails.get(id, side)) is None:
+        data = photo.jpeg(side)
+        service.thumbnails.put(id, side, data)
     return data
 
 
 def pixels_of(service: Service, id: str) -> NDArray[np.uint8]:
     """The photo at the size that the model needs."""
-    path = _path_of(photo_of(service, id))
-    return service.photo_decoders.pixels(os.fsdecode(path), shown(path.name), service.encoder.photo_side)
+    with _open(service, id) as photo:
+        return photo.pixels(service.encoder.photo_side)
 
 
-def _path_of(photo: Hit) -> Path:
-    stream, path = _open(photo)
-    stream.close()
-    return path
-
-
-def _open(photo: Hit) -> tuple[BinaryIO, Path]:
-    """The first of the photo's files whose content is unchanged."""
-    for path in (photo.path, *photo.duplicates):
-        try:
-            stream = path.open("rb")
-        except OSError:
-            continue
-        digest = hashlib.blake2b(digest_size=HASH_BYTES)
-        while block := stream.read(BLOCK_BYTES):
-            digest.update(block)
-        if digest.hexdigest().startswith(photo.id):
-            stream.seek(0)
-            return stream, path
-        stream.close()
-    raise RequestError(
-        410, f"{shown(photo.path.name)} is missing or has changed since it was indexed; index its folder again."
-    )
-
-
-def _is_upright(stream: BinaryIO, format: Format) -> bool:
-    """Whether the EXIF orientation of the file is normal; browsers apply it only in JPEGs."""
-    from PIL import ExifTags, Image
-
-    try:
-        with Image.open(stream, formats=(format.pillow_format,)) as image:
-            upright: bool = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
-    except Exception:  # damaged metadata: browsers ignore it as well
-        return True
-    finally:
-        stream.seek(0)
-    return upright
-
-
-def _blocks(stream: BinaryIO) -> Iterator[bytes]:
-    with stream:
-        while block := stream.read(BLOCK_BYTES):
-            yield block
+def _open(service: Service, id: str) -> AbstractContextManager[StoredPhoto]:
+    photo = photo_of(service, id)
+    return service.photo_decoders.open(photo.id, (photo.path, *photo.duplicates))
 
 
 def _headers(name: str) -> dict[str, str]:

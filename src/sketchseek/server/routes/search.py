@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import numpy as np
@@ -11,14 +12,17 @@ from numpy.typing import NDArray
 
 from sketchseek import gallery
 from sketchseek.pictures import Sketch, sketch_from_strokes
+from sketchseek.pictures.formats import SVG, format_of
 from sketchseek.server.api.filters import Filters
-from sketchseek.server.api.forms import SearchForm, read_search_form
+from sketchseek.server.api.forms import SearchForm, Upload, read_search_form
 from sketchseek.server.api.responses import Hit, SearchResponse, Timings
 from sketchseek.server.api.schema import SEARCH_FORM, errors
 from sketchseek.server.errors import RequestError
 from sketchseek.server.folder_names import FolderNames
 from sketchseek.server.routes.photos import PhotoId, photo_of
 from sketchseek.server.service import Service
+
+Photo = NDArray[np.uint8]
 
 
 class Stopwatch:
@@ -53,7 +57,10 @@ def create_router(service: Service) -> APIRouter:
         watch = Stopwatch()
         form = await read_search_form(request)
         watch.finish("read")
-        return _with_timing(response, await service.searches.run(request, _search, service, form, watch))
+        async with uploaded_pictures(service, request, form) as (sketches, photos):
+            watch.finish("decode")
+            result = await service.searches.run(request, _search, service, form, sketches, photos, watch)
+        return _with_timing(response, result)
 
     @router.get("/photos/{id}/similar", responses=errors(404, 422, 503))
     async def similar(
@@ -66,12 +73,34 @@ def create_router(service: Service) -> APIRouter:
     return router
 
 
-def open_pictures(service: Service, form: SearchForm) -> tuple[list[Sketch], list[NDArray[np.uint8]]]:
-    """The drawings and the photos of a form; the strokes from the page come first."""
-    sketches = [parse_strokes(form.strokes)] if form.strokes is not None else []
-    sketches += [service.upload_decoders.sketch(file.data, file.name) for file in form.sketch]
-    side = service.encoder.photo_side
-    return sketches, [service.upload_decoders.photo(file.data, file.name, side) for file in form.photo]
+@asynccontextmanager
+async def uploaded_pictures(
+    service: Service, request: Request, form: SearchForm
+) -> AsyncIterator[tuple[list[Sketch], list[Photo]]]:
+    """The uploaded drawings and photos, kept by few requests at once: opened, they may be large."""
+    if not form.sketch and not form.photo:
+        yield [], []
+        return
+    pool = service.svgs if any(_is_svg(file) for file in form.sketch) else service.uploads
+    async with pool.turn(request):
+        yield await pool.call(_open_uploads, service, form)
+
+
+def _open_uploads(service: Service, form: SearchForm) -> tuple[list[Sketch], list[Photo]]:
+    decoders = service.upload_decoders
+    sketches = [
+        (service.svg_decoders if _is_svg(file) else decoders).sketch(file.data, file.name) for file in form.sketch
+    ]
+    return sketches, [decoders.photo(file.data, file.name, service.encoder.photo_side) for file in form.photo]
+
+
+def _is_svg(file: Upload) -> bool:
+    return format_of(file.data, file.name) is SVG
+
+
+def drawn(form: SearchForm) -> list[Sketch]:
+    """The strokes of the page, which are only numbers."""
+    return [parse_strokes(form.strokes)] if form.strokes is not None else []
 
 
 def parse_strokes(text: str) -> Sketch:
@@ -88,21 +117,20 @@ def parse_strokes(text: str) -> Sketch:
     return sketch_from_strokes(drawing, sheet=tuple(sheet) if sheet else None, widths=widths)
 
 
-def _search(service: Service, form: SearchForm, watch: Stopwatch) -> SearchResponse:
+def _search(
+    service: Service, form: SearchForm, sketches: list[Sketch], photos: list[Photo], watch: Stopwatch
+) -> SearchResponse:
     watch.finish("wait")
     for id in (*form.like, *form.unlike):
         photo_of(service, id)
-    sketches, photos = open_pictures(service, form)
-    watch.finish("decode")
     terms = {"text": form.text, "minus": form.minus, "like": form.like, "unlike": form.unlike}
-    query = gallery.Query(sketch=sketches, photo=photos, weights=form.weights, **terms)
+    query = gallery.Query(sketch=drawn(form) + sketches, photo=photos, weights=form.weights, **terms)
     return _response(service, form.filters, watch, lambda options: service.gallery.search(query, **options))
 
 
 def _similar(service: Service, id: str, filters: Filters, watch: Stopwatch) -> SearchResponse:
     watch.finish("wait")
     photo_of(service, id)
-    watch.finish("decode")
     return _response(service, filters, watch, lambda options: service.gallery.similar(id, **options))
 
 

@@ -19,7 +19,7 @@ def create_router(service: Service) -> APIRouter:
     @router.get("/api/status", responses=errors(503))
     async def status(request: Request) -> Status:
         """What is in the gallery, and how far indexing is."""
-        return await service.pictures.run(request, _status, service)
+        return await service.reports.run(request, _status, service)
 
     @router.get("/healthz")
     async def healthz() -> Health:
@@ -31,7 +31,7 @@ def create_router(service: Service) -> APIRouter:
     @router.get("/metrics", response_class=Response, responses={200: plain_text, **errors(503)})
     async def metrics(request: Request) -> Response:
         """Metrics in the text format of Prometheus."""
-        data = await service.pictures.run(request, generate_latest, service.metrics.registry)
+        data = await service.reports.run(request, generate_latest, service.metrics.registry)
         return Response(data, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return router

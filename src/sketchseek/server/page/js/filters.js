@@ -1,6 +1,7 @@
-/** The filters: folder, dates, threshold, grouping of near-duplicates. */
+/** What to look for, and the filters: folder, dates, threshold, grouping of near-duplicates. */
 
 import { byId } from "./dom.js";
+import { load, save } from "./storage.js";
 
 /** @import { Status } from "./api.js" */
 /** @import { Query } from "./query.js" */
@@ -11,6 +12,7 @@ export class Filters {
   #query;
   #form = byId("filters", HTMLFormElement);
   #button = byId("filters-open");
+  #look = /** @type {RadioNodeList} */ (this.#form.elements.namedItem("look")); // outside of the form, but reset with it
   #under = byId("under", HTMLSelectElement);
   #from = byId("from", HTMLInputElement);
   #to = byId("to", HTMLInputElement);
@@ -20,6 +22,9 @@ export class Filters {
 
   constructor(/** @type {Query} */ query) {
     this.#query = query;
+    this.#look.value = load().look ?? this.#look.value;
+    this.#query.look = this.#look.value;
+    for (const radio of this.#look) radio.addEventListener("change", () => this.#read());
     this.#button.addEventListener("click", () => this.open(this.#form.hidden));
     this.#form.addEventListener("submit", (event) => event.preventDefault());
     this.#form.addEventListener("input", () => this.#read());
@@ -69,7 +74,9 @@ export class Filters {
   }
 
   #read() {
+    save({ look: this.#look.value });
     this.#query.set({
+      look: this.#look.value,
       under: this.#under.value,
       from: this.#from.value,
       to: this.#to.value,

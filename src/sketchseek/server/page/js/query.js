@@ -1,4 +1,4 @@
-/** The query: drawing, words, pictures, marked photos and filters, and the form to send. */
+/** The query: drawing, words, pictures, marked photos, what to look for and filters, and the form to send. */
 
 import { SHEET, WIDTHS } from "./drawing.js";
 
@@ -20,6 +20,7 @@ export class Query extends EventTarget {
   minus = "";
   /** 0: only drawings and photos, 100: only words. */ balance = 50;
   /** 0 to 100: of the relevance if the model reports it, otherwise of the score. */ threshold = 0;
+  /** "picture", "kind" or "both". */ look = "both";
   under = "";
   from = "";
   to = "";
@@ -90,6 +91,7 @@ export class Query extends EventTarget {
     const form = this.terms();
     form.set("k", String(k));
     if (offset) form.set("offset", String(offset));
+    form.set("look", this.look);
     if (this.relevance) form.set("min_relevance", String(this.threshold / 100));
     else if (this.threshold) form.set("min_score", String(this.threshold / 100));
     if (this.under) form.set("under", this.under);
