@@ -10,7 +10,6 @@ import pytest
 
 from sketchseek.gallery import Gallery, GalleryError
 from sketchseek.gallery.ingest import Progress, Report
-from sketchseek.gallery.reading import read_photo
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, jpeg, png, put
 
@@ -345,29 +344,6 @@ def test_progress_counts_up_to_all(gallery: Gallery, photos: Path) -> None:
     gallery.add(photos, batch=4, progress=seen.append)
     assert [progress.done for progress in seen] == [0, 4, 8, 10]
     assert {progress.total for progress in seen} == {10}
-
-
-def test_what_waits_for_the_model_is_bounded(gallery: Gallery, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With room for 4 photos, no more than that plus the batch and the threads is ever decoded and not yet encoded."""
-    fill(photos, 60)
-    monkeypatch.setattr("sketchseek.gallery.ingest.HELD_BYTES", 4 * 16 * 16 * 3)
-    alive, peak = [0], [0]
-
-    def counted(*args: Any) -> Any:
-        alive[0] += 1
-        peak[0] = max(peak[0], alive[0])
-        return read_photo(*args)
-
-    monkeypatch.setattr("sketchseek.gallery.ingest.read_photo", counted)
-    encode = GridModel.encode_photos
-
-    def encoding(self: GridModel, batch: Any) -> Any:
-        alive[0] -= len(batch)
-        return encode(self, batch)
-
-    monkeypatch.setattr(GridModel, "encode_photos", encoding)
-    gallery.add(photos, batch=2, threads=2)
-    assert peak[0] <= 4 + 2 + 2
 
 
 def test_the_photos_are_never_written(gallery: Gallery, photos: Path) -> None:

@@ -88,12 +88,15 @@ def png_of_16_bits(pixels: NDArray[np.uint8]) -> bytes:
 
 def png(width: int, height: int, data: bytes, *, depth: int = 8, colour: int = 2) -> bytes:
     """A PNG with this header, whatever its data holds."""
+    return _png_file(width, height, zlib.compress(data, 9), depth, colour)
 
+
+def _png_file(width: int, height: int, packed: bytes, depth: int, colour: int) -> bytes:
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(data, 9)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
 
 def tiff(
@@ -115,3 +118,20 @@ def tiff(
 def svg(content: str, attributes: str = 'viewBox="0 0 100 60"') -> bytes:
     names = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
     return f"<svg {names} {attributes}>{content}</svg>".encode()
+
+
+def plain(colour: tuple[int, int, int], size: tuple[int, int] = (16, 16)) -> Image.Image:
+    return Image.new("RGB", size, colour)
+
+
+def thin_png(width: int, height: int, seed: int = 0, *, grey: bool = False) -> bytes:
+    """A small PNG file of any size: RGB or grey lines without content; the ``seed`` colours the first of them."""
+    line = bytes(1 + width * (1 if grey else 3))
+    packed = zlib.compressobj(1)
+    parts = [packed.compress(bytes([0, 1 + seed % 255]) + line[2:])]
+    block, rows = line * max(1, 2**20 // len(line)), height - 1
+    while rows > 0:
+        count = min(rows, len(block) // len(line))
+        parts.append(packed.compress(block[: count * len(line)]))
+        rows -= count
+    return _png_file(width, height, b"".join([*parts, packed.flush()]), 8, 0 if grey else 2)

@@ -103,12 +103,13 @@ class Gallery(ABC):
         retry: bool = False,
         batch: int = BATCH,
         threads: int | None = None,
+        memory: int | None = None,
     ) -> "Report":
         """Update the gallery to what is in ``folders``; None: all indexed before. Unchanged files stay closed.
 
         When it returns, all that it reports is on disk. If it is stopped, it loses the work on at most ``batch``
         photos, and the next call continues. ``retry``: open files again that failed before. ``threads`` decode photos
-        ahead of the model.
+        ahead of the model. ``memory``: bytes for photos on their way to it, default 1 GiB.
         """
 
     def add_with_ray(

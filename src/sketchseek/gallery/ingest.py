@@ -7,15 +7,18 @@ The result does not depend on the number of threads or the size of batches.
 import logging
 import os
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from sketchseek.errors import SketchseekError
 from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.paths import AnyPath, absolute, as_list, below
-from sketchseek.gallery.reading import Reading, read_photo
+from sketchseek.gallery.read_ahead import MEMORY, batches_of_readings
+from sketchseek.gallery.reading import Reading
 from sketchseek.gallery.records import KnownFile, ModelSet
 from sketchseek.gallery.scan import scan
 from sketchseek.gallery.store_protocols import KnownFiles, Store
@@ -23,9 +26,6 @@ from sketchseek.model import Model
 from sketchseek.wording import shown
 
 log = logging.getLogger(__name__)
-
-HELD_BYTES = 256 * 2**20  # of decoded photos that wait for the model
-COMMIT_FILES = 512  # files that need no encoding are committed in batches of this many
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +88,11 @@ class Ingestion:
         batch: int,
         threads: int,
         progress: Callable[[Progress], None] | None,
+        memory: int | None = None,
     ) -> None:
+        """``memory``: bytes for photos on their way to the model, beside the model itself; default ``MEMORY``."""
         self.store, self.model, self.model_set = store, model, model_set
-        self.batch, self.threads, self.progress = batch, threads, progress
+        self.batch, self.threads, self.progress, self.memory = batch, threads, progress, memory or MEMORY
         self.report = Report()
         self._encoded = self._done = 0
 
@@ -109,15 +111,15 @@ class Ingestion:
 
     def _index_files(self, plan: Plan) -> None:
         """Read, encode and write the files to open, in batches."""
-        pending: list[Reading] = []
-        pixels = 0
-        for reading in self._readings(plan.to_open):
-            pending.append(reading)
-            pixels += reading.pixels is not None
-            if pixels == self.batch or len(pending) == COMMIT_FILES:
-                self._commit(pending, plan)
-                pending, pixels = [], 0
-        self._commit(pending, plan)
+        for readings in batches_of_readings(
+            plan.to_open,
+            side=self.model.photo_side,
+            needs_pixels=self._needs_encoding,
+            batch=self.batch,
+            threads=self.threads,
+            memory=self.memory,
+        ):
+            self._commit(readings, plan)
 
     def _plan(self, folders: list[bytes], retry: bool) -> Plan:
         """Compare the folders with the store."""
@@ -161,20 +163,6 @@ class Ingestion:
         self.report.unchanged += before.encoded
         return not before.encoded
 
-    def _readings(self, paths: list[bytes]) -> Iterator[Reading]:
-        """Read and decode in threads ahead of the model, in order, within a limit of memory."""
-        waiting, running = deque(paths), deque[Future[Reading]]()
-        pool = ThreadPoolExecutor(self.threads, "decode")
-        try:
-            while waiting or running:
-                while waiting and len(running) < self.threads + 2 * self.batch and _decoded_bytes(running) < HELD_BYTES:
-                    running.append(
-                        pool.submit(read_photo, waiting.popleft(), self.model.photo_side, self._needs_encoding)
-                    )
-                yield running.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
     def _needs_encoding(self, digest: bytes) -> bool:
         found = self.store.content(digest, self.model_set.row)
         return found is None or not found[1]
@@ -184,17 +172,44 @@ class Ingestion:
         # Checked again, because a copy of the same photo may have been committed since this one was decoded.
         decoded = {reading.digest: reading for reading in readings if reading.pixels is not None}
         fresh = [reading for digest, reading in decoded.items() if self._needs_encoding(digest)]
-        pixels = [reading.pixels for reading in fresh if reading.pixels is not None]
-        vectors = self.model.encode_photos(pixels) if pixels else ()
+        encoded, failed = self._encode(fresh)
         with self.store.batch():
-            for reading, vector in zip(fresh, vectors, strict=True):
+            for reading, vector in encoded:
                 content = self.store.add_content(reading.digest, reading.width, reading.height, reading.taken)
                 self.store.add_vector(self.model_set.row, content, vector)
             for reading in readings:
+                if reading.pixels is not None and reading.digest in failed:
+                    # The next run tries again: the fault is the model's, or memory was short.
+                    reading.failure, reading.temporary, reading.width = failed[reading.digest], True, 0
                 self._record(reading, plan)
-        self._encoded += len(fresh)
+        self._encoded += len(encoded)
         self._done += len(readings)
         self._report_progress()
+
+    def _encode(self, readings: list[Reading]) -> tuple[list[tuple[Reading, NDArray[np.float32]]], dict[bytes, str]]:
+        """(readings with their vectors (size,), digests of the others and why).
+
+        If a batch fails, each of its photos is encoded alone, so that a bad one does not stop the rest.
+        """
+        if not readings:
+            return [], {}
+        try:
+            pixels = [reading.pixels for reading in readings if reading.pixels is not None]
+            vectors = self.model.encode_photos(pixels)
+            if vectors.shape != (len(readings), self.model.size) or not np.isfinite(vectors).all():
+                raise ValueError("its vectors are not finite numbers of the right shape")
+            return list(zip(readings, vectors, strict=True)), {}
+        except SketchseekError:  # of the model itself, such as a damaged file of it: no photo could be encoded
+            raise
+        except Exception as error:
+            if len(readings) == 1:
+                return [], {readings[0].digest: f"the model cannot encode it ({error_line(error)})"}
+        encoded, failed = [], dict[bytes, str]()
+        for reading in readings:
+            good, bad = self._encode([reading])
+            encoded += good
+            failed |= bad
+        return encoded, failed
 
     def _record(self, reading: Reading, plan: Plan) -> None:
         path = reading.path
@@ -293,6 +308,7 @@ def _device(folder: bytes) -> int:
     return os.stat(folder).st_dev  # noqa: PTH116 - paths are bytes here
 
 
-def _decoded_bytes(running: deque[Future[Reading]]) -> int:
-    results = (future.result() for future in running if future.done() and not future.exception())
-    return sum(reading.pixels.nbytes for reading in results if reading.pixels is not None)
+def error_line(error: Exception) -> str:
+    """The first line of an exception's text, or its kind."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:120] if lines else type(error).__name__

@@ -1,5 +1,6 @@
 """One photo file, read once: its hash, its pixels, its size and when it was taken."""
 
+import contextlib
 import hashlib
 import io
 import os
@@ -12,8 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sketchseek.gallery.scan import time_of
 from sketchseek.pictures import PictureError, load_photo
+from sketchseek.pictures.errors import MemoryLimitError
 from sketchseek.pictures.formats import HEIF, RAW, TIFF, format_of
+from sketchseek.pictures.header import memory_of_file, open_header
+from sketchseek.pictures.photo import memory_to_load
 from sketchseek.pictures.sources import MAX_FILE_BYTES
 
 HASH_BYTES = 32
@@ -25,8 +30,8 @@ class Reading:
     """The result of reading a file once.
 
     ``pixels`` is None if the gallery has the content's vector already, or if there is a ``failure``. ``temporary``: the
-    failure lies outside the file (permission, a disk error), so the next run tries again. ``gone``: the file no longer
-    exists.
+    failure lies outside the file (permission, a disk error, memory), so the next run tries again. ``gone``: the file no
+    longer exists.
     """
 
     path: bytes
@@ -42,36 +47,65 @@ class Reading:
     gone: bool = False
 
 
-def read_photo(path: bytes, target: int, needs_pixels: Callable[[bytes], bool]) -> Reading:
+def memory_to_read(path: bytes, target: int) -> int:
+    """Bytes that ``read_photo`` takes at its peak, for the file and, by its header, for the picture."""
+    try:
+        return memory_to_load(os.fsdecode(path), target=target)
+    except PictureError:  # it will be the failure of the reading
+        with contextlib.suppress(OSError):
+            return min(os.stat(path).st_size, MAX_FILE_BYTES)  # noqa: PTH116 - paths are bytes here
+        return 0
+
+
+def read_photo(path: bytes, target: int, needs_pixels: Callable[[bytes], bool], memory: int | None = None) -> Reading:
     """Read the file ``path``, and decode it if ``needs_pixels(hash)``, at the resolution that ``target`` px require.
 
-    An error becomes the ``failure`` of the result.
+    ``memory``: bytes that it may take. An error becomes the ``failure`` of the result.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as stream:
-            # The time is read before the bytes, so that the next run sees a change made in between.
-            status = os.fstat(descriptor)
-            reading = Reading(path, status.st_size, status.st_mtime_ns)
-            if status.st_size > MAX_FILE_BYTES:
-                reading.failure = (
-                    f"it has {status.st_size / 2**20:.0f} MB; the limit for a photo is {MAX_FILE_BYTES // 2**20} MB"
-                )
-                return reading
-            data = stream.read(MAX_FILE_BYTES)
+        return _read(path, target, needs_pixels, memory)
     except FileNotFoundError:
         return Reading(path, 0, 0, gone=True)
     except OSError as error:
         return Reading(path, 0, 0, failure=f"cannot be read: {error.strerror or error}", temporary=True)
+    except MemoryError:
+        return Reading(path, 0, 0, failure="does not fit into memory", temporary=True)
+
+
+def _read(path: bytes, target: int, needs_pixels: Callable[[bytes], bool], memory: int | None) -> Reading:
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(descriptor, "rb") as stream:
+        # The time is read before the bytes, so that the next run sees a change made in between.
+        status = os.fstat(descriptor)
+        reading = Reading(path, status.st_size, time_of(status))
+        if status.st_size > MAX_FILE_BYTES:
+            reading.failure = (
+                f"it has {status.st_size / 2**20:.0f} MB; the limit for a photo is {MAX_FILE_BYTES // 2**20} MB"
+            )
+            return reading
+        if memory is not None and status.st_size > memory:
+            return _too_large(reading, f"the file has {status.st_size / 1e6:,.0f} MB")
+        data = stream.read(status.st_size + 1)
+    if len(data) > status.st_size:
+        reading.failure, reading.temporary = "it grew while it was read", True
+        return reading
     reading.digest = hashlib.blake2b(data, digest_size=HASH_BYTES).digest()
     if needs_pixels(reading.digest):
         name = os.fsdecode(path)
+        left = None if memory is None else memory - memory_of_file(format_of(data, name), len(data))
         try:
-            reading.pixels = load_photo(data, name=name, target=target)
+            reading.pixels = load_photo(data, name=name, target=target, max_memory=left)
+        except MemoryLimitError as error:
+            return _too_large(reading, error.reason)
         except PictureError as error:
             reading.failure = error.reason
         else:
             reading.width, reading.height, reading.taken = facts(data, name, reading.pixels)
+    return reading
+
+
+def _too_large(reading: Reading, what: str) -> Reading:
+    reading.failure, reading.temporary = f"{what}; allow more memory for indexing (--memory)", True
     return reading
 
 
@@ -90,8 +124,8 @@ def facts(data: bytes, name: str, pixels: NDArray[np.uint8]) -> tuple[int, int, 
             exif = Image.Exif()
             exif.load(opened.info.get("exif") or b"")
             return *opened.size, _taken(exif)
-        plugin = TIFF if format is RAW or format is None else format
-        with Image.open(io.BytesIO(data), formats=(plugin.pillow_format,)) as image:
+        # Not ``Image.open``, which refuses sizes that our own limits allow.
+        with open_header(io.BytesIO(data), TIFF if format is RAW or format is None else format) as image:
             exif = image.getexif()
             if format is not RAW:  # a camera file's first image is only its thumbnail
                 turned = exif.get(_ORIENTATION, 1) in (5, 6, 7, 8)

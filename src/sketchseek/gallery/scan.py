@@ -53,6 +53,11 @@ def is_photo(name: bytes) -> bool:
     return dot > 0 and not name.startswith(b".") and name[dot:].lower() in SUFFIXES
 
 
+def time_of(status: os.stat_result) -> int:
+    """When a file was changed, in ns since 1970; times that do not fit into 64 bits (after 2262) become the nearest."""
+    return max(-(2**63), min(status.st_mtime_ns, 2**63 - 1))
+
+
 def _list(folder: bytes, found: Scan) -> tuple[list[bytes], list[bytes]]:
     deeper: list[bytes] = []
     linked: list[bytes] = []
@@ -67,7 +72,7 @@ def _list(folder: bytes, found: Scan) -> tuple[list[bytes], list[bytes]]:
                     elif is_photo(name):
                         status = entry.stat()
                         if stat.S_ISREG(status.st_mode):  # no pipes or devices
-                            found.files[entry.path] = (status.st_size, status.st_mtime_ns)
+                            found.files[entry.path] = (status.st_size, time_of(status))
                 except OSError:
                     continue  # a broken or circular link, or a file removed since it was listed
     except OSError as error:

@@ -1,31 +1,23 @@
 """A file or bytes of a known format -> an 8-bit Pillow image, upright, no larger than necessary."""
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterator
-from importlib import import_module
-from math import ceil
 from typing import Any, BinaryIO
 
-from PIL import ExifTags, Image, TiffImagePlugin
+from PIL import ExifTags, Image
 
 from sketchseek.errors import SketchseekError
 from sketchseek.pictures.colour import to_eight_bits
 from sketchseek.pictures.containers import open_heif, raw_preview
 from sketchseek.pictures.errors import PictureError
-from sketchseek.pictures.formats import HEIF, JPEG, RAW, TIFF, Format
-from sketchseek.pictures.limits import check_size
+from sketchseek.pictures.formats import HEIF, JPEG, RAW, Format
+from sketchseek.pictures.header import PIXEL_BYTES, factors, memory_of, open_header, stored_size, use_draft
+from sketchseek.pictures.limits import check_memory, check_size
 from sketchseek.pictures.structure import check_structure
 
-
-class _Tiff(TiffImagePlugin.TiffImageFile):
-    def load_prepare(self) -> None:
-        if self._im is None:  # before Pillow checks the process-wide limit here as well
-            self.im = Image.new(self.mode, self._tile_size, None).im
-        super().load_prepare()
-
-
-# A picture stays this much larger than the target, so that the later resize filters nearly as from the full size.
-_SPARE = 1.5
+# Pillow warns of sizes that our own limits allow, on stderr and without the file's name.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -38,16 +30,32 @@ _UPRIGHT = {
 }
 
 
-def decode(stream: BinaryIO, format: Format, name: str, target: int | None, max_pixels: int | None) -> Image.Image:
+def decode(
+    stream: BinaryIO,
+    format: Format,
+    name: str,
+    target: int | None,
+    max_pixels: int | None,
+    max_memory: int | None = None,
+) -> Image.Image:
     """The first picture in ``stream``, 8 bits a channel, upright.
 
     ``target``: the shortest side that is needed, in px; a larger picture may come back smaller, but never below it.
     """
     with _picture_errors(name):
         if format.pillow:
-            image = _open(stream, format, name, target, max_pixels)
+            image = _open(stream, format, name, target, max_pixels, max_memory)
             return _turned(_shrunk(to_eight_bits(image), target), _orientation(image))
+        _memory_of_others(stream, format, name, max_pixels, max_memory)
         return DECODERS[format.name](stream, name, target, max_pixels)
+
+
+def memory_to_decode(stream: BinaryIO, format: Format, name: str, target: int | None, max_pixels: int | None) -> int:
+    """Bytes that ``decode`` takes at its peak, estimated from the header; a ``PictureError`` if it would refuse."""
+    with _picture_errors(name):
+        if format.pillow:
+            return _header(stream, format, name, target, max_pixels, None)[1]
+        return _memory_of_others(stream, format, name, max_pixels, None)
 
 
 def _decode_heif(stream: BinaryIO, name: str, target: int | None, max_pixels: int | None) -> Image.Image:
@@ -68,33 +76,55 @@ DECODERS: dict[str, Callable[[BinaryIO, str, int | None, int | None], Image.Imag
 }
 
 
-def _open(stream: BinaryIO, format: Format, name: str, target: int | None, max_pixels: int | None) -> Image.Image:
-    check_structure(stream, format, name)
-    image = _plugin(format)(stream)
-    check_size(image.size, name, max_pixels)
-    if format is JPEG and target is not None:
-        # The decoder skips frequencies that would be discarded: 1/2, 1/4 or 1/8 of the size in a fraction of the time.
-        # A square, since its shorter side decides, whichever way EXIF turns the picture later.
-        image.draft(None, (ceil(target * _SPARE), ceil(target * _SPARE)))
+def _open(
+    stream: BinaryIO,
+    format: Format,
+    name: str,
+    target: int | None,
+    max_pixels: int | None,
+    max_memory: int | None = None,
+) -> Image.Image:
+    image, _memory = _header(stream, format, name, target, max_pixels, max_memory)
     image.load()
     return image
 
 
-def _plugin(format: Format) -> Callable[[BinaryIO], Image.Image]:
-    """Pillow's class for a format; ``Image.open`` would impose one pixel limit on the whole process."""
-    if format is TIFF:
-        return _Tiff
-    module = import_module(f"PIL.{format.pillow}ImagePlugin")
-    reader: Callable[[BinaryIO], Image.Image] = getattr(module, f"{format.pillow}ImageFile")
-    return reader
+def _header(
+    stream: BinaryIO, format: Format, name: str, target: int | None, max_pixels: int | None, max_memory: int | None
+) -> tuple[Image.Image, int]:
+    """(the picture, within all limits and not decoded yet; bytes that decoding it takes)."""
+    several_scans = check_structure(stream, format, name)
+    if size := stored_size(stream, format):
+        check_size(size, name, max_pixels)
+        check_memory(size[0] * size[1] * PIXEL_BYTES[format], size, name, max_pixels, max_memory)
+    image = open_header(stream, format)
+    size = image.size
+    check_size(size, name, max_pixels)
+    use_draft(image, format, target)
+    memory = memory_of(image, format, size, several_scans, target)
+    check_memory(memory, size, name, max_pixels, max_memory)
+    return image, memory
+
+
+def _memory_of_others(
+    stream: BinaryIO, format: Format, name: str, max_pixels: int | None, max_memory: int | None
+) -> int:
+    """Bytes for decoding a format that Pillow does not open, within the limits; 0 for formats of small previews."""
+    size = stored_size(stream, format)
+    if size is None:
+        return 0
+    check_size(size, name, max_pixels)
+    memory = size[0] * size[1] * PIXEL_BYTES[format]
+    check_memory(memory, size, name, max_pixels, max_memory)
+    return memory
 
 
 def _shrunk(image: Image.Image, target: int | None) -> Image.Image:
-    """The image reduced by a whole factor, which is cheap, before its colours are converted, which is not."""
-    factor = int(min(image.size) // (target * _SPARE)) if target else 1
-    if factor < 2:
+    """The image reduced by whole factors, which is cheap, before its colours are converted, which is not."""
+    by = factors(image.size, target)
+    if by == (1, 1):
         return image
-    reduced = image.reduce(factor)
+    reduced = image.reduce(by)
     reduced.info = image.info  # the colour profile and EXIF are still needed
     return reduced
 

@@ -1,4 +1,4 @@
-"""The error of every picture that cannot be opened."""
+"""The errors of pictures that cannot be opened."""
 
 from sketchseek.errors import SketchseekError
 
@@ -13,3 +13,7 @@ class PictureError(SketchseekError):
 
     def __str__(self) -> str:
         return f"{self.source}: {self.reason}"
+
+
+class MemoryLimitError(PictureError):
+    """A picture that may be opened where more memory is allowed for it."""

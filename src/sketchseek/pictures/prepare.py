@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sketchseek.pictures.header import LONGEST_SIDE
 from sketchseek.pictures.preprocessing import WHITE, Preprocessing
 from sketchseek.pictures.sketch import RasterSketch, Sketch, darkness
 from sketchseek.pictures.strokes import StrokeSketch, render
@@ -97,7 +98,9 @@ def _resized(
     if pixels.shape[1::-1] == size:
         return np.array(pixels)
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    return np.asarray(image.resize(size, _RESAMPLING[record.interpolation], box=box), dtype=np.uint8)
+    # The tables of a resize grow with the longer side; reducing first by whole factors bounds them.
+    gap = 3.0 if max(image.size) > LONGEST_SIDE else None
+    return np.asarray(image.resize(size, _RESAMPLING[record.interpolation], box, gap), dtype=np.uint8)
 
 
 def _cropped_to_ink(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -28,22 +28,25 @@ _FRAMES = _PROGRESSIVE | {0xC0, 0xC1, 0xC3, 0xC5, 0xC7, 0xC9, 0xCB, 0xCD, 0xCF}
 _BARE = {0x01, *range(0xD0, 0xDA)}  # markers without content
 
 
-def check_structure(stream: BinaryIO, format: Format, name: str) -> None:
-    """Refuse files in more pieces than a picture needs; the decoder reports everything else that is wrong."""
+def check_structure(stream: BinaryIO, format: Format, name: str) -> bool:
+    """Refuse files in more pieces than a picture needs; the decoder reports everything else that is wrong.
+
+    Returns whether it is a JPEG of several scans, whose decoder keeps the whole picture.
+    """
     check = {JPEG: _check_jpeg, PNG: _check_png, TIFF: _check_tiff}.get(format)
-    if check is not None:
-        check(stream, name)
-        stream.seek(0)
+    several_scans = check is not None and check(stream, name)
+    stream.seek(0)
+    return several_scans
 
 
-def _check_jpeg(stream: BinaryIO, name: str) -> None:
+def _check_jpeg(stream: BinaryIO, name: str) -> bool:
     stream.seek(2)
     parts, progressive = 0, False
     for _ in range(MAX_SEGMENTS):
         at = stream.tell()
         head = stream.read(4)
         if len(head) < 4:
-            return
+            return False
         if at > MAX_HEADER:
             break
         if head[0] != 0xFF or head[1] in (0, 0xFF):  # decoders skip such bytes one by one
@@ -53,7 +56,8 @@ def _check_jpeg(stream: BinaryIO, name: str) -> None:
         elif head[1] == _SCAN:
             if progressive or stream.read(1) != bytes([parts]):  # else the decoder stops after this one scan
                 _check_scans(stream, name)
-            return
+                return True
+            return False
         else:
             if head[1] in _FRAMES:
                 parts, progressive = (stream.read(6) or b"\0")[-1], head[1] in _PROGRESSIVE
@@ -87,13 +91,13 @@ def _next_marker(stream: BinaryIO) -> int | None:
     return None
 
 
-def _check_png(stream: BinaryIO, name: str) -> None:
+def _check_png(stream: BinaryIO, name: str) -> bool:
     stream.seek(8)
     others = 0
     for _ in range(MAX_DATA_CHUNKS):
         head = stream.read(8)
         if len(head) < 8 or head[4:] == b"IEND":
-            return
+            return False
         others += head[4:] not in (b"IDAT", b"fdAT", b"fcTL")
         if others > MAX_OTHER_CHUNKS:
             break
@@ -101,7 +105,7 @@ def _check_png(stream: BinaryIO, name: str) -> None:
     raise PictureError(name, "is in more pieces than any camera or program writes; save it again")
 
 
-def _check_tiff(stream: BinaryIO, name: str) -> None:
+def _check_tiff(stream: BinaryIO, name: str) -> bool:
     head = stream.read(16)
     order = "<" if head[:2] == b"II" else ">"
     big = head[2:4] in (b"+\0", b"\0+")
@@ -112,7 +116,7 @@ def _check_tiff(stream: BinaryIO, name: str) -> None:
         rows = stream.read(min(tags, MAX_TAGS + 1) * struct.calcsize("<" + entry))
         entries = list(struct.iter_unpack(order + entry, rows))
     except (struct.error, OSError, ValueError):  # cut short
-        return
+        return False
     sides = dict.fromkeys((*_SIZE, *_TILE), 0)
     for tag, kind, count, value in entries:
         if tag in _PIECES and count > MAX_PIECES:
@@ -127,3 +131,4 @@ def _check_tiff(stream: BinaryIO, name: str) -> None:
     tile, picture = sides[322] * sides[323], sides[256] * sides[257]
     if tile > max(_LARGE_TILE, 2 * picture):
         raise PictureError(name, f"its tiles of {sides[322]} x {sides[323]} pixels are larger than the picture")
+    return False

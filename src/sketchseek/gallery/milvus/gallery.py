@@ -88,12 +88,15 @@ class MilvusGallery(Gallery):
         retry: bool = False,
         batch: int = BATCH,
         threads: int | None = None,
+        memory: int | None = None,
     ) -> "Report":
         from sketchseek.gallery.ingest import Ingestion
 
         writer = self.writer(folders)
         threads = threads or usable_cores()
-        run = Ingestion(writer, self.model, writer.tables.model, batch=batch, threads=threads, progress=progress)
+        run = Ingestion(
+            writer, self.model, writer.tables.model, batch=batch, threads=threads, progress=progress, memory=memory
+        )
         return self._run(run, writer, folders, retry)
 
     def add_with_ray(
