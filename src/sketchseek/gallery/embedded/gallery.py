@@ -76,6 +76,7 @@ class EmbeddedGallery(Gallery):
         retry: bool = False,
         batch: int = BATCH,
         threads: int | None = None,
+        memory: int | None = None,
     ) -> "Report":
         from sketchseek.gallery.embedded.index_files import update_saved_index
         from sketchseek.gallery.ingest import Ingestion, checked_folders
@@ -87,7 +88,13 @@ class EmbeddedGallery(Gallery):
             before = catalogue.head()
             model_set = register(catalogue, model, self._model_source)
             run = Ingestion(
-                catalogue, model, model_set, batch=batch, threads=threads or usable_cores(), progress=progress
+                catalogue,
+                model,
+                model_set,
+                batch=batch,
+                threads=threads or usable_cores(),
+                progress=progress,
+                memory=memory,
             )
             report = run.run(checked, retry=retry)
             if catalogue.head() != before:
