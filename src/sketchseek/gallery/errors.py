@@ -15,5 +15,9 @@ class GalleryDamagedError(GalleryError):
     """The database cannot be read; ``Gallery.rebuild`` saves what is left."""
 
 
+class GalleryOutdatedError(GalleryError):
+    """The gallery has an earlier format, and this process may not write the new one."""
+
+
 class GalleryBusyError(GalleryError):
     """Another process is writing to the gallery."""

@@ -20,13 +20,17 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file as it is copied from one store to another. It has either ``facts`` or a ``failure``."""
+    """A file as it is copied from one store to another. It has either ``facts`` or a ``failure``.
+
+    ``device``: see ``KnownFile``.
+    """
 
     path: bytes
     size: int
     mtime_ns: int
     facts: Facts | None
     failure: str | None
+    device: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +46,17 @@ class ModelSet:
 
 
 class KnownFile(NamedTuple):
-    """A file that the store knows; ``encoded`` is 1 if it has a vector of the model in question."""
+    """A file that the store knows; ``encoded`` is 1 if it has a vector of the model in question.
+
+    ``device``: the device (``st_dev``) it was last seen on; None if that is unknown, or the store does not keep it.
+    """
 
     size: int
     mtime_ns: int
     content: int | None
     failure: str | None
     encoded: int
+    device: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

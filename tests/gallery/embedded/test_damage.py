@@ -40,6 +40,7 @@ def test_a_newer_format_is_refused(filled: Path) -> None:
 def test_a_format_from_before_the_first_release_is_refused(filled: Path) -> None:
     with sqlite3.connect(filled / "gallery.sqlite") as db:
         db.execute("PRAGMA user_version = 1")
+        db.execute("DROP INDEX files_failed")
     db.close()
     with pytest.raises(GalleryError, match=r"has format 1, .* delete that folder and index again"):
         Gallery.open(filled, readonly=True)

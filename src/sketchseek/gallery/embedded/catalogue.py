@@ -18,15 +18,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sketchseek.gallery.embedded.formats import FORMATS, format_of
+from sketchseek.gallery.embedded.replacement import DATABASE
 from sketchseek.gallery.embedded.rows import checked, damaged_rows, is_intact
-from sketchseek.gallery.embedded.schema import APPLICATION, FORMAT, statements
+from sketchseek.gallery.embedded.schema import APPLICATION, FORMAT
 from sketchseek.gallery.embedded.sqlite_errors import as_gallery_errors, damaged
-from sketchseek.gallery.errors import GalleryError, NoGalleryError
+from sketchseek.gallery.errors import GalleryError, GalleryOutdatedError, NoGalleryError
 from sketchseek.gallery.paths import below
 from sketchseek.gallery.records import Entry, Facts, KnownFile, ModelSet, Photo, content_id
 from sketchseek.wording import shown
 
-DATABASE = "gallery.sqlite"
 CHUNK = 8192  # rows fetched at once: 8 MB of vectors of 512
 
 
@@ -85,21 +86,29 @@ class Catalogue:
         )
 
     def _check(self) -> None:
-        if not self._one("SELECT count(*) FROM sqlite_master")[0]:
+        tables = self._db.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+        if not tables:
+            if self._one("PRAGMA page_count")[0] > 1:  # a new database has one page until its tables are committed
+                raise damaged(self.folder, "it has lost its list of tables")
             raise self._missing()
         application, version = self._one("PRAGMA application_id")[0], self._one("PRAGMA user_version")[0]
-        if application != APPLICATION:
+        made_for = format_of(tables)
+        if application != APPLICATION and made_for is None:
             raise GalleryError(f"{shown(self.path)} is not a sketchseek gallery; name another one with --gallery.")
-        if version != FORMAT:
+        if application == APPLICATION and (version > FORMAT or (version not in FORMATS and made_for is None)):
             made = "newer sketchseek" if version > FORMAT else "sketchseek that was never released"
             remedy = "upgrade sketchseek" if version > FORMAT else "delete that folder and index again"
             raise GalleryError(
                 f"the gallery {shown(self.folder)} has format {version}, made by a {made}; this one reads format "
                 f"{FORMAT}: {remedy}, or name another gallery with --gallery."
             )
-        found = self._db.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
-        if found != statements():
-            raise damaged(self.folder, "its tables have changed since they were made")
+        if (application, version) != (APPLICATION, made_for):
+            raise damaged(self.folder, "its header or its tables have changed since they were made")
+        if version != FORMAT:
+            raise GalleryOutdatedError(
+                f"the gallery {shown(self.folder)} has format {version}, and this sketchseek reads format {FORMAT}; "
+                "run `sketchseek index` once with permission to write there."
+            )
 
     def _one(self, sql: str, values: Sequence[object] = ()) -> tuple[int, ...]:
         return tuple(self._db.execute(sql, values).fetchone())
@@ -143,7 +152,7 @@ class Catalogue:
     def known(self, folder: bytes, model: int) -> dict[bytes, KnownFile]:
         """See ``Store``."""
         rows = self._db.execute(
-            "SELECT f.path, f.size, f.mtime_ns, f.content, f.failure, v.row IS NOT NULL FROM files f "
+            "SELECT f.path, f.size, f.mtime_ns, f.content, f.failure, v.row IS NOT NULL, f.device FROM files f "
             "LEFT JOIN vectors v ON v.content = f.content AND v.model = ? WHERE f.path >= ? AND f.path < ?",
             (model, *below(folder)),
         )
@@ -160,14 +169,14 @@ class Catalogue:
 
     def paths(self, content: int) -> list[bytes]:
         """See ``Store``; files with damaged rows are omitted."""
-        sql = "SELECT crc, path, size, mtime_ns, content, failure FROM files WHERE content = ? ORDER BY path"
+        sql = "SELECT crc, path, size, mtime_ns, content, failure, device FROM files WHERE content = ? ORDER BY path"
         return [row[1] for row in self._db.execute(sql, (content,)) if is_intact(row)]
 
     def failures(self, folder: bytes | None = None) -> list[tuple[bytes, str]]:
         low, high = below(folder) if folder else (b"", b"\xff")
         sql = (
-            "SELECT crc, path, size, mtime_ns, content, failure FROM files WHERE failure IS NOT NULL AND path >= ? AND "
-            "path < ? ORDER BY path"
+            "SELECT crc, path, size, mtime_ns, content, failure, device FROM files WHERE failure IS NOT NULL AND "
+            "path >= ? AND path < ? ORDER BY path"
         )
         return [(row[1], row[5]) for row in self._db.execute(sql, (low, high)) if is_intact(row)]
 
@@ -258,9 +267,10 @@ class Catalogue:
     def entries_after(self, model: ModelSet, path: bytes, count: int) -> list[Entry]:
         """The next ``count`` files by path, with what a copy needs; files with a damaged row are omitted."""
         found = self._db.execute(
-            "SELECT f.crc, f.path, f.size, f.mtime_ns, f.content, f.failure, c.crc, c.row, c.hash, c.width, c.height, "
-            "c.taken, v.crc, v.model, v.content, v.vector FROM files f LEFT JOIN contents c ON c.row = f.content "
-            "LEFT JOIN vectors v ON v.content = c.row AND v.model = ? WHERE f.path > ? ORDER BY f.path LIMIT ?",
+            "SELECT f.crc, f.path, f.size, f.mtime_ns, f.content, f.failure, f.device, c.crc, c.row, c.hash, c.width, "
+            "c.height, c.taken, v.crc, v.model, v.content, v.vector FROM files f "
+            "LEFT JOIN contents c ON c.row = f.content LEFT JOIN vectors v ON v.content = c.row AND v.model = ? "
+            "WHERE f.path > ? ORDER BY f.path LIMIT ?",
             (model.row, path, count),
         ).fetchall()
         return [entry for row in found if (entry := _entry(row))]
@@ -308,16 +318,17 @@ class Catalogue:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry | None:
-    file, content, vector = row[:6], row[6:12], row[12:]
-    path, size, mtime_ns, _, failure = file[1:]
+    file, content, vector = row[:7], row[7:13], row[13:]
+    path, size, mtime_ns, _, failure, device = file[1:]
     if not is_intact(file):
         return None
     if failure is not None:
-        return Entry(path, size, mtime_ns, None, failure)
+        return Entry(path, size, mtime_ns, None, failure, device)
     if not (is_intact(content) and is_intact(vector)):
         return None
     digest, width, height, taken = content[2:]
-    return Entry(path, size, mtime_ns, Facts(digest, width, height, taken, np.frombuffer(vector[3], "<f2")), None)
+    facts = Facts(digest, width, height, taken, np.frombuffer(vector[3], "<f2"))
+    return Entry(path, size, mtime_ns, facts, None, device)
 
 
 def _unpack(fetched: Sequence[tuple[Any, ...]], size: int) -> tuple[NDArray[np.int64], NDArray[np.float16]]:

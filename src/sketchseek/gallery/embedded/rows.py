@@ -14,7 +14,7 @@ COVERED: Mapping[str, tuple[str, ...]] = {
     "folders": ("path", "device"),
     "models": ("row", "identity", "name", "source", "size", "used"),
     "contents": ("row", "hash", "width", "height", "taken"),
-    "files": ("path", "size", "mtime_ns", "content", "failure"),
+    "files": ("path", "size", "mtime_ns", "content", "failure", "device"),
     "vectors": ("model", "content", "vector"),
 }
 

@@ -1,4 +1,4 @@
-"""The tables of a gallery's database. Any change to them requires a new FORMAT.
+"""The tables of a gallery's database. Any change to them requires a new FORMAT, and an entry in ``formats.py``.
 
 Every row carries a checksum of its own (``rows.py``): SQLite notices a broken page, but not a changed byte in a row.
 """
@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from functools import cache
 
-FORMAT = 2
+FORMAT = 3
 APPLICATION = 0x536B5365  # "SkSe", by which we and the command `file` recognise a gallery
 
 SCHEMA = f"""
@@ -56,6 +56,7 @@ CREATE TABLE files (
   mtime_ns INTEGER NOT NULL,
   content INTEGER REFERENCES contents (row),
   failure TEXT,
+  device INTEGER,
   crc INTEGER NOT NULL,
   CHECK ((content IS NULL) <> (failure IS NULL))
 );
@@ -86,8 +87,8 @@ CREATE TRIGGER file_changed AFTER UPDATE OF content ON files WHEN old.content IS
 
 
 @cache
-def statements() -> list[tuple[str, str | None]]:
+def statements(schema: str = SCHEMA) -> list[tuple[str, str | None]]:
     """(name, definition) of all tables, indexes and triggers of an undamaged database, by name."""
     with closing(sqlite3.connect(":memory:")) as db:
-        db.executescript(SCHEMA)
+        db.executescript(schema)
         return db.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.gallery.embedded.catalogue import Catalogue, connect
-from sketchseek.gallery.embedded.rows import row_crc
+from sketchseek.gallery.embedded.rows import is_intact, row_crc
 from sketchseek.gallery.embedded.schema import SCHEMA
 from sketchseek.gallery.embedded.sqlite_errors import as_gallery_errors
 from sketchseek.gallery.errors import GalleryBusyError
@@ -125,13 +125,23 @@ class Writer(Catalogue):
         self._db.execute(sql, (*values, row_crc(*values)))
 
     def set_file(self, path: bytes, size: int, mtime_ns: int, content: int | None, failure: str | None) -> None:
-        values = (path, size, mtime_ns, content, failure)
+        values = (path, size, mtime_ns, content, failure, None)
         self._db.execute(
-            "INSERT INTO files (path, size, mtime_ns, content, failure, crc) VALUES (?, ?, ?, ?, ?, ?) "
+            "INSERT INTO files (path, size, mtime_ns, content, failure, device, crc) VALUES (?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, "
-            "content = excluded.content, failure = excluded.failure, crc = excluded.crc",
+            "content = excluded.content, failure = excluded.failure, device = excluded.device, crc = excluded.crc",
             (*values, row_crc(*values)),
         )
+
+    def set_devices(self, devices: Mapping[bytes, int]) -> None:
+        """See ``Store``."""
+        for path, device in devices.items():
+            row = self._db.execute(
+                "SELECT crc, path, size, mtime_ns, content, failure, device FROM files WHERE path = ?", (path,)
+            ).fetchone()
+            if row is not None and is_intact(row):  # a damaged row stays one
+                crc = row_crc(*row[1:-1], device)
+                self._db.execute("UPDATE files SET device = ?, crc = ? WHERE path = ?", (device, crc, path))
 
     def remove_files(self, paths: Iterable[bytes]) -> None:
         self._db.executemany("DELETE FROM files WHERE path = ?", ((path,) for path in paths))
