@@ -45,6 +45,10 @@ class Model(Protocol):
 class CategoryModel(Model, Protocol):
     """A model that can be adapted to one category from its name and a few pictures of it."""
 
+    @property
+    def support(self) -> tuple[int, int]:
+        """How many sketches and photos of a category it is adapted with."""
+
     def for_category(self, name: str, sketches: "Sequence[Sketch]", photos: "Sequence[NDArray[np.uint8]]") -> Model:
         """The model for one category. ``name``: in words; ``sketches``, ``photos``: examples, as for ``encode_*``.
 

@@ -3,7 +3,7 @@ than drawings or words do.
 
 Every look scores the ``POOL`` nearest photos of a query; what comes after them keeps its order. A photo's score
 becomes z(direct) + weight * z(min(g, cap-th best g)), where z has mean 0 and deviation 1 over the pool and g is made of
-two cosines of the photo's *neighbourhood*, the mean of its nearest vectors in the pool weighted by their cosines' cubes:
+two cosines of the photo's *neighbourhood*, the mean of its nearest vectors in the pool weighted by cubed cosines:
 
 * with the query: noise of one photo's score is averaged away;
 * with the neighbourhoods that fit the query best: photos of their kind come along, however unlike the drawing.

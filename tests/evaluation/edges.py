@@ -49,8 +49,9 @@ class CategoryEdgeModel(EdgeModel):
 
     name = "adaptable edge directions"
 
-    def __init__(self) -> None:
+    def __init__(self, support: tuple[int, int] = (1, 2)) -> None:
         super().__init__()
+        self.support = support
         self.supports: dict[str, tuple[int, int]] = {}
         self.adapted: list[EdgeModel] = []
 

@@ -32,6 +32,7 @@ CORE = (
     "python-multipart",
     "prometheus-client",
 )
+DEVICES = ("gpu", "directml", "openvino", "silicon")  # builds of onnxruntime for other devices
 EXTRAS = {
     "train": ("torch", "transformers", "safetensors", "onnx", "matplotlib"),
     "heif": ("pi-heif",),
@@ -52,7 +53,17 @@ class Check:
 
 
 def installed(distribution: str) -> str | None:
-    """The installed version, read from its metadata: nothing is imported."""
+    """The installed version, read from its metadata: nothing is imported.
+
+    onnxruntime is built for several devices, each as a distribution of its own.
+    """
+    if distribution == "onnxruntime":
+        builds = (_version(name) for name in ("onnxruntime", *(f"onnxruntime-{device}" for device in DEVICES)))
+        return next((found for found in builds if found), None)
+    return _version(distribution)
+
+
+def _version(distribution: str) -> str | None:
     try:
         return version(distribution)
     except PackageNotFoundError:

@@ -93,7 +93,7 @@ def rank(
 
 
 def _values(vectors: NDArray[np.float64], vector: NDArray[np.float32], scores: Scores, look: Look) -> Scores:
-    """What candidates are ordered by: their scores, or for the nearest ``POOL``, always ahead, those of a second look."""
+    """What candidates are ordered by: their scores; for the nearest ``POOL``, always ahead, those of a second look."""
     if look == "direct":
         return scores
     pool = np.argsort(-scores, kind="stable")[:POOL]

@@ -64,6 +64,13 @@ class MethodModel:
 class AdaptableModel(MethodModel):
     """``sketchseek.model.CategoryModel`` for a method that requires support pictures of a category."""
 
+    @property
+    def support(self) -> tuple[int, int]:
+        """How many sketches and photos ``for_category`` is meant for: as in training."""
+        support = self.method.support()
+        assert support is not None, "only methods that need a category become this model"
+        return support
+
     def for_category(self, name: str, sketches: Sequence[Sketch], photos: Sequence[NDArray[np.uint8]]) -> MethodModel:
         """The model for one category; support pictures as for ``encode_sketches`` and ``encode_photos``."""
         backbone = self.method.backbone

@@ -1,1 +1,1 @@
-"""The web page and the HTTP API of a gallery, safe to leave running: see docs/server.md."""
+"""The web page and the HTTP API of a gallery, safe to leave running: see docs/guide/server.md."""

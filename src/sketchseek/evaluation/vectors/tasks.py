@@ -16,9 +16,6 @@ from sketchseek.evaluation.vectors.encoding import ProgressFunction, encode_file
 from sketchseek.model import CategoryModel, Model, is_category_model
 from sketchseek.pictures import PictureError
 
-SUPPORT_SKETCHES = 1
-SUPPORT_PHOTOS = 2
-
 Vectors = dict[str, NDArray[np.float32]]  # path -> (d,)
 
 
@@ -120,8 +117,8 @@ def _encode_by_category(
         if not own_sketches:
             continue
         name = dataset.classes[label]
-        support_sketches = _open_some(model, dataset, own_sketches, "sketch", SUPPORT_SKETCHES, seed)
-        support_photos = _open_some(model, dataset, own_photos, "photo", SUPPORT_PHOTOS, seed)
+        support_sketches = _open_some(model, dataset, own_sketches, "sketch", model.support[0], seed)
+        support_photos = _open_some(model, dataset, own_photos, "photo", model.support[1], seed)
         if not support_sketches or not support_photos:
             raise SketchseekError(
                 f"no sketch or no photo of {name!r} can be opened, so the model cannot be adapted to it: repair them"
