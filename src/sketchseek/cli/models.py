@@ -10,7 +10,7 @@ from sketchseek.cli.output import human_size, print_json, print_table
 from sketchseek.errors import SketchseekError
 
 if TYPE_CHECKING:
-    from sketchseek.hub.catalog import Listed
+    from sketchseek.hub.catalog import ListedModel
 
 
 @click.command(short_help="List the models to search with and the backbones to train.")
@@ -45,11 +45,11 @@ def command(as_json: bool) -> None:
     )
 
 
-def _model_folders() -> "Iterator[Listed]":
+def _model_folders() -> "Iterator[ListedModel]":
     from sketchseek.engine import list_models
     from sketchseek.engine.folder import read_record
     from sketchseek.engine.models import shipped_models
-    from sketchseek.hub.catalog import Listed
+    from sketchseek.hub.catalog import ListedModel
 
     for name, folder in list_models().items():
         size = sum(path.stat().st_size for path in folder.iterdir())
@@ -58,4 +58,4 @@ def _model_folders() -> "Iterator[Listed]":
             about, licence = record.about, record.licence
         except SketchseekError as error:
             about, licence = f"cannot be used: {error}", ""
-        yield Listed(name, "model", about, licence, True, folder, size, pinned=name in shipped_models())
+        yield ListedModel(name, "model", about, licence, True, folder, size, pinned=name in shipped_models())
