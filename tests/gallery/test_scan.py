@@ -75,11 +75,11 @@ def test_a_folder_that_cannot_be_listed_is_named_with_the_reason(tmp_path: Path)
     assert "No such file" in scan([missing]).blocked[missing]
 
 
-def test_sizes_and_times_are_those_of_the_files(tmp_path: Path) -> None:
+def test_sizes_times_and_devices_are_those_of_the_files(tmp_path: Path) -> None:
     make(tmp_path, "a.jpg")
     status = (tmp_path / "a.jpg").stat()
     assert scan([os.fsencode(tmp_path)]).files == {
-        os.fsencode(tmp_path / "a.jpg"): (status.st_size, status.st_mtime_ns)
+        os.fsencode(tmp_path / "a.jpg"): (status.st_size, status.st_mtime_ns, status.st_dev)
     }
 
 

@@ -6,7 +6,7 @@ sample of vectors is compared, bit by bit.
 
 import os
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +68,7 @@ def copy(source: Gallery, target: Gallery, progress: Callable[[Copied], None] | 
     return done
 
 
-def _write(store: Store, row: int, entries: Iterable[Entry]) -> None:
+def _write(store: Store, row: int, entries: Sequence[Entry]) -> None:
     with store.batch():
         for entry in entries:
             content = None
@@ -76,6 +76,7 @@ def _write(store: Store, row: int, entries: Iterable[Entry]) -> None:
                 content = store.add_content(facts.digest, facts.width, facts.height, facts.taken)
                 store.add_vector(row, content, facts.vector.astype(np.float32))
             store.set_file(entry.path, entry.size, entry.mtime_ns, content, entry.failure)
+        store.set_devices({entry.path: entry.device for entry in entries if entry.device is not None})
 
 
 def _same(known: KnownFile | None, entry: Entry) -> bool:

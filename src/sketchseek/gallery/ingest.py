@@ -15,15 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.errors import SketchseekError
+from sketchseek.gallery.drives import Drives
 from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.paths import AnyPath, absolute, as_list, below
 from sketchseek.gallery.read_ahead import MEMORY, batches_of_readings
 from sketchseek.gallery.reading import Reading
 from sketchseek.gallery.records import KnownFile, ModelSet
-from sketchseek.gallery.scan import scan
+from sketchseek.gallery.scan import FoundFile, device_of, scan
 from sketchseek.gallery.store_protocols import KnownFiles, Store
 from sketchseek.model import Model
-from sketchseek.wording import shown
+from sketchseek.wording import counted, shown
 
 log = logging.getLogger(__name__)
 
@@ -68,12 +69,13 @@ class Progress:
 class Plan:
     """What to do, from comparing the folders with the store.
 
-    ``to_open``: new and changed files, in path order. ``not_found``: known files that are no longer there.
+    ``to_open``: new and changed files, in path order. ``not_found``: known files that were deleted.
     """
 
     to_open: list[bytes]
     known: dict[bytes, KnownFile]
     not_found: set[bytes]
+    drives: Drives = field(default_factory=lambda: Drives({}, {}))
 
 
 class Ingestion:
@@ -140,21 +142,31 @@ class Ingestion:
         vanished = known.keys() - found.files.keys()
         for blocked in found.blocked:
             vanished = {path for path in vanished if not _within(path, blocked)}
+        drives = Drives(known, found.files)
+        for folder, count in drives.away(vanished):
+            self._add_failure(
+                folder,
+                f"the drive of {counted(count, 'file')} here is not mounted; they are kept, and `sketchseek gallery "
+                "forget` removes them",
+            )
+        vanished = {path for path in vanished if drives.is_deleted(path)}
         new = {
             path: device
             for path, device in devices.items()
             if path not in found.blocked and recorded.get(path) != device
         }
-        if new:
+        moved = drives.changed()
+        if new or moved:
             with self.store.batch():
                 for path, device in new.items():
                     self.store.add_folder(path, device)
+                self.store.set_devices(moved)
         waiting = [path for path, seen in found.files.items() if self._must_open(path, seen, known.get(path), retry)]
-        return Plan(sorted(waiting), known, vanished)
+        return Plan(sorted(waiting), known, vanished, drives)
 
-    def _must_open(self, path: bytes, seen: tuple[int, int], before: KnownFile | None, retry: bool) -> bool:
+    def _must_open(self, path: bytes, seen: FoundFile, before: KnownFile | None, retry: bool) -> bool:
         """Whether a file has to be opened; if not, it is counted here."""
-        if before is None or before[:2] != seen:
+        if before is None or before[:2] != seen[:2]:
             return True
         if before.failure is not None:
             if not retry:
@@ -182,6 +194,7 @@ class Ingestion:
                     # The next run tries again: the fault is the model's, or memory was short.
                     reading.failure, reading.temporary, reading.width = failed[reading.digest], True, 0
                 self._record(reading, plan)
+            self.store.set_devices(plan.drives.devices(reading.path for reading in readings))
         self._encoded += len(encoded)
         self._done += len(readings)
         self._report_progress()
@@ -214,7 +227,7 @@ class Ingestion:
     def _record(self, reading: Reading, plan: Plan) -> None:
         path = reading.path
         if reading.gone:  # removed between the scan and the reading
-            if path in plan.known:
+            if path in plan.known and plan.drives.is_deleted(path):
                 plan.not_found.add(path)
             return
         if reading.failure is not None:
@@ -305,7 +318,7 @@ def _within(path: bytes, folder: bytes) -> bool:
 
 
 def _device(folder: bytes) -> int:
-    return os.stat(folder).st_dev  # noqa: PTH116 - paths are bytes here
+    return device_of(os.stat(folder))  # noqa: PTH116 - paths are bytes here
 
 
 def error_line(error: Exception) -> str:

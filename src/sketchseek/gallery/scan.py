@@ -1,9 +1,10 @@
-"""Which photos a folder has now: names, sizes and times of change, without opening a file."""
+"""Which photos a folder has now: names, sizes, times of change and devices, without opening a file."""
 
 import os
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sketchseek.pictures import PHOTO_SUFFIXES
 
@@ -14,14 +15,19 @@ JUNK = frozenset(
 )
 
 
+class FoundFile(NamedTuple):
+    """Size in bytes, time of change in ns, and the device that the file is on; a link counts as what it leads to."""
+
+    size: int
+    mtime_ns: int
+    device: int
+
+
 @dataclass(slots=True)
 class Scan:
-    """``files``: path -> (size in bytes, mtime in ns), folder by folder.
+    """``files``: path -> file, folder by folder. ``blocked``: folders that could not be listed, and why."""
 
-    ``blocked``: folders that could not be listed, and why.
-    """
-
-    files: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    files: dict[bytes, FoundFile] = field(default_factory=dict)
     blocked: dict[bytes, str] = field(default_factory=dict)
 
 
@@ -58,6 +64,11 @@ def time_of(status: os.stat_result) -> int:
     return max(-(2**63), min(status.st_mtime_ns, 2**63 - 1))
 
 
+def device_of(status: os.stat_result) -> int:
+    """The device a file is on, as a number of 63 bits, which databases can keep."""
+    return status.st_dev & (2**63 - 1)
+
+
 def _list(folder: bytes, found: Scan) -> tuple[list[bytes], list[bytes]]:
     deeper: list[bytes] = []
     linked: list[bytes] = []
@@ -72,7 +83,7 @@ def _list(folder: bytes, found: Scan) -> tuple[list[bytes], list[bytes]]:
                     elif is_photo(name):
                         status = entry.stat()
                         if stat.S_ISREG(status.st_mode):  # no pipes or devices
-                            found.files[entry.path] = (status.st_size, time_of(status))
+                            found.files[entry.path] = FoundFile(status.st_size, time_of(status), device_of(status))
                 except OSError:
                     continue  # a broken or circular link, or a file removed since it was listed
     except OSError as error:

@@ -4,7 +4,7 @@ In all of them ``model`` is the ``row`` of a ``ModelSet``, ``content`` the numbe
 files of the same bytes are one content), ``digest`` the hash of its bytes. Paths are absolute, as bytes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -65,6 +65,13 @@ class Store(KnownFiles, Protocol):
 
     def set_file(self, path: bytes, size: int, mtime_ns: int, content: int | None, failure: str | None) -> None:
         """Add or replace a file. It has either a content or a failure: the reason why it could not be read."""
+
+    def set_devices(self, devices: Mapping[bytes, int]) -> None:
+        """Remember the device that each of these files is on; a store that several machines share may do nothing.
+
+        ``set_file`` forgets a file's device. Of a file whose device ``known`` returns, indexing can tell whether it was
+        deleted or its drive is away.
+        """
 
     def remove_files(self, paths: Iterable[bytes]) -> None:
         """Remove these files; their contents stay until ``drop_orphans``."""

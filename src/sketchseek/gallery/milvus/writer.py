@@ -6,7 +6,7 @@ old ones. Several processes may write at once, because they write the same rows 
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -122,6 +122,9 @@ class MilvusWriter(Reader):
         self.clear_failure(path)
         self._files_to_delete.pop(key_of(place), None)
         self._files[key_of(place)] = self._row(place, size, mtime_ns, self._content(content, path))
+
+    def set_devices(self, devices: Mapping[bytes, int]) -> None:
+        """Nothing to do: a device is known by another number on each machine."""
 
     def clear_failure(self, path: bytes) -> None:
         """Delete the record that a file, which is good now, failed before."""

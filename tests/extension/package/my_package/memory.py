@@ -93,6 +93,9 @@ class Memory:
     def set_file(self, path, size, mtime_ns, content, failure):
         self.files[path] = (size, mtime_ns, content, failure)
 
+    def set_devices(self, devices):
+        pass  # what is in memory is gone with the process, so no drive is ever away
+
     def remove_files(self, paths):
         for path in paths:
             self.files.pop(path, None)
@@ -141,11 +144,11 @@ class MemoryGallery(Gallery):
     def close(self):
         pass
 
-    def add(self, folders=None, *, progress=None, retry=False, batch=BATCH, threads=None):
+    def add(self, folders=None, *, progress=None, retry=False, batch=BATCH, threads=None, memory=None):
         self._check_writable()
         folders = checked_folders(folders, self.memory)
         model_set = self.memory.register(self.model, self._model_source)
-        run = Ingestion(self.memory, self.model, model_set, batch=batch, threads=threads or 1, progress=progress)
+        run = Ingestion(self.memory, self.model, model_set, batch=batch, threads=threads or 1, progress=progress, memory=memory)
         return run.run(folders, retry=retry)
 
     def remove(self, paths):
