@@ -5,7 +5,7 @@ Any number of processes may read it at once; only one may write. A reader sees w
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sketchseek.gallery.embedded.candidates import EmbeddedCandidates
 from sketchseek.gallery.embedded.catalogue import Catalogue
+from sketchseek.gallery.embedded.opening import open_catalogue, prepare
 from sketchseek.gallery.embedded.sqlite_errors import as_gallery_errors
 from sketchseek.gallery.embedded.writer import Writer, register, write_lock
 from sketchseek.gallery.errors import GalleryDamagedError, NoGalleryError
@@ -81,7 +82,7 @@ class EmbeddedGallery(Gallery):
         from sketchseek.gallery.embedded.index_files import update_saved_index
         from sketchseek.gallery.ingest import Ingestion, checked_folders
 
-        with closing(Catalogue(self.path)) as reader, reader.snapshot():
+        with closing(open_catalogue(self.path)) as reader, reader.snapshot():
             checked = checked_folders(folders, reader)
         model = self.model
         with self._writing() as catalogue:
@@ -123,6 +124,8 @@ class EmbeddedGallery(Gallery):
         self._check_writable()
         with self._lock, write_lock(self.path):
             self.close()
+            with suppress(GalleryDamagedError):
+                prepare(self.path)
             problems = repair(self.path)
             with closing(Writer(self.path)) as catalogue:
                 for model_set in catalogue.models():
@@ -175,7 +178,7 @@ class EmbeddedGallery(Gallery):
             return self._reader.folders()
 
     def entries(self, model: ModelSet) -> Iterator[list[Entry]]:
-        with closing(Catalogue(self.path)) as catalogue, catalogue.snapshot():
+        with closing(open_catalogue(self.path)) as catalogue, catalogue.snapshot():
             path = b""
             while page := catalogue.entries_after(model, path, PAGE):
                 yield page
@@ -223,18 +226,16 @@ class EmbeddedGallery(Gallery):
     def _reader(self) -> Catalogue:
         with self._lock:
             if self._catalogue is None:
-                self._catalogue = Catalogue(self.path)
+                self._catalogue = open_catalogue(self.path)
             return self._catalogue
 
     @contextmanager
     def _writing(self) -> Iterator[Writer]:
         self._check_writable()
-        with (
-            write_lock(self.path),
-            closing(Writer(self.path)) as catalogue,
-            as_gallery_errors(self.path, system_errors=False),
-        ):
-            yield catalogue
+        with write_lock(self.path):
+            prepare(self.path)
+            with closing(Writer(self.path)) as catalogue, as_gallery_errors(self.path, system_errors=False):
+                yield catalogue
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
