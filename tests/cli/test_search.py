@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 import sketchseek.engine.models
-from sketchseek.cli import main
+from sketchseek.cli import main, search
+from sketchseek.gallery import Gallery
+from sketchseek.neighbours import LOOKS
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, flat, jpeg, png, put
 
@@ -100,6 +102,18 @@ def test_filters(capsys: pytest.CaptureFixture[str], photos: Path) -> None:
     assert names(found(capsys, "--text", "red", "--min-score", "0.9")) == ["red.png"]
 
 
+def test_look_orders_the_hits(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    drawing = tmp_path / "line.svg"
+    drawing.write_text(LINE)
+    assert set(search.LOOKS) == set(LOOKS)
+    with Gallery.open(model=GridModel("plain"), readonly=True) as gallery:
+        expected = {look: [hit.id for hit in gallery.search(sketch=drawing, look=look)] for look in LOOKS}
+    shown = {look: [hit["id"] for hit in found(capsys, drawing, "--look", look)] for look in LOOKS}
+    assert shown == expected
+    assert [hit["id"] for hit in found(capsys, drawing)] == shown["both"]
+    assert shown["kind"] != shown["direct"]
+
+
 def test_nothing_similar_enough_is_said_as_such(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert run("--text", "red", "--min-score", "1.5") == 0
     captured = capsys.readouterr()
@@ -182,6 +196,7 @@ def test_a_sheet_is_written(capsys: pytest.CaptureFixture[str], tmp_path: Path, 
         (["--text", "red", "--taken", "yesterday"], 1, "'yesterday' is not a date"),
         (["--text", "red", "--sheet", "sheet.gif"], 1, "a sheet is a .png or .html file"),
         (["--text", "red", "-k", "0"], 2, "0 is not in the range"),
+        (["--text", "red", "--look", "twice"], 2, "'twice' is not one of 'picture', 'both', 'kind', 'direct'"),
     ],
 )
 def test_mistakes_are_one_sentence(

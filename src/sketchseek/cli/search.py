@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +10,11 @@ from sketchseek.cli.options import GALLERY, ROOT
 from sketchseek.cli.output import print_json, print_message, print_table
 from sketchseek.errors import SketchseekError
 from sketchseek.wording import counted
+
+if TYPE_CHECKING:
+    from sketchseek.neighbours import Look
+
+LOOKS = ("picture", "both", "kind", "direct")
 
 
 @click.command(short_help="Find photos by drawing, words or example.")
@@ -25,6 +31,14 @@ from sketchseek.wording import counted
     metavar="KIND=W",
     multiple=True,
     help="Weight of sketch, photo, text or minus, such as text=0.5; may be repeated.",
+)
+@click.option(
+    "--look",
+    metavar="WHAT",
+    type=click.Choice(LOOKS),
+    default="both",
+    show_default=True,
+    help="Look for this very picture, more of its kind, or both: picture, kind, both; direct orders by score alone.",
 )
 @click.option(
     "-k",
@@ -67,6 +81,7 @@ def command(
     photos: tuple[str, ...],
     minus: tuple[str, ...],
     weights: tuple[str, ...],
+    look: "Look",
     count: int,
     min_score: float | None,
     under: Path | None,
@@ -93,6 +108,7 @@ def command(
             minus=minus,
             weights=dict(map(_weight, weights)),
             k=count,
+            look=look,
             min_score=min_score,
             under=under,
             taken=_range(taken),
