@@ -23,6 +23,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"min_score": "2"}, "min_score:"),
     ({"min_relevance": "-0.1"}, "min_relevance:"),
     ({"fold": "inf"}, "fold:"),
+    ({"look": "twice"}, "look: input should be 'direct', 'picture', 'both' or 'kind'"),
+    ({"look": ["kind", "kind"]}, "look: give it once"),
     ({"weights": "{"}, "weights:"),
     ({"weights": "[1]"}, "weights:"),
     ({"weights": '{"smell": 1}'}, "weights:"),
@@ -86,7 +88,7 @@ def test_an_empty_query_is_reported(client: TestClient) -> None:
 
 
 def test_empty_fields_count_as_missing(client: TestClient) -> None:
-    empty = {"k": "", "weights": "", "under": "", "taken_from": "", "fold": "", "strokes": ""}
+    empty = {"k": "", "weights": "", "under": "", "taken_from": "", "fold": "", "look": "", "strokes": ""}
     assert post(client, text="red", **empty).json()["hits"] == post(client, text="red").json()["hits"]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.gallery.photos import flat
 from tests.server.page.actions import SIDES, draw, expect_first, names
@@ -26,6 +26,37 @@ def test_words_beside_a_drawing_and_the_balance_between(page: Page) -> None:
     page.locator("#clear").click()
     expect(page.locator("#balance-row")).to_be_hidden()
     expect_first(page, "red.png")
+
+
+def test_what_to_look_for_is_sent_kept_and_reset_with_the_filters(page: Page) -> None:
+    def sent(request: Request) -> list[str]:
+        return re.findall(r'name="look"\s+(\w+)', request.post_data or "")
+
+    choice = page.get_by_role("radiogroup", name="Look for")
+    with page.expect_request("**/api/search") as request:
+        draw(page, *SIDES["left"])
+    assert sent(request.value) == ["both"]
+    expect_first(page, "left.png")
+    with page.expect_response("**/api/search") as answer:
+        choice.get_by_text("this kind").click()
+    assert sent(answer.value.request) == ["kind"]
+    hits = [hit["name"] for hit in answer.value.json()["hits"]]
+    expect(page.locator(".tile .name")).to_have_text(hits)
+    with page.expect_request("**/api/search") as request:
+        page.reload()
+    assert sent(request.value) == ["kind"]
+    expect(choice.get_by_role("radio", name="this kind")).to_be_checked()
+    # The arrow keys choose, as in any group of radio buttons.
+    choice.get_by_role("radio", name="this kind").focus()
+    page.keyboard.press("ArrowLeft")
+    with page.expect_request("**/api/search") as request:
+        page.keyboard.press("ArrowLeft")
+    assert sent(request.value) == ["picture"]
+    page.get_by_role("button", name="Filters").click()
+    with page.expect_request("**/api/search") as request:
+        page.get_by_role("button", name="Reset the filters").click()
+    assert sent(request.value) == ["both"]
+    expect(choice.get_by_role("radio", name="both")).to_be_checked()
 
 
 def test_minus_words(page: Page) -> None:

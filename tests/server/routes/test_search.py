@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from sketchseek.gallery import Gallery, Query
+from sketchseek.neighbours import LOOKS
 from sketchseek.pictures import load_sketch, sketch_from_strokes
 from sketchseek.server.app import create_app
 from sketchseek.server.service import Service
@@ -99,6 +100,16 @@ def test_filters_are_the_gallery_s(client: TestClient, service: Service) -> None
     assert len(ids(client, text="red", fold=0)) < 16
 
 
+def test_look_orders_the_hits(client: TestClient, service: Service, some_id: str) -> None:
+    expected = {look: [hit.id for hit in service.gallery.search(sketch=STROKES, look=look)] for look in LOOKS}
+    assert {look: ids(client, strokes=CORNER, look=look) for look in LOOKS} == expected
+    assert ids(client, strokes=CORNER) == expected["both"]
+    assert expected["kind"] != expected["direct"]
+    for look in LOOKS:
+        similar = client.get(f"/api/photos/{some_id}/similar", params={"look": look}).json()["hits"]
+        assert [hit["id"] for hit in similar] == [hit.id for hit in service.gallery.similar(some_id, look=look)]
+
+
 def test_no_hits_have_a_reason(client: TestClient, empty: TestClient) -> None:
     assert post(client, text="red", min_score=1).json()["note"] == "nothing similar enough among 16 photos."
     assert post(empty, text="red").json()["note"] == "the gallery holds no photos yet."
@@ -141,7 +152,7 @@ def test_similar_photos(client: TestClient, service: Service, some_id: str) -> N
     assert answer.json()["more"]
     assert some_id not in [hit.id for hit in expected]
     assert "no photo" in refusal(client.get(f"/api/photos/{'0' * 16}/similar"), 404)
-    for wrong in ({"k": "0"}, {"k": "x"}, {"fold": "2"}, {"under": "../x"}, {"smell": "x"}):
+    for wrong in ({"k": "0"}, {"k": "x"}, {"fold": "2"}, {"under": "../x"}, {"look": "x"}, {"smell": "x"}):
         refusal(client.get(f"/api/photos/{some_id}/similar", params=wrong), 422)
     assert client.get(f"/api/photos/{some_id}/similar", params={"fold": "", "under": "", "k": ""}).status_code == 200
 
