@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 import sketchseek.engine.models
 from sketchseek.cli import main
 from sketchseek.cli.index import _interrupted
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, png, put
+from tests.pictures import corpus
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -180,3 +182,32 @@ def test_neither_torch_nor_transformers_is_imported(tmp_path: Path) -> None:
     )
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("size", ["500MB", "1.5 gb", "64MB"])
+def test_memory_is_a_size(tmp_path: Path, size: str, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path / "p", 3)
+    assert run(tmp_path / "p", "--model", "one", "--memory", size) == 0
+    assert capsys.readouterr().out.startswith("3 added")
+
+
+@pytest.mark.parametrize("size", ["5", "1MB", "-1GB", "lots", "9e9GB", "1TB", ""])
+def test_what_is_no_size_is_said(tmp_path: Path, size: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, "--memory", size) == 2
+    assert f"{size!r} is not a size from 64MB up, such as 500MB or 2GB." in capsys.readouterr().err
+
+
+def test_decoders_write_nothing_of_their_own_to_stderr(tmp_path: Path) -> None:
+    """libtiff and Pillow print without the file's name; all that is said is our one sentence for each file."""
+    photos = tmp_path / "p"
+    good = corpus.corpus()["lzw.tiff"]
+    put(photos / "damaged.tif", good[:8] + bytes(len(good) // 3) + good[8 + len(good) // 3 :])
+    put(photos / "exif.jpg", corpus.saved(corpus.plain((1, 2, 3)), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\xff"))
+    put(photos / "large.png", corpus.thin_png(10_000, 9_500, grey=True))
+    put(photos / "large.gif", corpus.saved(Image.new("P", (9_500, 9_500)), "GIF"))
+    done = subprocess.run(
+        [sys.executable, "-m", "sketchseek", "index", photos], capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.startswith("3 added")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"{photos}/damaged.tif: is damaged or cut short")

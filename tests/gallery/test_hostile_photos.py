@@ -1,6 +1,5 @@
 """Whatever a folder holds, indexing ends, takes in every good photo and stays within its memory."""
 
-import logging
 import os
 import re
 import subprocess
@@ -156,14 +155,3 @@ def test_work_in_flight_counts_before_it_is_decoded(
         seen += [reading.path for reading in batch]
     assert seen == paths
     assert peak[0] <= memory
-
-
-def test_nothing_is_written_to_stderr_by_decoders(
-    gallery: Gallery, photos: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    logging.getLogger("sketchseek").setLevel(logging.ERROR)
-    fill(photos, 1)
-    put(photos / "damaged.tif", corpus.corpus()["lzw.tiff"].replace(b"\x80", b"\x7f"))
-    put(photos / "wide.png", thin_png(10_000, 9_500, grey=True))
-    assert len(gallery.add(photos).failed) == 1
-    assert capfd.readouterr().err == ""

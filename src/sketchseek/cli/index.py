@@ -1,5 +1,6 @@
 """``sketchseek index``: bring a gallery up to date with folders of photos."""
 
+import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,24 @@ from sketchseek.cli.progress import open_bars
 if TYPE_CHECKING:
     from sketchseek.gallery.ingest import Progress, Report
 
+_UNITS = {"MB": 10**6, "GB": 10**9}
+LEAST_MEMORY = 64 * 10**6  # bytes; with less, photos of ordinary cameras would fail
+
+
+class Memory(click.ParamType[int]):
+    """A size in MB or GB, as bytes."""
+
+    name = "size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?) ?([MG]B)", str(value).strip().upper())
+        size = int(float(found[1]) * _UNITS[found[2]]) if found else 0
+        if size < LEAST_MEMORY:
+            self.fail(f"{value!r} is not a size from 64MB up, such as 500MB or 2GB.", param, ctx)
+        return size
+
 
 @click.command(short_help="Index folders of photos, or bring a gallery up to date.")
 @click.argument("folders", nargs=-1, metavar="[FOLDER]...", type=click.Path(path_type=Path))
@@ -28,6 +47,12 @@ if TYPE_CHECKING:
 @click.option("--watch", is_flag=True, help="Keep running and index every change, until Ctrl-C.")
 @click.option(
     "--retry-failed", is_flag=True, help="Try again the files that failed before, even if they have not changed."
+)
+@click.option(
+    "--memory",
+    metavar="SIZE",
+    type=Memory(),
+    help="Memory for photos on their way to the model, beside the model itself, such as 500MB.  [default: 1GB]",
 )
 @click.option(
     "--ray",
@@ -51,6 +76,7 @@ def command(
     model: str | None,
     watch: bool,
     retry_failed: bool,
+    memory: int | None,
     ray: str | None,
     workers: int | None,
     as_json: bool,
@@ -62,8 +88,8 @@ def command(
     """
     from sketchseek.gallery import Gallery
 
-    if (workers and not ray) or (watch and ray):
-        raise click.UsageError("--workers requires --ray; --watch and --ray exclude each other.")
+    if (workers and not ray) or (watch and ray) or (memory and ray):
+        raise click.UsageError("--workers requires --ray; --ray excludes --watch and --memory.")
     with Gallery.open(gallery, model) as opened:
         with _progress_bar() as update:
             if ray:
@@ -71,14 +97,14 @@ def command(
                     list(folders) or None, ray=ray, workers=workers, progress=update, retry=retry_failed
                 )
             else:
-                report = opened.add(list(folders) or None, progress=update, retry=retry_failed)
+                report = opened.add(list(folders) or None, progress=update, retry=retry_failed, memory=memory)
         _print(report, as_json, compact=watch)
         if watch:
             from sketchseek.gallery.watch import follow
 
             print_message("sketchseek: following changes; stop with Ctrl-C")
             with _interrupted() as stop:
-                for report in follow(opened, list(folders) or opened.stats().folders, stop):
+                for report in follow(opened, list(folders) or opened.stats().folders, stop, memory=memory):
                     _print(report, as_json, compact=True)
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from sketchseek.gallery.reading import Reading, memory_to_read, read_photo
 
-MEMORY = 1 << 30  # bytes, the default budget
+MEMORY = 2**30  # bytes, the default budget
 MOST_READINGS = 512  # files that need no encoding are handed on in batches of this many
 
 

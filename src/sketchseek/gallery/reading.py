@@ -15,9 +15,10 @@ from PIL import Image
 
 from sketchseek.gallery.scan import time_of
 from sketchseek.pictures import PictureError, load_photo
+from sketchseek.pictures.containers import heif_facts
 from sketchseek.pictures.errors import MemoryLimitError
-from sketchseek.pictures.formats import HEIF, RAW, TIFF, format_of
-from sketchseek.pictures.header import memory_of_file, open_header
+from sketchseek.pictures.formats import HEIF, PNG, RAW, TIFF, format_of
+from sketchseek.pictures.header import late_exif, memory_of_file, open_header
 from sketchseek.pictures.photo import memory_to_load
 from sketchseek.pictures.sources import MAX_FILE_BYTES
 
@@ -118,15 +119,15 @@ def facts(data: bytes, name: str, pixels: NDArray[np.uint8]) -> tuple[int, int, 
     size = (pixels.shape[1], pixels.shape[0])
     try:
         if format is HEIF:
-            import pi_heif
-
-            opened = pi_heif.open_heif(io.BytesIO(data))
+            size, stored = heif_facts(data)
             exif = Image.Exif()
-            exif.load(opened.info.get("exif") or b"")
-            return *opened.size, _taken(exif)
+            exif.load(stored)
+            return *size, _taken(exif)
         # Not ``Image.open``, which refuses sizes that our own limits allow.
         with open_header(io.BytesIO(data), TIFF if format is RAW or format is None else format) as image:
-            exif = image.getexif()
+            if format is PNG and (behind := late_exif(data)):
+                image.info["exif"] = behind
+            exif = Image.Image.getexif(image)  # a PNG's own would decode it once more, to look behind the pixels
             if format is not RAW:  # a camera file's first image is only its thumbnail
                 turned = exif.get(_ORIENTATION, 1) in (5, 6, 7, 8)
                 size = image.size[::-1] if turned else image.size

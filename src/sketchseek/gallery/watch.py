@@ -20,9 +20,16 @@ EVERY_S = 300  # network drives do not report changes made on other machines
 
 
 def follow(
-    gallery: "Gallery", folders: Sequence[Path], stop: Event | None = None, every: float = EVERY_S
+    gallery: "Gallery",
+    folders: Sequence[Path],
+    stop: Event | None = None,
+    every: float = EVERY_S,
+    memory: int | None = None,
 ) -> "Iterator[Report]":
-    """Reports of the runs that changed something, until ``stop`` is set; without it, forever."""
+    """Reports of the runs that changed something, until ``stop`` is set; without it, forever.
+
+    ``memory``: as for ``Gallery.add``.
+    """
     try:
         import watchfiles
     except ImportError:
@@ -48,7 +55,7 @@ def follow(
         if not changes and last_run is not None and time.monotonic() - last_run < every:
             continue
         present = [folder for folder in folders if folder.is_dir()]  # a missing folder may return: its photos are kept
-        report = gallery.add(present) if present else None
+        report = gallery.add(present, memory=memory) if present else None
         last_run = time.monotonic()
         if report and (report.added or report.updated or report.moved or report.removed):
             yield report

@@ -1,6 +1,7 @@
 """The formats whose decoders are extras: HEIC photos of phones, and camera RAW by the preview inside it."""
 
 import io
+import re
 from typing import Any, BinaryIO
 
 from PIL import Image
@@ -9,6 +10,8 @@ from sketchseek.pictures.errors import PictureError
 from sketchseek.pictures.formats import HEIF, RAW
 from sketchseek.pictures.limits import check_size
 
+# Entries of the list of what a file holds: version 2 or 3, a number of 2 or 4 bytes, two more, and the kind.
+_KINDS = re.compile(rb"infe(?:\x02.{7}|\x03.{9})(.{4})", re.DOTALL)
 # LibRaw's code of the camera's orientation -> EXIF orientation.
 _FLIPS = {1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
 
@@ -23,6 +26,15 @@ def open_heif(stream: BinaryIO, name: str, max_pixels: int | None) -> Image.Imag
     check_size(container.size, name, max_pixels)
     image: Image.Image = container.to_pillow()
     return image
+
+
+def heif_facts(data: bytes) -> tuple[tuple[int, int], bytes]:
+    """(width, height) of the primary picture, upright, and its EXIF; empty if it has none that can be read safely."""
+    import pi_heif
+
+    safe = all(kind.isascii() for kind in _KINDS.findall(data))
+    container: Any = pi_heif.open_heif(data if safe else _without_metadata(data))
+    return container.size, container.info.get("exif") or b""
 
 
 def _without_metadata(data: bytes) -> bytes:

@@ -16,8 +16,8 @@ from sketchseek.pictures.header import PIXEL_BYTES, factors, memory_of, open_hea
 from sketchseek.pictures.limits import check_memory, check_size
 from sketchseek.pictures.structure import check_structure
 
-# Pillow warns of sizes that our own limits allow, on stderr and without the file's name.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# Pillow warns of sizes that our limits allow and of damaged metadata, on stderr and without the file's name.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -91,6 +91,18 @@ def _largest_ispe(boxes: bytes) -> tuple[int, int] | None:
     return max(sizes, key=lambda size: size[0] * size[1], default=None)
 
 
+def late_exif(png: bytes) -> bytes | None:
+    """The EXIF of a PNG if it comes after the pixels, where ``open_header`` does not look."""
+    at, pixels_seen = 8, False
+    while at + 8 <= len(png):
+        size, kind = int.from_bytes(png[at : at + 4]), png[at + 4 : at + 8]
+        pixels_seen |= kind == b"IDAT"
+        if pixels_seen and kind == b"eXIf":
+            return png[at + 8 : at + 8 + size]
+        at += 12 + size
+    return None
+
+
 def use_draft(image: Image.Image, format: Format, target: int | None) -> None:
     """Let a JPEG's decoder skip frequencies that would be discarded: 1/2, 1/4 or 1/8 of the size in less time.
 

@@ -148,7 +148,8 @@ class MemoryGallery(Gallery):
         self._check_writable()
         folders = checked_folders(folders, self.memory)
         model_set = self.memory.register(self.model, self._model_source)
-        run = Ingestion(self.memory, self.model, model_set, batch=batch, threads=threads or 1, progress=progress, memory=memory)
+        options = {"batch": batch, "threads": threads or 1, "progress": progress, "memory": memory}
+        run = Ingestion(self.memory, self.model, model_set, **options)
         return run.run(folders, retry=retry)
 
     def remove(self, paths):
