@@ -1,13 +1,19 @@
 """The FAISS index against a plain matrix product, and its files against every kind of harm."""
 
 import json
+import os
+import subprocess
+import sys
+import threading
+import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sketchseek.gallery.embedded.index import VectorIndex
+from sketchseek.gallery.embedded.index import VectorIndex, faiss
 from sketchseek.gallery.embedded.index_files import load, load_or_build, paths, save, update_saved_index
 from sketchseek.gallery.embedded.writer import Writer
 from sketchseek.gallery.records import ModelSet
@@ -224,6 +230,30 @@ def test_a_writer_saves_only_what_is_worth_it(store: Store) -> None:
     assert record.read_text() != first
 
 
+def test_an_index_is_saved_under_any_path(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """FAISS opens only paths that are UTF-8."""
+    store = Store(Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff \xfe")))
+    store.add(50)
+    data, record = paths(store.catalogue.folder, store.model)
+    save(VectorIndex.build(store.catalogue, store.model), store.catalogue.folder)
+    assert data.exists()
+    assert record.exists()
+    assert load(store.catalogue, store.model) is not None
+    assert not caplog.records
+
+
+def test_threads_save_the_same_index_at_once(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    store.add(2000)
+    index = VectorIndex.build(store.catalogue, store.model)
+    threads = [threading.Thread(target=save, args=(index, store.catalogue.folder)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not caplog.records
+    assert load(store.catalogue, store.model) is not None
+
+
 def test_an_index_that_cannot_be_saved_is_a_note(
     store: Store, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,3 +266,132 @@ def test_an_index_that_cannot_be_saved_is_a_note(
     assert len(load_or_build(store.catalogue, store.model)) == 5
     assert "could not be saved (No space left on device)" in caplog.text
     assert not [path for path in store.catalogue.folder.iterdir() if path.suffix == ".new"]
+
+
+# Files of strangers: the checksum is right, the content is not.
+
+
+def forge(store: Store, content: bytes, **changes: object) -> None:
+    """Write an index file and its record as an attacker would."""
+    data, record = paths(store.catalogue.folder, store.model)
+    saved = json.loads(record.read_text()) | changes
+    facts = {name: value for name, value in saved.items() if name not in ("version", "crc")}
+    crc = zlib.crc32(content, zlib.crc32(json.dumps(facts).encode()))
+    data.write_bytes(content)
+    record.write_text(json.dumps({**saved, "crc": crc}))
+
+
+def saved_lists(store: Store) -> bytes:
+    """The file of an index of lists, saved."""
+    save(VectorIndex.build(store.catalogue, store.model, exact_limit=100), store.catalogue.folder)
+    return paths(store.catalogue.folder, store.model)[0].read_bytes()
+
+
+def saved_exact(store: Store) -> bytes:
+    save(VectorIndex.build(store.catalogue, store.model), store.catalogue.folder)
+    return paths(store.catalogue.folder, store.model)[0].read_bytes()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"last_row": 10**12},
+        {"last_row": -1},
+        {"last_row": 10**400},
+        {"last_row": "9"},
+        {"made_for": None},
+        {"generation": 1.5},
+        {"epoch": True},
+        {"kind": "lists"},
+        {"kind": ["exact"]},
+        {"stamp": 3},
+    ],
+    ids=str,
+)
+def test_a_record_that_lies_is_not_used(store: Store, changes: dict[str, object], caplog: pytest.LogCaptureFixture) -> None:
+    store.add(120)
+    forge(store, saved_exact(store), **changes)
+    assert load(store.catalogue, store.model) is None
+    assert "it is built again from the database" in caplog.text
+    query = store.rng.standard_normal(SIZE).astype(np.float32)
+    assert len(load_or_build(store.catalogue, store.model).candidates(query, 10)) == 10
+
+
+def test_a_deep_record_is_not_used(store: Store) -> None:
+    store.add(20)
+    saved_exact(store)
+    paths(store.catalogue.folder, store.model)[1].write_text("[" * 100_000)
+    assert load(store.catalogue, store.model) is None
+
+
+def other_indexes(store: Store) -> dict[str, Any]:
+    """Indexes that FAISS can read and that are not built as ours."""
+    rows = np.array(sorted(store.vectors), np.int64)
+    vectors = np.stack([store.vectors[row] for row in rows.tolist()])
+
+    def mapped(inner: Any, ids: NDArray[np.int64] = rows) -> Any:
+        made = faiss.IndexIDMap(inner)
+        made.add_with_ids(np.ascontiguousarray(vectors[:, : inner.d]), ids)
+        made.inner = inner
+        return made
+
+    quantizer = faiss.ScalarQuantizer
+    inner = faiss.METRIC_INNER_PRODUCT
+    return {
+        "flat": mapped(faiss.IndexFlatIP(SIZE)),
+        "no map": faiss.IndexFlatIP(SIZE),
+        "graph": mapped(faiss.IndexHNSWFlat(SIZE, 4)),
+        "narrow": mapped(faiss.IndexScalarQuantizer(SIZE - 1, quantizer.QT_fp16, inner)),
+        "distance": mapped(faiss.IndexScalarQuantizer(SIZE, quantizer.QT_fp16, faiss.METRIC_L2)),
+        "rows twice": mapped(faiss.IndexScalarQuantizer(SIZE, quantizer.QT_fp16, inner), np.ones_like(rows)),
+        "rows too high": mapped(faiss.IndexScalarQuantizer(SIZE, quantizer.QT_fp16, inner), rows + 10**12),
+        "rows below": mapped(faiss.IndexScalarQuantizer(SIZE, quantizer.QT_fp16, inner), -rows),
+    }
+
+
+def test_an_index_of_another_kind_is_not_used(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    store.add(120)
+    saved_exact(store)
+    for name, index in other_indexes(store).items():
+        forge(store, faiss.serialize_index(index).tobytes())
+        assert load(store.catalogue, store.model) is None, name
+    assert caplog.text.count("it is built again from the database") == 8
+
+
+HOSTILE_FILES = """
+import random, resource, struct, sys
+from pathlib import Path
+from tests.gallery.embedded.test_index import SIZE, Store, forge, load, np, saved_exact, saved_lists
+
+store = Store(Path(sys.argv[1]))
+store.add(400)
+resource.setrlimit(resource.RLIMIT_DATA, (3 * 2**30, 3 * 2**30))
+for save in (saved_exact, saved_lists):
+    whole = save(store)
+    head = len(whole) if save is saved_lists else 120 + len(whole) // 8
+    for seed in range(int(sys.argv[2])):
+        pick = random.Random(seed)
+        data = bytearray(whole)
+        for _ in range(pick.randint(1, 3)):
+            at = pick.randrange(min(head, 200)) if pick.random() < 0.7 else pick.randrange(len(data))
+            if pick.random() < 0.5:
+                data[at] = pick.randrange(256)
+            else:
+                value = pick.choice([0, -1, 2**31 - 1, 2**40 - 1, 2**40 + 1, 2**62, pick.randrange(1000)])
+                data[at : at + 8] = struct.pack("<q", value)
+        if pick.random() < 0.1:
+            del data[pick.randrange(len(data)) :]
+        forge(store, bytes(data))
+        print(save.__name__, seed, flush=True)
+        index = load(store.catalogue, store.model)
+        if index is not None:
+            index.candidates(np.ones(SIZE, np.float32), 10)
+            index.candidates(np.ones(SIZE, np.float32), 3, allowed=np.array([1, 5, 9]))
+print("done")
+"""
+
+
+def test_damage_under_a_right_checksum_neither_crashes_nor_fills_the_memory(tmp_path: Path) -> None:
+    call = [sys.executable, "-c", HOSTILE_FILES, tmp_path / "gallery", "150"]
+    done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=250)
+    assert done.stdout.splitlines()[-1:] == ["done"], (done.stdout[-40:], done.stderr[-3000:])

@@ -9,10 +9,15 @@ import os
 import zlib
 from dataclasses import asdict
 from pathlib import Path
+from threading import get_ident
+from typing import Any
 
 from sketchseek.gallery.embedded.catalogue import Catalogue
 from sketchseek.gallery.embedded.index import State, VectorIndex, faiss
+from sketchseek.gallery.embedded.index_check import check_index, check_state, read_index
+from sketchseek.gallery.embedded.replacement import flush
 from sketchseek.gallery.records import ModelSet
+from sketchseek.untrusted import parse_json, read_bounded
 
 log = logging.getLogger(__name__)
 
@@ -27,21 +32,21 @@ def load(catalogue: Catalogue, model: ModelSet) -> VectorIndex | None:
     """
     data, record = paths(catalogue.folder, model)
     try:
-        saved = json.loads(record.read_bytes())
+        saved = parse_json(read_bounded(record))
         if saved.pop("version") != VERSION:
             return None
         crc, state = saved.pop("crc"), State(**saved)
         if _crc(data, state) != crc:
             raise ValueError("its checksum is wrong")
-        index = VectorIndex(model, faiss.read_index(str(data)), state)
+        check_state(state, catalogue)
+        index = VectorIndex(model, _read(data), state)
         if not index.belongs_to(catalogue):
             raise ValueError("it belongs to another gallery or to an earlier state of this one")
-        if index.faiss.d != model.size:
-            raise ValueError("its vectors have another size")
+        check_index(index)
         index.refresh(catalogue)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+    except Exception as error:  # a file may hold anything, and FAISS raises many classes
         log.warning("the index file %s cannot be used (%s); it is built again from the database", data.name, error)
         return None
     return index
@@ -74,13 +79,14 @@ def save(index: VectorIndex, folder: Path) -> None:
     A failure is only a warning, because nothing is lost.
     """
     data, record = paths(folder, index.model)
-    fresh = [path.with_name(f"{path.name}.{os.getpid()}.new") for path in (data, record)]
+    fresh = [path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}.new") for path in (data, record)]
     try:
-        faiss.write_index(index.faiss, str(fresh[0]))
+        with fresh[0].open("wb") as stream:  # FAISS itself opens only paths that are UTF-8
+            faiss.write_index(index.faiss, faiss.PyCallbackIOWriter(stream.write))
         note = {"version": VERSION, "crc": _crc(fresh[0], index.state), **asdict(index.state)}
         fresh[1].write_text(json.dumps(note))
         for new, path in zip(fresh, (data, record), strict=True):
-            _flush(new)
+            flush(new)
             new.replace(path)
     except (OSError, RuntimeError) as error:  # FAISS raises RuntimeError if the disk is full or read-only
         if os.access(folder, os.W_OK):  # on read-only media a failure is expected
@@ -97,6 +103,11 @@ def paths(folder: Path, model: ModelSet) -> tuple[Path, Path]:
     return folder / f"{stem}.faiss", folder / f"{stem}.json"
 
 
+def _read(data: Path) -> Any:
+    with data.open("rb") as stream:
+        return read_index(stream)
+
+
 def _crc(data: Path, state: State) -> int:
     """Over both files."""
     crc = zlib.crc32(json.dumps(asdict(state)).encode())
@@ -104,8 +115,3 @@ def _crc(data: Path, state: State) -> int:
         while chunk := stream.read(2**22):
             crc = zlib.crc32(chunk, crc)
     return crc
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())
