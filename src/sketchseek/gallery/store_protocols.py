@@ -26,7 +26,10 @@ class ModelSets(Protocol):
         """All sets of vectors."""
 
     def current_model(self) -> ModelSet | None:
-        """The set that is searched by default: that of the last ``use_model``; None if there are no sets."""
+        """The set that is searched by default: of those with vectors that of the last ``use_model``.
+
+        None if there are no sets.
+        """
 
 
 class KnownFiles(ModelSets, Protocol):

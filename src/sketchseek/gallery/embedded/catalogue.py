@@ -22,8 +22,8 @@ from sketchseek.gallery.embedded.formats import FORMATS, format_of
 from sketchseek.gallery.embedded.replacement import DATABASE
 from sketchseek.gallery.embedded.rows import checked, damaged_rows, is_intact
 from sketchseek.gallery.embedded.schema import APPLICATION, FORMAT
-from sketchseek.gallery.embedded.sqlite_errors import as_gallery_errors, damaged
-from sketchseek.gallery.errors import GalleryError, GalleryOutdatedError, NoGalleryError
+from sketchseek.gallery.embedded.sqlite_errors import as_gallery_errors, busy, damaged
+from sketchseek.gallery.errors import GalleryDamagedError, GalleryError, GalleryOutdatedError, NoGalleryError
 from sketchseek.gallery.paths import below
 from sketchseek.gallery.records import Entry, Facts, KnownFile, ModelSet, Photo, content_id
 from sketchseek.wording import shown
@@ -54,6 +54,8 @@ class Catalogue:
         self.folder = folder
         self.path = folder / DATABASE
         with as_gallery_errors(folder):
+            self._immutable = False
+            self._seen = self._signature()
             self._db = self._connect()
             try:
                 self._check()
@@ -77,7 +79,25 @@ class Catalogue:
             if os.access(self.folder, os.W_OK) or (wal.exists() and wal.stat().st_size):
                 raise
             db = connect(f"{uri}?immutable=1")
+            self._immutable = True
         return db
+
+    def is_outdated(self) -> bool:
+        """Whether another database has taken the place of this one, or an immutable one has changed: open it again."""
+        now = self._signature()
+        return now != self._seen if self._immutable else now[:1] != self._seen[:1]
+
+    def _signature(self) -> tuple[object, ...]:
+        """(which file the database is, size and time of it and of the log beside it)."""
+        found: list[object] = []
+        for path in (self.path, self.path.with_name(DATABASE + "-wal")):
+            try:
+                status = path.stat()
+            except OSError:
+                found += [None, None]
+            else:
+                found += [(status.st_dev, status.st_ino), (status.st_size, status.st_mtime_ns)]
+        return tuple(found)
 
     def _missing(self) -> NoGalleryError:
         return NoGalleryError(
@@ -122,6 +142,10 @@ class Catalogue:
             self._db.execute("BEGIN")
             try:
                 yield
+            except GalleryDamagedError:
+                if self._immutable and self.is_outdated():  # read without locks while another process wrote
+                    raise busy(self.folder) from None
+                raise
             finally:
                 self._db.execute("ROLLBACK")
 
@@ -142,7 +166,11 @@ class Catalogue:
 
     def current_model(self) -> ModelSet | None:
         """See ``Store``."""
-        return max(self.models(), key=lambda model: (model.used, model.row), default=None)
+        sets = sorted(self.models(), key=lambda model: (model.used, model.row), reverse=True)
+        return next((one for one in sets if self._has_vectors(one.row)), sets[0] if sets else None)
+
+    def _has_vectors(self, model: int) -> bool:
+        return bool(self._one("SELECT EXISTS (SELECT 1 FROM vectors WHERE model = ?)", (model,))[0])
 
     def folders(self) -> dict[bytes, int]:
         """See ``Store``."""
@@ -184,6 +212,11 @@ class Catalogue:
         """Rows (n,) of all vectors of a model, read from an index, which is much smaller than the vectors."""
         rows = self._db.execute("SELECT row FROM vectors WHERE model = ? ORDER BY row", (model,)).fetchall()
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+
+    def last_vector(self) -> int:
+        """The highest row that a vector ever had, even if that one is gone."""
+        (row,) = self._one("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'vectors'")
+        return row
 
     def vectors_after(self, model: ModelSet, row: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
         """Chunks of (rows (n,), vectors (n, size)) after ``row``, ascending; damaged vectors are omitted."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sketchseek.gallery.embedded.candidates import EmbeddedCandidates
 from sketchseek.gallery.embedded.catalogue import Catalogue
-from sketchseek.gallery.embedded.opening import open_catalogue, prepare
+from sketchseek.gallery.embedded.opening import open_catalogue, prepare, tidy
 from sketchseek.gallery.embedded.sqlite_errors import as_gallery_errors
 from sketchseek.gallery.embedded.writer import Writer, register, write_lock
 from sketchseek.gallery.errors import GalleryDamagedError, NoGalleryError
@@ -64,8 +64,8 @@ class EmbeddedGallery(Gallery):
     def close(self) -> None:
         with self._lock:
             if self._catalogue is not None:
-                self._catalogue.close()
-            self._catalogue = self._index = None
+                self._close_reader()
+                tidy(self.path)
 
     # Writing.
 
@@ -123,7 +123,7 @@ class EmbeddedGallery(Gallery):
 
         self._check_writable()
         with self._lock, write_lock(self.path):
-            self.close()
+            self._close_reader()
             with suppress(GalleryDamagedError):
                 prepare(self.path)
             problems = repair(self.path)
@@ -222,6 +222,11 @@ class EmbeddedGallery(Gallery):
     def _own_model(self) -> Model:
         return load_own(self._reader)
 
+    def _close_reader(self) -> None:
+        if self._catalogue is not None:
+            self._catalogue.close()
+        self._catalogue = self._index = None
+
     @property
     def _reader(self) -> Catalogue:
         with self._lock:
@@ -239,8 +244,11 @@ class EmbeddedGallery(Gallery):
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        with self._lock, self._reader.snapshot():
-            yield
+        with self._lock:
+            if self._catalogue is not None and self._catalogue.is_outdated():
+                self._close_reader()
+            with self._reader.snapshot():
+                yield
 
     def _set(self) -> ModelSet | None:
         """The vectors to search: those of the requested model, or the current ones; None if the gallery is empty."""

@@ -52,9 +52,7 @@ def _gallery_error(folder: Path, error: sqlite3.Error) -> GalleryError:
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return _unwritable(folder)
     if code == sqlite3.SQLITE_BUSY:
-        return GalleryBusyError(
-            f"the gallery {shown(folder)} is being written by another process; try again when it has finished."
-        )
+        return busy(folder)
     return GalleryError(
         f"the gallery {shown(folder)} cannot be read or written ({error}); is its disk full or failing? What "
         "was committed is kept."
@@ -66,6 +64,13 @@ def damaged(folder: Path, what: str) -> GalleryDamagedError:
     return GalleryDamagedError(
         f"the database of the gallery {shown(folder)} is damaged ({what}); `sketchseek gallery rebuild` keeps all "
         "that can still be read, and the next `sketchseek index` reads the other photos again."
+    )
+
+
+def busy(folder: Path) -> GalleryBusyError:
+    """The error about a database that cannot be read or written at the moment."""
+    return GalleryBusyError(
+        f"the gallery {shown(folder)} is being written by another process; try again when it has finished."
     )
 
 

@@ -21,17 +21,19 @@ from sketchseek.gallery.records import ModelSet
 from sketchseek.model import Model
 from sketchseek.wording import shown
 
+LOCK_WAIT = 1.0  # seconds: a process that only closes a gallery holds the lock for milliseconds
+
 
 @contextmanager
-def write_lock(folder: Path) -> Iterator[None]:
-    """Held by one process at a time; the system releases it if that process dies."""
+def write_lock(folder: Path, wait: float = LOCK_WAIT) -> Iterator[None]:
+    """Held by one process at a time; the system releases it if that process dies. ``wait``: seconds."""
     from filelock import FileLock, Timeout
 
     with as_gallery_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / "write.lock", thread_local=False)
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=wait)
         except Timeout:
             raise GalleryBusyError(
                 f"another process is writing to the gallery {shown(folder)}; wait until it has finished, or name "
