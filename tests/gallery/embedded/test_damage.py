@@ -62,6 +62,53 @@ def test_a_destroyed_first_page_costs_nothing(filled: Path, photos: Path) -> Non
         assert model.encoded == 0
 
 
+@pytest.mark.parametrize(
+    ("start", "stop"), [(68, 69), (68, 72), (60, 64), (0, 100), (100, 108), (0, 4096)], ids=lambda place: str(place)
+)
+def test_a_lost_header_or_first_page_costs_nothing(filled: Path, start: int, stop: int) -> None:
+    """68 to 72 is the application id, 60 to 64 the number of the format."""
+    with Gallery.open(filled) as gallery:
+        good = contents(gallery)
+    path = filled / "gallery.sqlite"
+    data = bytearray(path.read_bytes())
+    data[start:stop] = bytes(stop - start)
+    path.write_bytes(data)
+    with Gallery.open(filled, GridModel()) as gallery:
+        with pytest.raises(GalleryDamagedError):
+            gallery.search(text="red")
+        gallery.rebuild()
+        assert contents(gallery) == good
+        assert gallery.verify() == []
+
+
+def test_rows_with_great_numbers_are_kept(filled: Path) -> None:
+    """Numbers of rows grow with every change, the file does not."""
+    path = filled / "gallery.sqlite"
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE vectors SET row = row + 1000000000")
+        db.execute("UPDATE files SET row = row + 1000000000")
+    db.close()
+    with Gallery.open(filled) as gallery:
+        good = contents(gallery)
+    data = path.read_bytes()
+    path.write_bytes(data[:100] + bytes(3996) + data[4096:])
+    with Gallery.open(filled, GridModel()) as gallery:
+        gallery.rebuild()
+        assert contents(gallery) == good
+
+
+def test_a_reader_follows_a_replaced_database(filled: Path, tmp_path: Path) -> None:
+    """One repaired by another process, or restored from a backup."""
+    shutil.copyfile(filled / "gallery.sqlite", tmp_path / "backup")
+    with Gallery.open(filled, GridModel(), readonly=True) as reader:
+        assert len(reader.search(text="red", k=200)) == 150
+        with Gallery.open(filled, GridModel()) as other:
+            other.remove(tmp_path / "photos" / "00000.png")
+        assert len(reader.search(text="red", k=200)) == 149
+        (tmp_path / "backup").replace(filled / "gallery.sqlite")
+        assert len(reader.search(text="red", k=200)) == 150
+
+
 def test_a_reader_follows_a_rebuild(filled: Path) -> None:
     """Dropped rows end the history that a reader's index was made from."""
     with Gallery.open(filled, GridModel()) as reader, Gallery.open(filled, GridModel()) as other:
@@ -193,11 +240,11 @@ def test_an_error_of_the_model_leaves_whole_batches(
     def third_fails(self: GridModel, batch: object) -> object:
         calls[0] += 1
         if calls[0] == 3:
-            raise RuntimeError("out of memory")
+            raise GalleryError("the model is damaged")  # of a single photo it would be one failure
         return real(self, batch)  # type: ignore[arg-type]
 
     monkeypatch.setattr(GridModel, "encode_photos", third_fails)
-    with pytest.raises(RuntimeError, match="out of memory"):
+    with pytest.raises(GalleryError, match="the model is damaged"):
         gallery.add(photos, batch=3)
     assert gallery.stats().photos == 6
     assert counts(gallery.add(photos)) == {"added": 4, "unchanged": 6, "failed": 1}
