@@ -1,10 +1,12 @@
 """The command line with the small test model, also in the process that indexes: python serve_grid.py serve ...
 
 A model called grid-slow takes a while for every batch of photos, and for every drawing. SERVE_GRID_HEAD_S says
-how long the head of a request may take, SERVE_GRID_READ_S how long a photo's file.
+how long the head of a request may take, SERVE_GRID_READ_S how long reading a photo's file, SERVE_GRID_WRITE_S how
+long a client may take no bytes; SERVE_GRID_FILES how many descriptors the server may have.
 """
 
 import os
+import resource
 import sys
 import time
 from functools import partial
@@ -39,6 +41,9 @@ def load(name: str) -> GridModel:
 
 sketchseek.engine.models.load_search_model = load  # type: ignore[assignment]
 http_server.HEAD_TIMEOUT_S = float(os.environ.get("SERVE_GRID_HEAD_S", http_server.HEAD_TIMEOUT_S))
+http_server.WRITE_TIMEOUT_S = float(os.environ.get("SERVE_GRID_WRITE_S", http_server.WRITE_TIMEOUT_S))
+if "SERVE_GRID_FILES" in os.environ:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (int(os.environ["SERVE_GRID_FILES"]),) * 2)
 start.Limits = partial(Limits, read_seconds=float(os.environ.get("SERVE_GRID_READ_S", "10")))  # type: ignore[misc, assignment]
 indexing.COMMAND = (sys.executable, __file__, "index-child")
 

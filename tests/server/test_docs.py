@@ -10,6 +10,7 @@ from sketchseek.server.api.forms import REPEATED_FIELDS, SINGLE_FIELDS
 from sketchseek.server.protection import limits
 from sketchseek.server.protection.guard import HEADERS, MIN_TOKEN_LENGTH
 from sketchseek.server.protection.limits import Limits, MiB
+from sketchseek.server.protection.wrong_tokens import MAX_WRONG, PERIOD_S
 from sketchseek.server.routes import photos
 from tests.server.live import ROOT
 
@@ -37,6 +38,13 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
         f"all bodies under way | {bounds.held_bytes // MiB} MB",
         f"a request's head | {http_server.HEAD_TIMEOUT_S} s",
         f"an uploaded picture | {bounds.pixels // 10**6} million pixels, opened within {bounds.decode_seconds:g} s",
+        f"an uploaded SVG | drawn within {bounds.svg_seconds:g} s",
+        f"a photo's file | read within {bounds.read_seconds:g} s",
+        f"photos being sent | {bounds.sending_bytes // MiB} MB",
+        f"searches with an SVG under way or waiting | {bounds.svgs}",
+        f"connections | {http_server.MAX_CONNECTIONS}",
+        f"take what is sent | {http_server.WRITE_TIMEOUT_S} s",
+        f"wrong tokens of an address | {MAX_WRONG} in {PERIOD_S} s",
         f"drawings, photos | {limits.MAX_FILES} of each",
         f"texts | {limits.MAX_TEXTS} of each kind, {limits.MAX_TEXT_LENGTH} letters each",
         f"marked hits | {limits.MAX_MARKS} of each kind",

@@ -35,7 +35,10 @@ def test_a_folder_inside_another_is_named_for_itself() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "/", "..", "Pictures/..", "Pictures/../x", "Pictures/", "Pictures//x", "Pictures/./x", "/home", "Pic"],
+    [
+        *("", "/", "..", "Pictures/..", "Pictures/../x", "Pictures/", "Pictures//x", "Pictures/./x", "/home", "Pic"),
+        *(r"Pictures/\ud800", "Pictures/\ud800", r"Pictures/\U00110000"),
+    ],
 )
 def test_nothing_else_is_a_folder(name: str) -> None:
     assert FolderNames([Path("/home/me/Pictures")]).find(name) is None

@@ -25,6 +25,7 @@ from tests.server.uploads import CORNER, form
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc and sends signals")
 
+TOKEN = "correct-horse-battery"
 FORM = b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n'
 
 
@@ -79,7 +80,11 @@ def test_stdout_is_the_address_and_folders_are_indexed_meanwhile(tmp_path: Path)
         (["--gallery", "{gallery}", "--host", "0.0.0.0"], "--host 0.0.0.0 accepts requests from other machines"),
         (["--gallery", "{gallery}", "--host", "0.0.0.0", "--token", "short"], "--token is too short"),
         (["--gallery", "{gallery}", "--host", "no.such.host.invalid"], "accepts requests from other machines"),
-        (["--gallery", "{gallery}", "--host", "no.such.host.invalid", "--token", "x" * 16], "there is no such address"),
+        (["--gallery", "{gallery}", "--token", " " * 16], "--token must consist of ASCII letters"),
+        (["--gallery", "{gallery}", "--token", "two words, and a comma"], "--token must consist of ASCII letters"),
+        (["--gallery", "{gallery}", "--token", "\udcff" * 16], "--token must consist of ASCII letters"),
+        (["--gallery", "{gallery}", "--token", "abcabcabcabcabcabc"], "--token is easy to guess"),
+        (["--gallery", "{gallery}", "--host", "no.such.host.invalid", "--token", TOKEN], "there is no such address"),
     ],
 )
 def test_wrong_options_are_reported_before_the_server_starts(
@@ -132,13 +137,12 @@ def test_ipv6_has_an_address_too() -> None:
 def test_the_browser_opens_once_the_server_answers(gallery_path: Path, tmp_path: Path) -> None:
     script = put(tmp_path / "browser", b'#!/bin/sh\necho "$1" > "$0.url"\n')
     script.chmod(0o755)
-    token = "t" * 16
-    arguments = ["--gallery", str(gallery_path), "--model", "grid-plain", "--token", token]
+    arguments = ["--gallery", str(gallery_path), "--model", "grid-plain", "--token", TOKEN]
     with live(*arguments, browser=True, BROWSER=str(script), DISPLAY=":9") as server:
         opened = tmp_path / "browser.url"
         wait_until(lambda: opened.exists() and opened.read_text().endswith("\n"))
         url = opened.read_text().strip()
-        assert url == f"{server.url}?token={token}"
+        assert url == f"{server.url}?token={TOKEN}"
         assert httpx2.get(url, follow_redirects=False).status_code == 303
 
 
@@ -293,6 +297,95 @@ def test_a_websocket_is_not_opened(server: Live) -> None:
     upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: eA==\r\nSec-WebSocket-Version: 13\r\n"
     with server.connect(b"GET /api/status HTTP/1.1\r\nHost: localhost\r\n" + upgrade + b"\r\n") as connection:
         assert status_of(connection) != 101
+
+
+def test_a_body_with_two_lengths_is_refused_and_its_rest_is_no_request(server: Live) -> None:
+    body = b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with server.connect(head(Content_Length=str(len(body)), Transfer_Encoding="chunked") + body) as connection:
+        assert status_of(connection) == 400
+        assert connection.recv(1000) == b""
+
+
+def test_a_wrong_range_is_ignored(server: Live) -> None:
+    for value in ("bytes=x", "bytes=9-1", "lines=1-2", "bytes=" + "0-1," * 2000 + "0-1"):
+        assert server.client.get("", headers={"range": value}).status_code == 200
+
+
+def test_hostile_requests_do_not_fill_the_log(gallery_path: Path) -> None:
+    with live("--gallery", str(gallery_path), "--model", "grid-plain", SERVE_GRID_HEAD_S="1") as server:
+        for _ in range(200):
+            for sent in (
+                b"\0\r\n\r\n",
+                b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+            ):
+                with server.connect(sent) as connection, suppress(ConnectionResetError):
+                    connection.recv(1000)
+        announced = [server.connect(b"GET /api/status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n")]
+        announced += [server.connect(b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n")]
+        for connection in announced:
+            assert status_of(connection) == 200
+            connection.close()
+        _, stderr = server.end()
+        assert "Traceback" not in stderr
+        assert len(stderr.splitlines()) < 8, stderr
+
+
+def test_idle_connections_make_room_and_leave_descriptors_for_files(gallery_path: Path) -> None:
+    """Ten times as many as the server has descriptors, while another client searches and loads photos."""
+    with live("--gallery", str(gallery_path), "--model", "grid-plain", SERVE_GRID_FILES="128") as server:
+        id = search(server).json()["hits"][0]["id"]
+        idle = []
+        for number in range(1280):
+            idle.append(server.connect(b"GET / HT" if number % 2 else b""))
+            if number % 128 == 0:
+                with httpx2.Client(base_url=server.url, timeout=60) as client:
+                    assert client.post("api/search", files=form(strokes=CORNER)).status_code == 200
+                    assert client.get(f"api/photos/{id}").status_code == 200
+        for connection in idle:
+            connection.close()
+        code, stderr = server.end()
+        assert code == 0
+        assert "Traceback" not in stderr
+        assert len(stderr) < 2000
+
+
+def test_clients_that_read_nothing_are_dropped(tmp_path: Path) -> None:
+    put(tmp_path / "photos" / "x.jpg", jpeg(1, size=(3000, 3000)))
+    with Gallery.open(tmp_path / "gallery", GridModel()) as gallery:
+        gallery.add(tmp_path / "photos")
+        (id,) = (hit.id for hit in gallery.search(text="red"))
+    arguments = ["--gallery", str(tmp_path / "gallery"), "--model", "grid-plain"]
+    with live(*arguments, SERVE_GRID_WRITE_S="1") as server:
+        request = f"GET /api/photos/{id} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        assert _metrics(server)  # this client's connection stays open
+        before = _open_sockets(server)
+        greedy = [_greedy(server, request) for _ in range(20)]
+        wait_until(lambda: f'route="/api/photos/{{id}}",status="200"}} {len(greedy)}.0' in _metrics(server))
+        wait_until(lambda: _open_sockets(server) <= before)
+        assert len(server.client.get(f"api/photos/{id}").content) > 2**20
+        for connection in greedy:
+            connection.close()
+
+
+def _greedy(server: Live, request: bytes) -> socket.socket:
+    """A client with a small buffer: otherwise the systems of both sides would hold the whole photo."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.connect(("127.0.0.1", server.port))
+    connection.sendall(request)
+    return connection
+
+
+def _metrics(server: Live) -> str:
+    return server.client.get("metrics").text
+
+
+def _open_sockets(server: Live) -> int:
+    found = 0
+    for descriptor in Path(f"/proc/{server.process.pid}/fd").iterdir():
+        with suppress(OSError):
+            found += str(descriptor.readlink()).startswith("socket:")
+    return found
 
 
 def _search_and_forget(server: Live) -> None:

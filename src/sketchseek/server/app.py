@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from sketchseek import __version__
 from sketchseek.server import errors
@@ -21,6 +22,14 @@ PAGE = Path(__file__).parent / "page"
 # The tables of some systems say text/plain, and browsers do not run a script of that type.
 mimetypes.add_type("text/javascript", ".js")
 mimetypes.add_type("application/manifest+json", ".webmanifest")
+
+
+class _Page(StaticFiles):
+    """The files of the page, always whole: they are small, and a wrong Range would get a plain-text error."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
+        await super().__call__({**scope, "headers": headers}, receive, send)
 
 
 def create_app(service: Service, *, host: str = "127.0.0.1", token: str | None = None) -> FastAPI:
@@ -39,7 +48,7 @@ def create_app(service: Service, *, host: str = "127.0.0.1", token: str | None =
     errors.install_handlers(app)
     for module in (search, explain, photos, status):
         app.include_router(module.create_router(service))
-    app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+    app.mount("/", _Page(directory=PAGE, html=True), name="page")
     app.add_middleware(BoundedBodies, limits=service.limits)
     app.add_middleware(RequestCounter, metrics=service.metrics)
     app.add_middleware(Guard, host=host, token=token)  # added last, so it sees every request first

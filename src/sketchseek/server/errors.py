@@ -1,5 +1,6 @@
 """Error responses: a status code and one sentence as JSON."""
 
+import errno
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -59,6 +60,12 @@ def install_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http_error(_request: Request, error: HTTPException) -> JSONResponse:
         return error_response(error.status_code, MESSAGES.get(error.status_code, f"{error.detail}."), error.headers)
+
+    @app.exception_handler(OSError)
+    async def system_error(_request: Request, error: OSError) -> JSONResponse:
+        if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+            return error_response(503, server_busy().message, RETRY)
+        raise error
 
     @app.exception_handler(SketchseekError)
     async def user_error(_request: Request, error: SketchseekError) -> JSONResponse:

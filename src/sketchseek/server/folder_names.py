@@ -35,7 +35,12 @@ class FolderNames:
             if name == root_name:
                 return folder
             if name.startswith(root_name + "/"):
-                parts = [_unescaped(part) for part in name[len(root_name) + 1 :].split("/")]
+                try:
+                    parts = [_unescaped(part) for part in name[len(root_name) + 1 :].split("/")]
+                    for part in parts:
+                        os.fsencode(part)
+                except UnicodeError:  # no file can have such a name
+                    return None
                 if any(part in ("", ".", "..") or "/" in part or "\0" in part for part in parts):
                     return None
                 return folder.joinpath(*parts)

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import errno
+import json
 import logging
 import os
 import signal
@@ -12,18 +14,32 @@ import time
 import webbrowser
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import cast
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from sketchseek.errors import SketchseekError
+from sketchseek.server import log_lines
+from sketchseek.server.errors import server_busy
+
+log = logging.getLogger(__name__)
 
 SHUTDOWN_GRACE_S = 2  # for responses in progress at shutdown
 EXIT_S = 3  # after a signal the process has ended, whatever hangs
 HEAD_TIMEOUT_S: float = 20  # for a request's line and headers to arrive
+WRITE_TIMEOUT_S: float = 30  # for a client to take what was written to it
 KEEP_ALIVE_S = 75  # of silence before a connection is closed
+MAX_CONNECTIONS = 512  # open at once, and at most half of the descriptors that the process may have
+BACKLOG = 64  # connections that wait to be accepted
+
+_NO_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_BUSY = json.dumps({"error": server_busy().message}).encode()
+_REFUSAL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\n"
+    b"Content-Length: %d\r\n\r\n%s" % (len(_BUSY), _BUSY)
+)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -37,7 +53,7 @@ def bind(host: str, port: int) -> socket.socket:
         if os.name == "posix":  # on other systems this would let two servers share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(128)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise SketchseekError(
@@ -64,26 +80,52 @@ def run(app: FastAPI, listener: socket.socket, *, open_at: str | None, at_exit: 
         ws="none",
         lifespan="on",
         access_log=False,
+        log_config=None,  # see log_lines
         log_level="warning",
+        backlog=BACKLOG,
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
     )
+    log_lines.install()
     server = _Server(config, open_at, at_exit)
     server.run(sockets=[listener])
 
 
+def max_connections() -> int:
+    """Few enough that descriptors are left for files, whatever clients do."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return MAX_CONNECTIONS
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_CONNECTIONS if descriptors < 0 else min(MAX_CONNECTIONS, descriptors // 2)
+
+
+def _note_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    error = context.get("exception")
+    if isinstance(error, OSError) and error.errno in _NO_RESOURCES:
+        log.warning("no more connections can be accepted for now (%s); raise the limit, see ulimit -n", error.strerror)
+    else:
+        loop.default_exception_handler(context)
+
+
 class _Connection(H11Protocol):
-    """Closed if a request's head does not arrive completely in time; uvicorn itself would wait for ever."""
+    """One connection, closed if its client keeps the server waiting too long; uvicorn itself would wait for ever."""
 
     _head_timer: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        transport.set_write_buffer_limits(0)  # so that the write timer runs whenever something has not been taken
+        self._heard_at = self.loop.time()
         self._start_head_timer()
+        self._make_room()
 
     def data_received(self, data: bytes) -> None:
+        self._heard_at = self.loop.time()
         before = self.cycle
         super().data_received(data)
         now = cast(RequestResponseCycle | None, self.cycle)
@@ -92,9 +134,38 @@ class _Connection(H11Protocol):
         elif self._head_timer is None:
             self._start_head_timer()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._write_timer = self.loop.call_later(WRITE_TIMEOUT_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._cancel_write_timer()
+        self._heard_at = self.loop.time()
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_head_timer()
+        self._cancel_write_timer()
         super().connection_lost(exc)
+
+    @property
+    def _waits_for_client(self) -> bool:
+        """Whether the next step is the client's: to send a request or its rest, or to take a response."""
+        cycle = cast(RequestResponseCycle | None, self.cycle)
+        return cycle is None or cycle.response_complete or cycle.more_body or self.flow.write_paused
+
+    def _make_room(self) -> None:
+        """If there are too many connections, close the one whose client has been silent longest, or else this one."""
+        others = [one for one in self.connections if isinstance(one, _Connection) and not one.transport.is_closing()]
+        if len(others) <= max_connections():
+            return
+        others.remove(self)
+        silent = [one for one in others if one._waits_for_client]
+        if silent:
+            min(silent, key=lambda one: one._heard_at).transport.abort()
+        else:
+            self.transport.write(_REFUSAL)
+            self.transport.close()
 
     def _start_head_timer(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.abort)
@@ -103,6 +174,11 @@ class _Connection(H11Protocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _cancel_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
 
 
 class _Server(uvicorn.Server):
@@ -113,6 +189,7 @@ class _Server(uvicorn.Server):
         self._open_at, self._at_exit = open_at, at_exit
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(_note_loop_error)
         await super().startup(sockets)
         if self._open_at and self.started:
             threading.Thread(target=_open_browser, args=(self._open_at,), daemon=True).start()

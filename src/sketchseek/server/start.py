@@ -6,14 +6,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 import click
-from platformdirs import user_cache_path
 
+from sketchseek.caches import thumbnails_folder
 from sketchseek.errors import SketchseekError
 from sketchseek.gallery import Gallery
 from sketchseek.server.app import create_app
 from sketchseek.server.http_server import bind, run, url_of
 from sketchseek.server.processes.indexing import Indexing
-from sketchseek.server.protection.guard import MIN_TOKEN_LENGTH, allowed_hosts
+from sketchseek.server.protection.guard import MIN_TOKEN_LENGTH, MIN_TOKEN_VARIETY, allowed_hosts
 from sketchseek.server.protection.limits import Limits
 from sketchseek.server.query_encoder import QueryEncoder
 from sketchseek.server.service import Service
@@ -43,7 +43,7 @@ def serve(
         gallery=Gallery.open(path, encoder),
         encoder=encoder,
         indexing=Indexing(),
-        thumbnails=Thumbnails(user_cache_path("sketchseek", appauthor=False) / "thumbnails", limits.thumbnail_bytes),
+        thumbnails=Thumbnails(thumbnails_folder(), limits.thumbnail_bytes),
         limits=limits,
     )
     url = url_of(listener, host)
@@ -62,10 +62,17 @@ def _check_token(host: str, token: str | None) -> None:
         raise SketchseekError(
             f"--host {host} accepts requests from other machines; set a secret with --token or SKETCHSEEK_TOKEN."
         )
-    if token is not None and len(token) < MIN_TOKEN_LENGTH:
-        raise SketchseekError(
-            f"--token is too short; use at least {MIN_TOKEN_LENGTH} characters, such as {secrets.token_urlsafe()}"
-        )
+    if token is None:
+        return
+    if len(token) < MIN_TOKEN_LENGTH:
+        weakness = f"is too short; use at least {MIN_TOKEN_LENGTH} characters"
+    elif not token.isascii() or not token.isprintable() or " " in token:
+        weakness = "must consist of ASCII letters, digits and signs, without spaces"
+    elif len(set(token)) < MIN_TOKEN_VARIETY:
+        weakness = f"is easy to guess; use at least {MIN_TOKEN_VARIETY} different characters"
+    else:
+        return
+    raise SketchseekError(f"--token {weakness}, such as {secrets.token_urlsafe()}")
 
 
 def _check_folders(folders: Sequence[Path]) -> None:

@@ -150,3 +150,33 @@ def test_several_threads_get_their_own_answers(kept: Decoders) -> None:
     for thread in threads:
         thread.join()
     assert found == {number: (height, width, 3) for number, (width, height) in enumerate(sizes)}
+
+
+@pytest.mark.parametrize("size", [(330, 100_000), (100_000, 330), (1, 900_000)])
+def test_a_strip_of_many_pixels_comes_back_small(size: tuple[int, int], tmp_path: Path) -> None:
+    """Whatever a file of some kilobytes decodes to, the server itself gets a few megabytes."""
+    decoders = Decoders(1, Limits())
+    stream = io.BytesIO()
+    strip = Image.new("RGB", size, "red")
+    strip.paste("black", (0, 0, size[0] // 2 or 1, size[1] // 2 or 1))
+    strip.save(stream, "PNG", compress_level=1)
+    path = put(tmp_path / "x.png", stream.getvalue())
+    with decoders.open(id_of(stream.getvalue()), [path]) as photo:
+        arrays = [photo.pixels(224)]
+    arrays.append(decoders.photo(stream.getvalue(), "x.png", 224))
+    sketch = decoders.sketch(stream.getvalue(), "x.png")
+    assert isinstance(sketch, RasterSketch)
+    arrays.append(sketch.pixels)
+    assert max(array.nbytes for array in arrays) < 16 * 2**20
+    decoders.close()
+
+
+def test_a_drive_that_does_not_answer_is_reported_as_such(tmp_path: Path) -> None:
+    decoders = Decoders(1, Limits(read_seconds=1))
+    decoders.warm()
+    os.kill(pids(decoders)[0], signal.SIGSTOP)
+    path = put(tmp_path / "x.jpg", jpeg(1))
+    with pytest.raises(RequestError, match="not read within 1 seconds; is its drive connected") as refused:
+        decoders.open(id_of(jpeg(1)), [path]).__enter__()
+    assert refused.value.status == 503
+    decoders.close()

@@ -127,6 +127,23 @@ def test_without_a_body_a_client_that_leaves_is_the_app_s_to_notice() -> None:
     assert gone.value.status == 499
 
 
+def test_after_the_response_has_begun_a_body_that_never_comes_is_no_error() -> None:
+    """As when a client asks for a large photo and announces a body."""
+    messages = [{"type": "http.request", "body": b"x", "more_body": True}, {"type": "http.disconnect"}]
+
+    async def responds(scope: Any, receive: Any, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(0.1)
+        return messages.pop(0)
+
+    asyncio.run(BoundedBodies(responds, Limits(body_seconds=0.05))(scope(content_length="9"), receive, nowhere))
+    assert not messages
+
+
 def test_the_app_responds_with_a_message(client: TestClient) -> None:
     answer = post(client, ("photo", "large.bmp", picture("BMP", (800, 800))))
     assert "over the limit of 1 MB" in refusal(answer, 413)

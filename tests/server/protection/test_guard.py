@@ -5,6 +5,7 @@ from starlette.testclient import TestClient
 
 from sketchseek.server.app import create_app
 from sketchseek.server.protection.guard import HEADERS, Guard, allowed_hosts
+from sketchseek.server.protection.wrong_tokens import MAX_WRONG, PERIOD_S, WrongTokens
 from sketchseek.server.service import Service
 from tests.server.conftest import ADDRESS
 
@@ -49,7 +50,9 @@ def test_two_hosts_are_none(client: TestClient) -> None:
     assert client.get("/healthz", headers=[("host", "127.0.0.1"), ("host", "127.0.0.1")]).status_code == 403
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:9999", "https://127.0.0.1", "x"])
+@pytest.mark.parametrize(
+    "origin", ["http://[", "http://evil.example", "null", "http://127.0.0.1:9999", "https://127.0.0.1", "x"]
+)
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
 def test_another_origin_is_refused(client: TestClient, origin: str, method: str) -> None:
     assert status_of(client, "/api/search", method, origin=origin) == 403
@@ -131,6 +134,46 @@ def test_the_page_asks_people_for_it(guarded: TestClient) -> None:
     assert answer.status_code == 401
     assert "<form" in answer.text
     assert "not the token" in guarded.get("/?token=wrong").text
+
+
+def test_an_address_with_many_fields_asks_for_the_token(guarded: TestClient) -> None:
+    answer = guarded.get("/?" + "&".join(f"a{number}=1" for number in range(50)))
+    assert answer.status_code == 401
+    assert "<form" in answer.text
+
+
+def test_wrong_tokens_are_limited_and_noted_once(guarded: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    """Whether they come from a script or from the page; a browser that has logged in is served on."""
+    with TestClient(guarded.app, base_url=ADDRESS) as browser:
+        assert browser.get("/", params={"token": TOKEN}).status_code == 200
+        for number in range(MAX_WRONG):
+            if number % 2:
+                assert guarded.get("/", params={"token": f"wrong {number}"}).status_code == 401
+            else:
+                assert status_of(guarded, authorization=f"Bearer wrong {number}") == 401
+        for given in ("wrong", TOKEN):
+            answer = guarded.get("/api/status", headers={"authorization": f"Bearer {given}"})
+            assert answer.status_code == 429
+            assert 0 < int(answer.headers["retry-after"]) <= PERIOD_S
+            assert "too many wrong tokens" in answer.json()["error"]
+            assert guarded.get("/", params={"token": given}).status_code == 429
+        assert browser.get("/api/status").status_code == 200
+        assert status_of(guarded) == 401
+    assert len([record for record in caplog.records if "wrong tokens from" in record.getMessage()]) == 1
+    assert TOKEN not in caplog.text
+
+
+def test_each_address_has_a_limit_of_its_own_and_it_ends() -> None:
+    now = 0.0
+    wrong = WrongTokens(lambda: now)
+    ours, others = ({"client": (host, 1)} for host in ("2001:db8::1", "192.0.2.1"))
+    for _ in range(MAX_WRONG):
+        assert wrong.wait(ours) == 0
+        wrong.note(ours)
+    assert wrong.wait(ours) == wrong.wait({"client": ("2001:db8::2", 9)}) == PERIOD_S
+    assert wrong.wait(others) == 0
+    now = PERIOD_S
+    assert wrong.wait(ours) == 0
 
 
 def test_the_address_with_the_token_leads_to_a_cookie_and_away_from_the_token(guarded: TestClient) -> None:

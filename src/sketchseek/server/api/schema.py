@@ -9,8 +9,8 @@ from sketchseek.server.protection import limits
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The error statuses of a route; 401 and 403 can occur on every route."""
-    return {status: {"model": Error} for status in (401, 403, *statuses)}
+    """The error statuses of a route; 401, 403 and 429 can occur on every route."""
+    return {status: {"model": Error} for status in sorted((401, 403, 429, *statuses))}
 
 
 def picture(*media_types: str) -> dict[int | str, dict[str, Any]]:

@@ -5,7 +5,7 @@ import asyncio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sketchseek.server.errors import RequestError, client_gone, server_busy
+from sketchseek.server.errors import RequestError, client_gone, error_response, server_busy
 from sketchseek.server.protection.limits import Limits, MiB
 
 
@@ -26,10 +26,11 @@ class BoundedBodies:
         deadline = asyncio.get_running_loop().time() + self.limits.body_seconds
         arrived, complete = 0, False
         has_body = expected > 0 or "transfer-encoding" in headers
+        started = False  # the response
 
         async def limited_receive() -> Message:
             nonlocal arrived, complete
-            if complete or not has_body:  # only a disconnect can follow
+            if complete or started or not has_body:  # the app only waits for a disconnect
                 return await receive()
             if expected > self.limits.body_bytes:
                 raise self._too_large()
@@ -39,9 +40,13 @@ class BoundedBodies:
                 async with asyncio.timeout_at(deadline):
                     message = await receive()
             except TimeoutError:
+                if started:
+                    return await receive()
                 seconds = f"{self.limits.body_seconds:g}"
                 raise RequestError(408, f"the request did not arrive within {seconds} seconds.") from None
             if message["type"] == "http.disconnect":
+                if started:  # the app waits for this to stop sending
+                    return message
                 raise client_gone()
             size = len(message.get("body", b""))
             arrived += size
@@ -53,10 +58,16 @@ class BoundedBodies:
 
         async def closing_send(message: Message) -> None:
             """Close the connection after a response before the end of the body: the rest would be read otherwise."""
+            nonlocal started
+            started = True
             if message["type"] == "http.response.start" and has_body and not complete:
                 MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
 
+        if length and "transfer-encoding" in headers:  # a proxy could see another end of the body than this server
+            refusal = error_response(400, "give the length of the body or its transfer encoding, not both.")
+            await refusal(scope, receive, closing_send)
+            return
         try:
             await self.app(scope, limited_receive, closing_send)
         finally:

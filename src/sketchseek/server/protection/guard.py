@@ -9,6 +9,7 @@ import hmac
 import ipaddress
 import logging
 import socket
+from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,11 +18,14 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sketchseek.server.errors import error_response
+from sketchseek.server.protection.wrong_tokens import WrongTokens
 
 log = logging.getLogger(__name__)
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 MIN_TOKEN_LENGTH = 16
+MIN_TOKEN_VARIETY = 6  # different characters
+BEARER = {"WWW-Authenticate": "Bearer"}
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -68,6 +72,7 @@ class Guard:
         if token:  # named by the token, because servers on other ports of a host share its cookies
             self.cookie = "sketchseek_" + _derive(token, "name")[:8]
             self.secret = _derive(token, "cookie")
+            self.wrong_tokens = WrongTokens()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -102,9 +107,9 @@ class Guard:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1:
-            return error_response(403, "send exactly one Host header; use the address it printed.")
+            return error_response(403, "send exactly one Host header; open the address that sketchseek serve printed.")
         if not self._is_own_name(name := _name(hosts[0])):
-            return error_response(403, f"this server is not called {name[:100]!r}; use the address it printed.")
+            return error_response(403, f"this server is not called {name[:100]!r}; open the address that sketchseek serve printed.")
         if _is_foreign(scope, headers, hosts[0]):
             return error_response(403, "requests from other sites are rejected.")
         return self._login(scope, headers) if self.token else None
@@ -116,26 +121,33 @@ class Guard:
         return name in LOOPBACK or name in (self.host, machine, f"{machine}.local") or _is_ip_address(name)
 
     def _login(self, scope: Scope, headers: Headers) -> Response | None:
-        """None for a request with the token; the login page for people; 401 for scripts."""
+        """None for a request with the token; the login page for people; 401 for scripts; 429 after wrong tokens."""
         assert self.token
-        if scope["path"] == "/healthz" or self._has_token(headers):
+        if scope["path"] == "/healthz" or self._has_cookie(headers):
             return None
-        if scope["path"] == "/" and scope["method"] == "GET":
-            given = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=10).get("token")
-            if given and _equal(given[-1], self.token):
-                response = RedirectResponse("/", 303)
-                response.set_cookie(self.cookie, self.secret, httponly=True, samesite="strict", max_age=30 * 86400)
-                return response
-            message = "This is not the token of this server." if given else "Enter the token of this server."
-            return HTMLResponse(LOGIN_PAGE.format(message=message), 401)
-        message = "send the token of the server as Authorization: Bearer TOKEN, or open the page with it."
-        return error_response(401, message, {"WWW-Authenticate": "Bearer"})
+        page = scope["path"] == "/" and scope["method"] == "GET"
+        bearer, typed = _bearer(headers), _typed(scope) if page else None
+        given = [token for token in (bearer, typed) if token is not None]
+        if given and (seconds := self.wrong_tokens.wait(scope)):
+            message = f"Too many wrong tokens: wait {seconds} seconds."
+            return _asking(page, 429, message, {"Retry-After": str(seconds)})
+        if bearer is not None and _equal(bearer, self.token):
+            return None
+        if typed is not None and _equal(typed, self.token):
+            response = RedirectResponse("/", 303)
+            response.set_cookie(self.cookie, self.secret, httponly=True, samesite="strict", max_age=30 * 86400)
+            return response
+        if given:
+            self.wrong_tokens.note(scope)
+            return _asking(page, 401, "This is not the token of this server.", BEARER)
+        if page:
+            return _asking(page, 401, "Enter the token of this server.", BEARER)
+        return error_response(
+            401, "send the token of the server as Authorization: Bearer TOKEN, or open the page with it.", BEARER
+        )
 
-    def _has_token(self, headers: Headers) -> bool:
-        assert self.token
-        kind, _, value = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and _equal(value.strip(), self.token):
-            return True
+    def _has_cookie(self, headers: Headers) -> bool:
+        """Whether the browser has logged in; the cookie is too long to be guessed."""
         try:
             morsel = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
         except CookieError:
@@ -143,14 +155,44 @@ class Guard:
         return morsel is not None and _equal(morsel.value, self.secret)
 
 
+def _bearer(headers: Headers) -> str | None:
+    """The token that a script sends."""
+    kind, _, value = headers.get("authorization", "").partition(" ")
+    return value.strip() if kind.lower() == "bearer" else None
+
+
+def _typed(scope: Scope) -> str | None:
+    """The token in the address, from the login page."""
+    try:
+        given = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=10).get("token")
+    except ValueError:  # more fields than any page of ours sends
+        return None
+    return given[-1] if given else None
+
+
+def _asking(page: bool, status: int, message: str, headers: Mapping[str, str]) -> Response:
+    """The login page, or the same sentence for scripts."""
+    if page:
+        return HTMLResponse(LOGIN_PAGE.format(message=message), status, headers)
+    return error_response(status, f"{message[:1].lower()}{message[1:]}", headers)
+
+
 def _is_foreign(scope: Scope, headers: Headers, host: str) -> bool:
     """Whether the request comes from another site; a link to the page itself is allowed."""
-    if any(urlsplit(origin).netloc.lower() != host.lower() for origin in headers.getlist("origin")):
+    if any(_place(origin) != host.lower() for origin in headers.getlist("origin")):
         return True
     if headers.get("sec-fetch-site") in (None, "same-origin", "none"):
         return False
     to_page = scope["path"] == "/" and scope["method"] == "GET"
     return not (to_page and headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document")
+
+
+def _place(origin: str) -> str | None:
+    """The host and the port of an Origin header, in lower case; None if it is not an address."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _name(host: str) -> str:
