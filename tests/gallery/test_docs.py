@@ -42,7 +42,7 @@ def test_the_numbers_on_the_page_are_those_of_the_code() -> None:
     assert f"Up to {EXACT_LIMIT:,} photos a search looks at every vector" in text
     assert f"at least {RECALL * 100:.1f} of 100 of the ten best" in text
     assert EVERY_S == 300
-    assert "every five minutes it looks by itself" in text
+    assert "it also scans the folders every five minutes" in text
     assert {kind for kind, weight in WEIGHTS.items() if weight == 1} == {"sketch", "photo", "text"}
     assert f"and {WEIGHTS['minus']} for `minus`" in text
     assert (

@@ -41,7 +41,7 @@ def method_class(name: str) -> type[Method]:
             known = sorted({*METHODS, *others})
             close = nearest(name, known) or known
             raise SketchseekError(
-                f"there is no method {name!r}: choose {' or '.join(close)}, or install the package that brings it"
+                f"there is no method {name!r}: choose {' or '.join(close)}, or install the package that provides it"
             )
         reference = others[name]
     return _checked(load(reference, "method"), reference)
