@@ -23,6 +23,7 @@ TINY = {
     "training": ["--batch", "2", "--rounds", "1", "--layers", "1"],
 }
 ELSEWHERE = {
+    "looks": "tests/benchmarks/test_looks.py runs it",
     "methods": "tests/training/test_methods_table.py runs it",
     "scale": "needs a Milvus server and Ray",
     "stand_ins": "a module of the others",

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+import sketchseek.cli.evaluate
 import sketchseek.loading
 from sketchseek.cli import main
+from sketchseek.neighbours import LOOKS
 from tests.evaluation.edges import EdgeModel
 from tests.evaluation.trees import make_tree
 
@@ -105,6 +107,26 @@ def test_a_subset_is_labelled_everywhere(root, model, capsys, tmp_path: Path) ->
     assert json.loads(call(capsys, "--data", root, *rule, "--json")[0])["subset"] == "2-sketches-per-class"
 
 
+def test_a_look_and_distractors_are_labelled_everywhere(root, model, capsys, tmp_path: Path) -> None:
+    others = make_tree(tmp_path / "others", ["moon", "sun"], photos=2, sketches=0)
+    rule = ("--look", "kind", "--distractors", others / "photo" / "moon", "--distractors", others / "photo" / "sun")
+    page = tmp_path / "page.html"
+    out, _ = call(capsys, "--data", root, *rule, "--report", page)
+    assert "LOOK kind uses the gallery" in out
+    assert "DISTRACTORS: 4 photos" in out
+    head = page.read_text(encoding="utf-8").split("All numbers")[0]
+    assert "Look kind" in head and "uses the gallery" in head
+    assert "4 photos were added to the gallery" in head
+    found = json.loads(call(capsys, "--data", root, *rule, "--json")[0])
+    assert (found["look"], found["uses_gallery"], found["distractors"]) == ("kind", True, 4)
+    out, _ = call(capsys, "--data", root)
+    assert "LOOK" not in out and "DISTRACTORS" not in out
+
+
+def test_the_looks_are_those_of_a_search() -> None:
+    assert set(sketchseek.cli.evaluate.LOOKS) == set(LOOKS)
+
+
 def test_figures_are_written(root, model, capsys, tmp_path: Path) -> None:
     _, err = call(capsys, "--data", root, "--figures", tmp_path / "figures")
     assert "precision-recall.png" in err
@@ -149,6 +171,9 @@ def test_the_device_goes_to_the_model(root, model, capsys) -> None:
         ("--across",),
         ("--transductive",),
         ("--protocol", "fine-grained", "--gallery", "dedup"),
+        ("--distractors", ".", "--protocol", "fine-grained"),
+        ("--distractors", "missing"),
+        ("--look", "closer"),
         ("--cache", "x", "--no-cache"),
         ("--protocol", "fastest"),
         ("--k", "0"),

@@ -14,9 +14,10 @@ from sketchseek.evaluation.protocols import ProtocolOptions
 from sketchseek.evaluation.subset import parse_subset
 from sketchseek.evaluation.vectors.cache import VectorCache
 from sketchseek.model import Model
+from sketchseek.neighbours import POOL
 from sketchseek.pictures import load_photo, load_sketch
 from tests.evaluation.edges import CategoryEdgeModel, EdgeModel
-from tests.evaluation.oracle import oracle, ranked, steps
+from tests.evaluation.oracle import looked_again, oracle, ranked, steps
 from tests.evaluation.trees import make_tree
 
 CLASSES = ["bat", "cow", "door", "tree"]
@@ -37,7 +38,9 @@ def run(
         return evaluate(model or EdgeModel(), dataset, setting, cache, options or Options(), lambda *said: None)
 
 
-def slow_metrics(dataset, queries, photos, right, ks, seen=lambda query, photo: True) -> dict[str, float]:
+def slow_metrics(
+    dataset, queries, photos, right, ks, seen=lambda query, photo: True, look="direct"
+) -> dict[str, float]:
     """Encode one by one, compare all, sort, walk down the list."""
     model = EdgeModel()
     drawn = [model.encode_sketches([load_sketch(dataset.file(query))])[0] for query in queries]
@@ -46,6 +49,8 @@ def slow_metrics(dataset, queries, photos, right, ks, seen=lambda query, photo: 
     for query, vector in zip(queries, drawn, strict=True):
         own = [i for i, photo in enumerate(photos) if seen(query, photo)]
         scores = [steps(vector, shown[i]) for i in own]
+        if look != "direct":
+            scores = looked_again(scores, np.array([shown[i] for i in own]), vector, look, POOL)
         rows.append(oracle(ranked(scores, [right(query, photos[i]) for i in own]), ks))
     return {name: fsum(row[name] for row in rows) / len(rows) for name in rows[0]}
 
@@ -99,6 +104,94 @@ def test_fine_grained_equals_the_slow_way(dataset, across) -> None:
     assert found["metrics"] == pytest.approx(expected, rel=1e-12)
     assert {"acc@1", "acc@5", "acc@10", "mean_rank"} == set(result.headline())
     assert found["other_gallery"] is None
+
+
+@pytest.mark.parametrize("look", ["picture", "both", "kind"])
+def test_a_look_equals_the_slow_way_and_is_labelled(dataset, look) -> None:
+    result = run(dataset, ProtocolOptions("zero-shot"), Options(gallery="dedup", ks=(1, 3), look=look))
+    queries = [query for query in dataset.sketches if query.label in ("cow", "door")]
+    photos = [photo for photo in dataset.photos if photo.label in ("cow", "door") and not photo.extended]
+    found = result.to_json()
+    assert found["metrics"] == pytest.approx(slow_metrics(dataset, queries, photos, same_class, (1, 3), look=look))
+    assert (found["look"], found["uses_gallery"]) == (look, True)
+    assert result.conditions() == [f"look {look}: uses the gallery"]
+
+
+@pytest.mark.parametrize("across", [False, True])
+def test_a_look_compares_the_photos_that_fine_grained_ranks(dataset, across) -> None:
+    result = run(dataset, ProtocolOptions("fine-grained", "all", across=across), Options(look="both"))
+    photos = [photo for photo in dataset.photos if not photo.extended]
+    seen = (lambda query, photo: True) if across else same_class
+    expected = slow_metrics(dataset, dataset.sketches, photos, same_instance, (1, 5, 10), seen, "both")
+    assert result.to_json()["metrics"] == pytest.approx(expected)
+
+
+def test_the_direct_ranking_is_the_default_and_has_no_label(dataset) -> None:
+    result = run(dataset, ProtocolOptions("zero-shot"))
+    found = result.to_json()
+    assert (found["look"], found["uses_gallery"], found["distractors"]) == ("direct", False, 0)
+    assert result.conditions() == []
+
+
+@pytest.fixture
+def others(tmp_path: Path) -> Path:
+    """Six photos in folders within folders, and files that are none."""
+    make_tree(tmp_path / "others", ["moon", "star", "sun"], photos=2, sketches=0)
+    (tmp_path / "others" / "notes.txt").write_text("no photo")
+    (tmp_path / "others" / "photo" / ".hidden.png").write_text("no photo")
+    return tmp_path / "others"
+
+
+@pytest.mark.parametrize("look", ["direct", "both"])
+def test_distractors_are_ranked_and_right_for_nothing(dataset, others, look) -> None:
+    options = Options(gallery="dedup", ks=(1, 3), look=look, distractors=(others, others / "photo" / "sun"))
+    result = run(dataset, ProtocolOptions("zero-shot"), options)
+    queries = [query for query in dataset.sketches if query.label in ("cow", "door")]
+    photos = [photo for photo in dataset.photos if photo.label in ("cow", "door") and not photo.extended]
+    photos += [Photo(str(path), "other", str(path)) for path in sorted(others.glob("photo/*/*.png"))]
+    found = result.to_json()
+    assert found["metrics"] == pytest.approx(slow_metrics(dataset, queries, photos, same_class, (1, 3), look=look))
+    assert (found["distractors"], found["gallery"]) == (6, 14)
+    assert found["protocol"]["gallery_sizes"]["of_other_classes"] == 6
+    assert "6 photos of" in found["protocol"]["sentences"]["gallery"]
+    assert "among 6 distractors" in result.conditions()
+    assert found["classes"] == ["cow", "door"]
+
+
+def test_distractors_are_cached_like_other_photos(dataset, others, tmp_path: Path) -> None:
+    model, encoded = EdgeModel(), []
+    for _ in range(2):
+        with VectorCache(tmp_path / "cache", pytest.fail) as cache:
+            options = Options(distractors=(others,))
+            result = evaluate(model, dataset, ProtocolOptions("zero-shot"), cache, options, lambda *said: None)
+        encoded.append(result.computed["photos"])
+    assert encoded[0] > 8
+    assert encoded[1] == 0
+
+
+def test_a_distractor_that_cannot_be_opened_is_named(dataset, others) -> None:
+    (others / "photo" / "sun" / "p0.png").write_text("no picture")
+    with pytest.raises(SketchseekError, match=r"sun/p0\.png"):
+        run(dataset, ProtocolOptions("zero-shot"), Options(distractors=(others,)))
+    found = run(dataset, ProtocolOptions("zero-shot"), Options(distractors=(others,), skip_broken=True)).to_json()
+    assert found["distractors"] == 5
+    assert list(found["excluded"]["gallery"]) == [str(others / "photo" / "sun" / "p0.png")]
+
+
+def test_photos_that_may_be_right_are_no_distractors(dataset, others) -> None:
+    with pytest.raises(SketchseekError, match="is a photo of the dataset"):
+        run(dataset, ProtocolOptions("zero-shot"), Options(distractors=(dataset.root / "photo",)))
+    (others / "empty").mkdir()
+    for folder, why in ((others / "empty", "no photo in"), (others / "missing", "cannot be read")):
+        with pytest.raises(SketchseekError, match=why):
+            run(dataset, ProtocolOptions("zero-shot"), Options(distractors=(folder,)))
+
+
+def test_within_a_class_there_are_no_distractors(dataset, others) -> None:
+    options = Options(distractors=(others,))
+    with pytest.raises(SketchseekError, match="--across"):
+        run(dataset, ProtocolOptions("fine-grained", "all"), options)
+    assert run(dataset, ProtocolOptions("fine-grained", "all", across=True), options).main.task.distractors == 6
 
 
 @pytest.mark.parametrize(("protocol", "metric"), [("fine-grained", "acc@1"), ("zero-shot", "map@all")])
@@ -261,7 +354,7 @@ def test_a_category_model_is_taken_as_it_is_where_the_category_is_not_known(data
     model = CategoryEdgeModel()
     result = run(dataset, ProtocolOptions("zero-shot"), model=model)
     assert model.supports == {}
-    assert any("does not tell the category" in note for note in result.notes)
+    assert any("gives no category" in note for note in result.notes)
 
 
 def test_what_cannot_be_is_refused_in_one_sentence(dataset) -> None:
@@ -280,6 +373,13 @@ def test_an_adapted_model_with_the_old_identity_is_refused(dataset) -> None:
 
     with pytest.raises(SketchseekError, match="identity"):
         run(dataset, ProtocolOptions("fine-grained"), model=Sloppy())
+
+
+def test_a_model_is_adapted_with_as_many_pictures_as_in_training(dataset) -> None:
+    model = CategoryEdgeModel(support=(2, 1))
+    result = run(dataset, ProtocolOptions("fine-grained"), model=model)
+    assert set(model.supports.values()) == {(2, 1)}
+    assert any("with 2 sketches (not queries) and 1 photo of the gallery" in note for note in result.notes)
 
 
 @pytest.mark.data

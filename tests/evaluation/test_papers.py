@@ -1,11 +1,12 @@
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from sketchseek.datasets import known_datasets, known_splits
 from sketchseek.evaluation.papers import WARNING, compare, our_names, paper_tables, tables_for
-from sketchseek.evaluation.protocols import ProtocolOptions, Task, build_task
+from sketchseek.evaluation.protocols import DISTRACTOR, ProtocolOptions, Task, build_task
 from sketchseek.evaluation.subset import parse_subset
 from tests.evaluation.trees import dataset_of
 
@@ -65,6 +66,14 @@ def test_the_published_sizes_are_comparable_with_the_warning() -> None:
     whole = published(task(ProtocolOptions("zero-shot", "sketchy-21")), 12_694, 12_553)
     assert compare(whole).comparable
     assert compare(whole).sentence == WARNING
+
+
+def test_other_rankings_and_galleries_are_not_comparable() -> None:
+    whole = published(task(ProtocolOptions("zero-shot", "sketchy-21")), 12_694, 12_553)
+    assert not compare(whole, look="both").comparable
+    assert "uses the gallery" in compare(whole, look="both").sentence
+    photos = (*whole.gallery[1:], replace(whole.gallery[0], label=DISTRACTOR))
+    assert compare(replace(whole, gallery=photos)).sentence.startswith("Not comparable: 1 distractor")
 
 
 def test_generalized_sizes_include_the_distractors() -> None:

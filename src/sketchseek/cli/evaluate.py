@@ -17,8 +17,10 @@ from sketchseek.wording import counted
 if TYPE_CHECKING:
     from sketchseek.evaluation.evaluate import Evaluation
     from sketchseek.evaluation.protocols import Mixture, ProtocolName
+    from sketchseek.neighbours import Look
 
 PROTOCOLS = ("zero-shot", "generalized", "cross", "fine-grained")
+LOOKS = ("direct", "picture", "both", "kind")
 VARIANTS = ("all-seen", "ocean", "dr-clip", "held-out")
 
 
@@ -65,6 +67,20 @@ VARIANTS = ("all-seen", "ocean", "dr-clip", "held-out")
     help="Use only a part: every-N-sketches, every-N-photos, N-sketches-per-class or"
     " N-photos-per-class; separate two by a comma.",
 )
+@click.option(
+    "--look",
+    type=click.Choice(LOOKS),
+    default="direct",
+    show_default=True,
+    help="Ranking: by each photo alone, or by its neighbours in the gallery as well, as searches do.",
+)
+@click.option(
+    "--distractors",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="FOLDER",
+    help="Add the photos in this folder to the gallery; they are right for no sketch. Repeatable.",
+)
 @click.option("--k", "ks", type=Cutoffs(), help="Cut-offs.  [default: 100,200; fine-grained 1,5,10]")
 @click.option(
     "--bootstrap",
@@ -102,6 +118,8 @@ def command(
     transductive: bool,
     gallery: Any,
     subset: str | None,
+    look: "Look",
+    distractors: tuple[Path, ...],
     ks: tuple[int, ...] | None,
     bootstrap: int,
     seed: int,
@@ -118,6 +136,8 @@ def command(
     Vectors are kept by model and file content, so a second run encodes nothing.
     """
     _check_usage(protocol, variant, source, across, transductive, gallery, cache if no_cache else None)
+    if distractors and protocol == "fine-grained" and not across:
+        raise click.UsageError("--distractors with --protocol fine-grained requires --across")
     from sketchseek.caches import cache_folder
     from sketchseek.datasets import open_dataset
     from sketchseek.evaluation.evaluate import Options, evaluate
@@ -136,7 +156,7 @@ def command(
         parse_subset(subset) if subset else EVERYTHING,
         seed,
     )
-    options = Options(gallery, ks, bootstrap, skip_broken, transductive)
+    options = Options(gallery, ks, bootstrap, skip_broken, transductive, look, distractors)
     dataset = open_dataset(data, as_name)
     if dataset.problems:
         kinds = counted(len(dataset.problems), "kind of problem", "kinds of problems")
@@ -200,6 +220,7 @@ def _check_outputs(report: Path | None, figures: Path | None) -> None:
 def describe(result: "Evaluation") -> None:
     """Print the result for people."""
     from sketchseek.evaluation.ranking import TIES
+    from sketchseek.evaluation.second_look import USES_GALLERY
 
     task = result.main.task
     sizes = task.sizes()
@@ -209,6 +230,10 @@ def describe(result: "Evaluation") -> None:
     )
     if task.subset:
         click.echo(f"SUBSET {task.subset}: not the numbers of the whole protocol")
+    if result.look != "direct":
+        click.echo(f"LOOK {result.look} {USES_GALLERY}; published numbers are of the look direct")
+    if task.distractors:
+        click.echo(f"DISTRACTORS: {counted(task.distractors, 'photo')} right for no sketch are in the gallery")
     others = f", {sizes['of_other_classes']} of them of other classes" if sizes["of_other_classes"] else ""
     click.echo(f"queries: {task.sentences['queries']}: {len(task.queries)}")
     click.echo(f"gallery: {task.sentences['gallery']}: {len(task.gallery)}{others}")

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from sketchseek.datasets import Dataset, Drawing, Photo, Variant
 from sketchseek.errors import SketchseekError
 from sketchseek.evaluation.bootstrap import LEVEL
 from sketchseek.evaluation.curve import RECALLS, CurveOf
+from sketchseek.evaluation.distractors import add_distractors, find_distractors
 from sketchseek.evaluation.metrics import DEFAULT_KS
 from sketchseek.evaluation.papers import Comparison, compare, tables_for
 from sketchseek.evaluation.protocols import ProtocolOptions, Task, build_task
@@ -21,6 +23,7 @@ from sketchseek.evaluation.vectors.cache import VectorCache
 from sketchseek.evaluation.vectors.encoding import ProgressFunction
 from sketchseek.evaluation.vectors.tasks import Support, TaskVectors, encode_tasks
 from sketchseek.model import Model, is_category_model
+from sketchseek.neighbours import Look
 from sketchseek.wording import counted
 
 DEFAULT_RESAMPLES = 1000
@@ -35,6 +38,8 @@ class Options:
     resamples: int = DEFAULT_RESAMPLES  # of the intervals; 0: no intervals
     skip_broken: bool = False
     transductive: bool = False
+    look: Look = "direct"  # published metrics are defined on the direct ranking
+    distractors: tuple[Path, ...] = ()  # folders of photos that are right for nothing
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,7 @@ class Evaluation:
     excluded: dict[str, dict[str, str]]  # queries, gallery: path -> why it cannot be opened
     support: tuple[Support, ...]  # of a model that is adapted to each category
     transductive: bool
+    look: Look
     computed: dict[str, int]  # sketches, photos: how many were encoded now and did not come from the cache
     seconds: float
     notes: tuple[str, ...]
@@ -75,6 +81,17 @@ class Evaluation:
     def unit(self) -> str:
         """What the bootstrap resamples."""
         return "photo" if _knows_pairs(self.main.task) else "query"
+
+    def conditions(self) -> list[str]:
+        """What makes these other numbers than the protocol's, in a few words each: on every table, page and figure."""
+        task, found = self.main.task, []
+        if task.subset:
+            found.append(f"subset: {task.subset}")
+        if self.look != "direct":
+            found.append(f"look {self.look}: uses the gallery")
+        if task.distractors:
+            found.append(f"among {counted(task.distractors, 'distractor')}")
+        return found
 
     def headline(self) -> list[str]:
         """The metrics to show: all that make sense at this level."""
@@ -104,6 +121,9 @@ class Evaluation:
             "dataset": {"name": self.dataset.name, "layout": self.dataset.layout},
             "model": self.model,
             "subset": task.subset,
+            "look": self.look,
+            "uses_gallery": self.look != "direct",
+            "distractors": task.distractors,
             "seed": self.seed,
             "ties": TIES,
             "excluded": self.excluded,
@@ -143,13 +163,16 @@ def evaluate(
     start = time.perf_counter()
     tasks = _build_tasks(dataset, protocol, options.gallery)
     _check_fit(model, tasks[0], options)
+    if options.distractors:
+        photos = find_distractors(options.distractors, dataset)
+        dataset, tasks = add_distractors(dataset, tasks, photos, options.distractors)
     encoded = encode_tasks(
         model, dataset, tasks, cache, progress, seed=protocol.seed, transductive=options.transductive
     )
     if encoded.broken and not options.skip_broken:
         raise _broken_pictures(encoded.broken)
     ks = options.ks or DEFAULT_KS[tasks[0].by]
-    outcomes = [_measure(vectors, ks, progress) for vectors in encoded.tasks]
+    outcomes = [_measure(vectors, ks, options.look, progress) for vectors in encoded.tasks]
     main = outcomes[0]
     intervals = None
     if options.resamples:
@@ -170,10 +193,11 @@ def evaluate(
         },
         support=encoded.support,
         transductive=options.transductive,
+        look=options.look,
         computed=encoded.computed,
         seconds=round(time.perf_counter() - start, 3),
         notes=tuple(_notes(model, dataset, main, encoded.support, options)),
-        comparison=compare(main.task, set_aside) if tables_for(main.task) else None,
+        comparison=compare(main.task, set_aside, options.look) if tables_for(main.task) else None,
     )
 
 
@@ -216,6 +240,11 @@ def _check_fit(model: Model, task: Task, options: Options) -> None:
             f"the model {model.name} is adapted to one category at a time, so its vectors of two categories cannot be"
             " compared: omit --across"
         )
+    if options.distractors and task.within_class:
+        raise SketchseekError(
+            "the protocol fine-grained compares a sketch with the photos of its class, so distractors change nothing:"
+            " rank the photos of all classes with --across, or omit --distractors"
+        )
     if options.transductive and not adapted:
         raise SketchseekError(
             "--transductive is for a model that is adapted to each category, with the protocol fine-grained;"
@@ -223,9 +252,9 @@ def _check_fit(model: Model, task: Task, options: Options) -> None:
         )
 
 
-def _measure(vectors: TaskVectors, ks: tuple[int, ...], progress: ProgressFunction) -> Outcome:
+def _measure(vectors: TaskVectors, ks: tuple[int, ...], look: Look, progress: ProgressFunction) -> Outcome:
     task = vectors.task
-    ranks = rank_relevant(vectors.queries, vectors.gallery, task.relevance())
+    ranks = rank_relevant(vectors.queries, vectors.gallery, task.relevance(), look=look)
     curve = CurveOf(_with_progress(ranks, len(task.queries), f"ranking {task.gallery_variant}", progress))
     scores = score(curve, ks)
     return Outcome(task, vectors.queries, vectors.gallery, scores, curve.mean())
@@ -263,6 +292,10 @@ def _notes(
     if support and options.transductive:
         yield "Transductive: the model was adapted with sketches and photos that are themselves queries and gallery"
     elif support:
-        yield "The model was adapted to each class with 1 sketch, which is not a query, and 2 photos of the gallery"
+        assert is_category_model(model)
+        sketches, photos = model.support
+        used = counted(sketches, "sketch", "sketches")
+        shots = counted(photos, "photo")
+        yield f"The model was adapted to each class with {used} (not queries) and {shots} of the gallery"
     elif is_category_model(model):
-        yield "The model can be adapted to a known category; this protocol does not tell the category, so it was not"
+        yield "The model can be adapted to a known category; this protocol gives no category, so it was not adapted"

@@ -8,6 +8,8 @@ from importlib.resources import files
 
 from sketchseek.datasets import known_splits
 from sketchseek.evaluation.protocols import Task
+from sketchseek.neighbours import Look
+from sketchseek.wording import counted
 
 WARNING = (
     "Papers do not say which of the four definitions of mAP@K they use, and the definitions differ by 10 points and"
@@ -71,8 +73,12 @@ def our_names(metric: str) -> tuple[str, ...]:
     return (f"{name}@{k}",)
 
 
-def compare(task: Task, set_aside: int = 0) -> Comparison:
+def compare(task: Task, set_aside: int = 0, look: Look = "direct") -> Comparison:
     """Compare the sizes of ``task`` with the published ones; ``set_aside`` queries were removed as support."""
+    if look != "direct":
+        return Comparison(False, "Not comparable: the ranking uses the gallery; the papers rank by the cosine alone.")
+    if task.distractors:
+        return Comparison(False, f"Not comparable: {counted(task.distractors, 'distractor')} in the gallery.")
     if task.subset:
         return Comparison(False, f"Not comparable: only a subset ({task.subset}) was evaluated here.")
     if task.variant == "across":

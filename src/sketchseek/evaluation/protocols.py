@@ -28,6 +28,8 @@ from sketchseek.wording import counted
 ProtocolName = Literal["zero-shot", "generalized", "cross", "fine-grained"]
 Mixture = Literal["all-seen", "ocean", "dr-clip", "held-out"]
 
+DISTRACTOR = "(distractor)"  # the label of photos that are right for nothing; no class's name has such a key
+
 GALLERY_VARIANTS = {
     "zse": "zse: every photo file, as the published lists have it (Sketchy's has its basic photos twice)",
     "dedup": "dedup: each photo once",
@@ -62,6 +64,11 @@ class Task:
     split: str | None  # the published split whose unseen classes these are
     subset: str | None
     sentences: dict[str, str]  # queries, gallery, relevance, gallery_variant
+
+    @property
+    def distractors(self) -> int:
+        """How many photos of the gallery were added that are right for nothing."""
+        return sum(photo.label == DISTRACTOR for photo in self.gallery)
 
     def relevance(self) -> Relevance:
         """Which photo is right for which query, by row."""

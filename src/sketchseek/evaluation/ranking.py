@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.evaluation.relevance import Codes, Relevance
+from sketchseek.evaluation.second_look import SecondLook
 from sketchseek.evaluation.similarity import unit_rows
+from sketchseek.neighbours import Look
 from sketchseek.parallel import usable_cores
 
 #: Of photos with equal scores, those that are not relevant come first, for every metric.
@@ -37,16 +39,22 @@ class Ranks:
 
 
 def rank_relevant(
-    queries: NDArray[np.generic], gallery: NDArray[np.generic], relevance: Relevance, *, chunk: int | None = None
+    queries: NDArray[np.generic],
+    gallery: NDArray[np.generic],
+    relevance: Relevance,
+    *,
+    look: Look = "direct",
+    chunk: int | None = None,
 ) -> Iterator[Ranks]:
     """Rank ``gallery`` (m, d) by cosine for each of ``queries`` (n, d), and yield the ranks of the relevant photos.
 
-    Each query is yielded once, in any order; queries without a relevant photo are skipped. ``chunk`` queries are
-    compared at a time; it never changes a result.
+    With another ``look`` than direct, the nearest photos are ranked once more by what is similar among themselves. Each
+    query is yielded once, in any order; queries without a relevant photo are skipped. ``chunk`` queries are compared at
+    a time; it never changes a result.
     """
     with ThreadPoolExecutor(usable_cores()) as pool:
         for query_rows, gallery_rows in comparable_rows(relevance):
-            yield from _rank_group(queries, gallery, relevance, query_rows, gallery_rows, chunk, pool)
+            yield from _rank_group(queries, gallery, relevance, query_rows, gallery_rows, look, chunk, pool)
 
 
 def comparable_rows(relevance: Relevance) -> Iterator[tuple[Codes, Codes]]:
@@ -64,6 +72,7 @@ def _rank_group(
     relevance: Relevance,
     query_rows: Codes,
     gallery_rows: Codes,
+    look: Look,
     chunk: int | None,
     pool: ThreadPoolExecutor,
 ) -> Iterator[Ranks]:
@@ -75,27 +84,32 @@ def _rank_group(
     # Queries in the order of how many photos are relevant: neighbours make rectangular arrays.
     order = np.argsort(last - first, kind="stable")
     order = order[(last - first)[order] > 0]
-    photos = unit_rows(gallery, gallery_rows).T
+    photos = unit_rows(gallery, gallery_rows)
+    second = None if look == "direct" else SecondLook(photos, look)
     width = len(gallery_rows)
     rows = chunk or min(_CHUNK_ROWS, max(1, _CHUNK_SCORES // width))
     step = max(1, _SLAB_SCORES // width)
     scores = np.empty((min(rows, len(order)), width))
     for start in range(0, len(order), rows):
         part = order[start : start + rows]
+        sketches = unit_rows(queries, query_rows[part])
         # Negated, so that the best come first; a power of two changes no digit.
-        sketches = unit_rows(queries, query_rows[part]) * -(2.0**SCORE_BITS)
-        np.matmul(sketches, photos, out=scores[: len(part)])
+        np.matmul(sketches * -(2.0**SCORE_BITS), photos.T, out=scores[: len(part)])
         slabs = [slice(low, min(low + step, len(part))) for low in range(0, len(part), step)]
-        flat_ranks = pool.map(
-            lambda slab, part=part: _ranks_of(scores[slab], first[part[slab]], last[part[slab]]), slabs
-        )
+
+        def ranks(slab: slice, part: Codes = part, sketches: NDArray[np.float64] = sketches) -> NDArray[np.int64]:
+            steps = np.rint(scores[slab], out=scores[slab]).astype(np.int32)
+            if second is not None:
+                second.apply(steps, sketches[slab], SCORE_BITS)
+            return _ranks_of(steps, first[part[slab]], last[part[slab]])
+
+        flat_ranks = pool.map(ranks, slabs)
         for slab, flat in zip(slabs, flat_ranks, strict=True):
             yield from _rectangles(query_rows[part[slab]], (last - first)[part[slab]], flat)
 
 
-def _ranks_of(scores: NDArray[np.float64], first: Codes, last: Codes) -> NDArray[np.int64]:
-    """Ranks of the columns ``first[i]:last[i]`` of each row i, row after row; the smallest score is the best."""
-    keys = np.rint(scores, out=scores).astype(np.int32)
+def _ranks_of(keys: NDArray[np.int32], first: Codes, last: Codes) -> NDArray[np.int64]:
+    """Ranks of the columns ``first[i]:last[i]`` of each row i, row after row; the smallest key is the best."""
     keys <<= 1
     # The last bit says relevant: of two equal scores the relevant one sorts behind. This is the whole tie rule.
     for row, low, high in zip(keys, first, last, strict=True):

@@ -52,7 +52,7 @@ def test_the_same_result_gives_the_same_files(dataset, tmp_path: Path) -> None:
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
-def test_a_subset_is_written_on_every_figure(dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_figure_names_subset_and_look(dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import matplotlib.figure
 
     titles = []
@@ -60,6 +60,12 @@ def test_a_subset_is_written_on_every_figure(dataset, tmp_path: Path, monkeypatc
     write_figures(run(dataset, ProtocolOptions("zero-shot", "all", subset=parse_subset("every-2-photos"))), tmp_path)
     assert len(titles) >= 4
     assert set(titles) == {"subset: every-2-photos"}
+    titles.clear()
+    with VectorCache(None, pytest.fail) as cache:
+        options = Options(resamples=0, look="both")
+        result = evaluate(EdgeModel(), dataset, ProtocolOptions("zero-shot", "all"), cache, options, lambda *_: None)
+    write_figures(result, tmp_path)
+    assert set(titles) == {"look both: uses the gallery"}
 
 
 def test_without_matplotlib_one_sentence_says_what_to_install(dataset, tmp_path: Path, monkeypatch) -> None:

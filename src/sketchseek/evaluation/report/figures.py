@@ -48,8 +48,8 @@ def write_figures(result: Evaluation, folder: Path) -> list[Path]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for name, figure in figures.items():
-                if result.main.task.subset:
-                    figure.suptitle(f"subset: {result.main.task.subset}", fontsize=6)
+                if conditions := result.conditions():
+                    figure.suptitle("; ".join(conditions), fontsize=6)
                 for suffix, about in ((".png", {"Software": None}), (".svg", {"Date": None, "Creator": None})):
                     path = folder / f"{name}{suffix}"
                     figure.savefig(path, dpi=DPI, bbox_inches="tight", metadata=about)

@@ -19,6 +19,8 @@ from sketchseek.evaluation.ranking import TIES
 from sketchseek.evaluation.report.charts import confusion_chart, curve_chart, rank_chart
 from sketchseek.evaluation.report.details import TOP, Confusion, Details, Listed, collect_details
 from sketchseek.evaluation.report.thumbnails import Thumbnails
+from sketchseek.evaluation.second_look import USES_GALLERY
+from sketchseek.neighbours import POOL
 
 CONFUSED_PAIRS = 15
 _BIN_ENDS = (1, 2, 3, 4, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000)
@@ -71,6 +73,8 @@ def _page(result: Evaluation, details: Details, command: str) -> dict[str, Any]:
         "command": command,
         "version": __version__,
         "ties": TIES,
+        "uses_gallery": USES_GALLERY,
+        "pool": POOL,
         "instance": instance,
         "tiles": [_tile(result, means, name) for name in _tile_names(means, instance)],
         "metrics": [_metric(result, means, name) for name in result.headline()],

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from sketchseek.evaluation.ranking import SCORE_BITS, comparable_rows
 from sketchseek.evaluation.relevance import Codes, Relevance
+from sketchseek.evaluation.second_look import SecondLook
 from sketchseek.evaluation.similarity import unit_rows
+from sketchseek.neighbours import Look
 
 _CHUNK_SCORES = 1 << 23
 _COLUMN_BITS = 32
@@ -23,7 +25,11 @@ class TopLists:
 
 
 def top_photos(
-    queries: NDArray[np.generic], gallery: NDArray[np.generic], relevance: Relevance, count: int
+    queries: NDArray[np.generic],
+    gallery: NDArray[np.generic],
+    relevance: Relevance,
+    count: int,
+    look: Look = "direct",
 ) -> TopLists:
     """The first photos for each of ``queries`` (n, d) among ``gallery`` (m, d).
 
@@ -32,14 +38,18 @@ def top_photos(
     photos = np.full((len(queries), count), -1, np.intp)
     right = np.zeros((len(queries), count), np.bool_)
     for query_rows, gallery_rows in comparable_rows(relevance):
-        units = unit_rows(gallery, gallery_rows).T
+        units = unit_rows(gallery, gallery_rows)
+        second = None if look == "direct" else SecondLook(units, look)
         keys_of_photos = relevance.gallery_keys[gallery_rows]
         columns = np.arange(len(gallery_rows))
         width = min(count, len(gallery_rows))
         step = max(1, _CHUNK_SCORES // len(gallery_rows))
         for start in range(0, len(query_rows), step):
             rows = query_rows[start : start + step]
-            scores = np.rint(np.ldexp(-unit_rows(queries, rows), SCORE_BITS) @ units).astype(np.int64)
+            sketches = unit_rows(queries, rows)
+            scores = np.rint(np.ldexp(-sketches, SCORE_BITS) @ units.T).astype(np.int64)
+            if second is not None:
+                second.apply(scores, sketches, SCORE_BITS)
             relevant = relevance.query_keys[rows, None] == keys_of_photos
             # Score, relevance and place in one whole number: no two are equal, so the first ones are well defined.
             order = ((scores << 1 | relevant) << _COLUMN_BITS) | columns

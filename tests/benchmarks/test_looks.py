@@ -1,0 +1,58 @@
+"""The benchmark of looks on pictures that are drawn here; its direct figures are those of ``evaluate``."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sketchseek.datasets import open_dataset
+from sketchseek.evaluation.evaluate import Options, evaluate
+from sketchseek.evaluation.protocols import ProtocolOptions
+from sketchseek.evaluation.vectors.cache import VectorCache
+from sketchseek.loading import load_model
+from tests.evaluation.trees import make_tree
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def cells(out: str) -> dict[tuple[str, str, str], str]:
+    """(gallery, queries, measure) -> the cell under ``direct``."""
+    found, gallery = {}, ""
+    for line in out.splitlines():
+        if line.startswith("**"):
+            gallery = line
+        elif line.count("|") == 8 and not line.startswith(("| queries", "|---")):
+            queries, measure, direct = (part.strip() for part in line.split("|")[1:4])
+            found[gallery, queries, measure] = direct
+    return found
+
+
+def test_it_prints_its_tables(tmp_path: Path) -> None:
+    root = make_tree(tmp_path / "sketchy", ["bat", "cow", "door"], photos=4, sketches=4)
+    (root / "splits.json").write_text(json.dumps({"train": ["bat"], "val": ["cow", "door"]}))
+    make_tree(tmp_path / "x", ["x"], photos=1, sketches=0)
+    for name in ("moon", "sun", "cow"):  # cows are right: they are no other photos
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        shutil.copy(tmp_path / "x" / "photo" / "x" / "p0.png", tmp_path / "photos" / name)
+    command = [sys.executable, str(ROOT / "benchmarks" / "looks.py"), str(tmp_path), "--cache", str(tmp_path / "cache")]
+    done = subprocess.run([*command, "--draws", "2"], capture_output=True, text=True, cwd=ROOT, timeout=280)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = cells(done.stdout)
+    alone, among = "**sketchy val, alone: 8 photos**", "**sketchy val, among 2 other photos**"
+    assert {gallery for gallery, *_ in found} == {alone, among}
+    assert {queries for _, queries, _ in found} == {"drawings", "words", "photos"}
+    assert (among, "drawings", "drawn, found") in found
+    with VectorCache(tmp_path / "cache", pytest.fail) as cache:
+        model, dataset, options = load_model("default", device="cpu"), open_dataset(root), Options(ks=(1, 5))
+        for setting, metric, name in (
+            (ProtocolOptions("zero-shot", "val"), "map@all", "mAP@all"),
+            (ProtocolOptions("fine-grained", "val"), "acc@1", "acc@1"),
+        ):
+            result = evaluate(model, dataset, setting, cache, options, lambda *_: None)
+            assert result.computed == {"sketches": 0, "photos": 0}
+            assert result.intervals is not None
+            mean, (low, high) = result.main.scores.means()[metric], result.intervals[metric]
+            assert found[alone, "drawings", name] == f"{100 * mean:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
