@@ -308,7 +308,9 @@ def saved_exact(store: Store) -> bytes:
     ],
     ids=str,
 )
-def test_a_record_that_lies_is_not_used(store: Store, changes: dict[str, object], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_record_that_lies_is_not_used(
+    store: Store, changes: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
     store.add(120)
     forge(store, saved_exact(store), **changes)
     assert load(store.catalogue, store.model) is None
@@ -332,7 +334,6 @@ def other_indexes(store: Store) -> dict[str, Any]:
     def mapped(inner: Any, ids: NDArray[np.int64] = rows) -> Any:
         made = faiss.IndexIDMap(inner)
         made.add_with_ids(np.ascontiguousarray(vectors[:, : inner.d]), ids)
-        made.inner = inner
         return made
 
     quantizer = faiss.ScalarQuantizer

@@ -94,7 +94,7 @@ class VectorIndex:
             return
         changed = 0
         if head.epoch != self.state.epoch:
-            changed += self._drop(np.setdiff1d(self._rows(), catalogue.vector_rows(self.model.row)))
+            changed += self._drop(np.setdiff1d(self.rows(), catalogue.vector_rows(self.model.row)))
         changed += self._append(catalogue)
         self.state = replace(self.state, generation=head.generation, stamp=head.stamp.hex(), epoch=head.epoch)
         self.changed += changed
@@ -117,7 +117,8 @@ class VectorIndex:
     def _drop(self, rows: NDArray[np.int64]) -> int:
         return int(self.faiss.remove_ids(faiss.IDSelectorBatch(rows))) if len(rows) else 0
 
-    def _rows(self) -> NDArray[np.int64]:
+    def rows(self) -> NDArray[np.int64]:
+        """The rows of its vectors, in no order."""
         if self.state.kind == "exact":
             return np.asarray(faiss.vector_to_array(self.faiss.id_map))
         lists = self.faiss.invlists
