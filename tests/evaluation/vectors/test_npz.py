@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sketchseek.errors import SketchseekError
 from sketchseek.evaluation.vectors import npz as vectors
@@ -126,6 +128,37 @@ def test_a_header_that_lies_is_refused(shape: str, tmp_path: Path) -> None:
         load_vectors(path)
 
 
+def zipped(path: Path, content: bytes, compression: int = zipfile.ZIP_STORED) -> Path:
+    """An archive whose arrays all have this content."""
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name in ("vectors", "labels"):
+            archive.writestr(f"{name}.npy", content)
+    return path
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x93NUMPY", b"\x93NUMPY\x09\x00" + bytes(200), b"PK\x03\x04" * 9])
+def test_a_member_that_is_no_array_is_refused(content: bytes, tmp_path: Path) -> None:
+    with pytest.raises(SketchseekError, match=r"bad\.npz cannot be read, it is damaged"):
+        load_vectors(zipped(tmp_path / "bad.npz", content))
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_compression_that_numpy_never_writes_is_refused(compression: int, tmp_path: Path) -> None:
+    with pytest.raises(SketchseekError, match=r"compressed in an unusual way; write it with numpy\.savez"):
+        load_vectors(zipped(tmp_path / "odd.npz", member("(3, 4)", np.eye(3, 4, dtype="<f4").tobytes()), compression))
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=300), header=st.text(max_size=120))
+def test_arrays_of_any_content_end_in_one_sentence(content: bytes, header: str, tmp_path: Path) -> None:
+    path = tmp_path / "any.npz"
+    head = header.encode("latin-1", "replace")
+    lying = b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + content
+    for data in (content, lying):
+        with pytest.raises(SketchseekError, match=r"any\.npz"):
+            load_vectors(zipped(path, data))
+
+
 def test_a_file_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,7 +166,7 @@ def test_a_file_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(
     np.savez_compressed(path, vectors=np.ones((1000, 1000)), labels=np.zeros(1000, np.int64))
     assert path.stat().st_size < 50_000
     monkeypatch.setattr(vectors, "MAX_BYTES", 1_000_000)
-    monkeypatch.setattr(np, "load", lambda *_, **__: pytest.fail("it was opened"))
+    monkeypatch.setattr(np.lib.format, "read_array", lambda *_, **__: pytest.fail("it was opened"))
     with pytest.raises(SketchseekError, match="more than the limit"):
         load_vectors(path)
 

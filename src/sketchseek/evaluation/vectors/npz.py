@@ -1,7 +1,5 @@
 """Vectors of any model from an ``.npz`` file: checked before anything is computed, never unpickled, limited in size."""
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +8,10 @@ from numpy.typing import NDArray
 
 from sketchseek.errors import SketchseekError
 from sketchseek.evaluation.similarity import BLOCK_NUMBERS
+from sketchseek.untrusted import ArraysError, read_arrays
 
-#: Limit for one unpacked array, in bytes: a small file can unpack to any size.
+#: Limit for the unpacked arrays of a file, in bytes: a small file can unpack to any size.
 MAX_BYTES = 4 << 30
-
-# What zipfile, zlib and numpy raise on a broken or encrypted member, ValueError aside.
-DAMAGE_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, MemoryError, OverflowError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -94,35 +90,9 @@ def _read(path: Path, array_names: tuple[str, ...]) -> dict[str, NDArray[np.gene
     if not path.is_file():
         raise SketchseekError(f"there is no file {path}; name an .npz file")
     try:
-        with zipfile.ZipFile(path) as archive:
-            sizes = {member.filename: member.file_size for member in archive.infolist()}
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise SketchseekError(f"{path} is not an .npz file; write it with numpy.savez") from error
-    except OSError as error:
-        raise _damaged(path) from error
-    # zipfile never unpacks more than the size in its directory, so checking that size is enough.
-    for name in array_names:
-        size = sizes.get(f"{name}.npy", 0)
-        if size > MAX_BYTES:
-            raise SketchseekError(
-                f"{name!r} in {path} unpacks to {size / 1e9:.1f} GB, more than the limit of {MAX_BYTES / 1e9:.1f} GB;"
-                " split the file or use float32"
-            )
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in array_names if f"{name}.npy" in sizes}
-    except ValueError as error:
-        if "allow_pickle" in str(error):
-            raise SketchseekError(
-                f"{path} holds an array of Python objects, which is never opened; convert words with astype(str)"
-            ) from error
-        raise _damaged(path) from error
-    except DAMAGE_ERRORS as error:
-        raise _damaged(path) from error
-
-
-def _damaged(path: Path) -> SketchseekError:
-    return SketchseekError(f"{path} cannot be read, it is damaged or locked; write it again with numpy.savez")
+        return read_arrays(path, limit=MAX_BYTES, names=array_names)
+    except ArraysError as error:
+        raise SketchseekError(f"{path} {error}") from None
 
 
 def _column(path: Path, name: str, array: NDArray[np.generic], rows: int, *, words_only: bool) -> NDArray[np.generic]:
