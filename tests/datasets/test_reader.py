@@ -1,5 +1,6 @@
 """Every kind of damage a tree can have is reported with its count, and what is sound is read all the same."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -283,3 +284,48 @@ def test_real_flat_folders(data_root: Path, name: str, classes: int, photos: int
     assert (len(dataset.classes), len(dataset.photos), len(dataset.sketches)) == (classes, photos, sketches)
     assert all(drawing.instance for drawing in dataset.sketches)
     assert dataset.problems == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"train": ' * 100_000, '{"train": [1e999]}', "{'train'}", "\udcff", "9" * 5000, "NaN", ""]
+)
+def test_splits_of_strangers_are_one_sentence(text: str, tmp_path: Path) -> None:
+    simple(tmp_path)
+    (tmp_path / "splits.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(DatasetError, match=r"splits\.json (cannot be read as JSON|must be an object)"):
+        open_dataset(tmp_path)
+
+
+def test_splits_of_any_size_are_not_read(tmp_path: Path) -> None:
+    simple(tmp_path)
+    with (tmp_path / "splits.json").open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(DatasetError, match="larger than 16 MB"):
+        open_dataset(tmp_path)
+
+
+def test_a_list_with_numbers_of_any_length_is_read(tmp_path: Path) -> None:
+    sake(tmp_path)
+    folder = tmp_path / "zeroshot1"
+    folder.mkdir(exist_ok=True)
+    (folder / "cname_cid.txt").write_text(f"bat {'9' * 5000}\nbat 0\n")
+    (folder / "sketch.txt").write_text(f"{SAKE_SKETCH}/bat/b-1.png {'9' * 5000}\n")
+    assert Kind.LIST_BAD_ROW in {problem.kind for problem in open_dataset(tmp_path).problems}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "sketch,photo,photo\n",
+        "sketch,photo\n\0,\0\n",
+        f"sketch,photo\n{'x' * 200_000},y\n",
+        'sketch,photo\n"',
+        "\r\r\r",
+    ],
+)
+def test_pairs_of_strangers_are_read_or_one_sentence(text: str, tmp_path: Path) -> None:
+    simple(tmp_path)
+    (tmp_path / "pairs.csv").write_text(text, newline="")
+    with contextlib.suppress(DatasetError):
+        open_dataset(tmp_path)

@@ -47,6 +47,29 @@ def test_what_is_no_adapter_is_one_sentence(tmp_path: Path) -> None:
             load(file)
 
 
+WRONG_FACTS = [
+    "[" * 100_000,
+    "[]",
+    "3",
+    '{"format": 1}',
+    '{"format": 1, "backbone": "b", "classes": 3, "best": {}}',
+    '{"format": 1, "backbone": "b", "classes": [[]], "best": {"step": 1, "metric": null, "values": {}}}',
+    '{"format": 1, "backbone": "b", "classes": [], "best": []}',
+    '{"format": 1, "backbone": "b", "classes": [], "best": {"step": 1, "other": 2}}',
+    '{"format": 1, "step": "x", "processes": 1, "best": null, "meter": {}, "recipe": "", "material": ""}',
+    '{"format": 1, "step": 1, "processes": 1, "best": null, "meter": [], "recipe": "", "material": "", "backbone": ""}',
+]
+
+
+@pytest.mark.parametrize("facts", WRONG_FACTS, ids=lambda facts: facts[-30:])
+def test_facts_that_are_none_are_one_sentence(facts: str, tmp_path: Path) -> None:
+    file = tmp_path / "state.safetensors"
+    save_file({"x": torch.ones(1)}, file, {"sketchseek": facts})
+    for load in (load_adapter, load_state):
+        with pytest.raises(TrainingError, match=r"state\.safetensors is damaged or was not written by a training"):
+            load(file)
+
+
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "state"
     files.write_whole(file, b"old")

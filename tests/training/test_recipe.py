@@ -91,3 +91,27 @@ def test_options_may_not_shadow_the_recipe(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(toys.Toy, "options_type", Shadowing)
     with pytest.raises(TypeError, match="own names: lr"):
         make_recipe("toy", {"data": "x"}, "test")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 100_000,
+        "method = 'clip-at'\ndata = 'd'\nseed = " + "9" * 5000,
+        "method = 'clip-at'\ndata = 'd'\nseed = " + "9" * 400,
+        "method = 'clip-at'\ndata = 'd'\nlr = " + "9" * 400,
+        "method = 'clip-at'\ndata = 'd'\nlr = inf",
+        "method = 'clip-at'\ndata = 'd'\ncheckpointing = []",
+        "method = 'clip-at'\ndata = 'd'\nepochs = {}",
+        "method = 'clip-at'\ndata = 'd'\nbackbone = [[]]",
+        "method = ['clip-at']\ndata = 'd'",
+        "format = [1]",
+        "\0",
+    ],
+    ids=lambda text: text[-20:],
+)
+def test_a_recipe_of_a_stranger_is_one_sentence(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "recipe.toml"
+    file.write_text(text)
+    with pytest.raises(TrainingError, match=r"recipe\.toml"):
+        read_recipe(file)

@@ -4,7 +4,10 @@ from pathlib import Path
 
 from sketchseek.datasets.items import DatasetError, Kind, ProblemLog
 from sketchseek.datasets.layouts import Source
+from sketchseek.untrusted import read_bounded
 from sketchseek.wording import canonical
+
+MAX_LIST = 256 * 2**20  # bytes; the longest published list has 20 MB
 
 ListedFiles = dict[str, dict[str, set[str]]]  # a source's folder -> canonical class -> paths relative to the root
 
@@ -30,7 +33,7 @@ def _read_list(root: Path, file: Path, sources: tuple[Source, ...], listed: List
             continue
         path, _, label = row.strip().rpartition(" ")  # class and file names have spaces too
         place = _place(path.replace("\\", "/"), sources)
-        if place is None or not label.isdecimal():
+        if place is None or not _is_number(label):
             log.add(Kind.LIST_BAD_ROW, f"{where}:{number}")
             continue
         folder, class_name, name = place
@@ -60,11 +63,15 @@ def _class_numbers(file: Path) -> dict[int, str]:
     if not file.is_file():
         return {}
     rows = (line.strip().rpartition(" ") for line in _lines(file))
-    return {int(number): canonical(name) for name, _, number in rows if number.isdecimal()}
+    return {int(number): canonical(name) for name, _, number in rows if _is_number(number)}
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) < 10  # Python refuses to read a number of thousands of digits
 
 
 def _lines(file: Path) -> list[str]:
     try:
-        return file.read_text(encoding="utf-8").split("\n")
+        return read_bounded(file, MAX_LIST).decode().replace("\r\n", "\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"the list {file} cannot be read as text ({error}): restore or delete it") from error

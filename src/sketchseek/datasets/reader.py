@@ -1,6 +1,5 @@
 """Open a dataset: recognise its layout, list its files, name its classes, pair its sketches, report problems."""
 
-import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -11,6 +10,7 @@ from sketchseek.datasets.lists import read_lists
 from sketchseek.datasets.pairs import instance_of, make_drawings, read_pairs
 from sketchseek.datasets.scan import Scan, scan, unread_folders
 from sketchseek.datasets.splits import known_datasets
+from sketchseek.untrusted import parse_json, read_bounded
 from sketchseek.wording import canonical, class_in_words
 
 
@@ -115,7 +115,7 @@ def _read_groups(root: Path, classes: dict[str, str], log: ProblemLog) -> dict[s
     if not file.is_file():
         return {}
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = parse_json(read_bounded(file))
     except (OSError, ValueError) as error:
         raise DatasetError(f"{file} cannot be read as JSON ({error}): fix or delete it") from error
     allowed = ("train", "val", "unseen")

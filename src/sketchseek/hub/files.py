@@ -1,13 +1,13 @@
 """The files of a backbone and the role of each, found without opening the weights."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from sketchseek.errors import SketchseekError
+from sketchseek.untrusted import parse_json, read_bounded
 
 __all__ = ["BackboneFiles", "assign_roles", "files_in", "read_json", "sha256_of"]
 
@@ -19,10 +19,10 @@ _PICKLE_ENDINGS = (".pt", ".pth", ".bin", ".ckpt")
 def read_json(path: Path) -> dict[str, object]:
     """The object in a JSON file; raises ``SketchseekError`` if there is none."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_json(read_bounded(path))
     except OSError as error:
         raise SketchseekError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise SketchseekError(f"{path} is not valid JSON: download the folder again") from None
     if not isinstance(value, dict):
         raise SketchseekError(f"{path} does not hold a JSON object: download the folder again")

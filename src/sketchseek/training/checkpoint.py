@@ -5,7 +5,8 @@ position in the data: both are functions of the seed and the step.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,12 +63,12 @@ def save_state(
 def load_state(file: Path) -> tuple[TrainingState, dict[str, Tensor]]:
     """The saved state, and the tensors for ``restore``."""
     tensors, facts = _unpacked(file)
-    _check_format(file, facts)
-    best = facts.pop("best")
-    return (
-        TrainingState(**{**facts, "best": Best(**best) if best else None, "meter": Meter(**facts["meter"])}),
-        tensors,
-    )
+    with _described(file):
+        if not all(type(facts[name]) is int and facts[name] >= 0 for name in ("step", "processes")):
+            raise ValueError("step and processes must be whole numbers")
+        best = facts.pop("best")
+        state = TrainingState(**{**facts, "best": Best(**best) if best else None, "meter": Meter(**facts["meter"])})
+    return state, tensors
 
 
 def restore(tensors: Mapping[str, Tensor], method: Method, optimiser: Optimizer) -> dict[str, Tensor]:
@@ -107,8 +108,11 @@ def save_adapter(file: Path, tensors: Mapping[str, Tensor], facts: AdapterFacts)
 def load_adapter(file: Path) -> tuple[dict[str, Tensor], AdapterFacts]:
     """The tensors and facts that ``save_adapter`` wrote."""
     tensors, facts = _unpacked(file)
-    _check_format(file, facts)
-    return tensors, AdapterFacts(str(facts["backbone"]), tuple(facts["classes"]), Best(**facts["best"]))
+    with _described(file):
+        classes = tuple(facts["classes"])
+        if not all(isinstance(name, str) for name in classes):
+            raise TypeError("a class is no text")
+        return tensors, AdapterFacts(str(facts["backbone"]), classes, Best(**facts["best"]))
 
 
 def _check_format(file: Path, facts: dict[str, Any]) -> None:
@@ -124,12 +128,19 @@ def _packed(tensors: Mapping[str, Tensor], facts: dict[str, Any]) -> bytes:
     return save(copies, {_KEY: json.dumps(facts)})
 
 
-def _unpacked(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+@contextmanager
+def _described(file: Path) -> Iterator[None]:
+    """Every error of reading a file as one sentence."""
     try:
-        with safe_open(file, framework="pt") as opened:
-            facts = json.loads((opened.metadata() or {})[_KEY])
-            return {name: opened.get_tensor(name) for name in opened.keys()}, facts  # noqa: SIM118 - not a mapping
-    except FileNotFoundError:
-        raise TrainingError(f"{file} does not exist: continue the training, or name another run folder") from None
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        yield
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise TrainingError(f"{file} is damaged or was not written by a training ({error})") from error
+
+
+def _unpacked(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    if not file.is_file():
+        raise TrainingError(f"{file} does not exist: continue the training, or name another run folder")
+    with _described(file), safe_open(file, framework="pt") as opened:
+        facts = json.loads((opened.metadata() or {})[_KEY])
+        _check_format(file, facts)
+        return {name: opened.get_tensor(name) for name in opened.keys()}, facts  # noqa: SIM118 - not a mapping

@@ -1,10 +1,10 @@
 """Typed fields: strings of a command line or values of TOML -> values of an annotated type, and back to TOML."""
 
 import json
-import math
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+_LARGEST = 2.0**63  # of any number
 BOOLEANS = {"true": True, "false": False}
 
 
@@ -33,8 +33,10 @@ def convert(value: object, kind: Any) -> Any:
         if value in get_args(kind):
             return value
     elif kind is bool:
-        if isinstance(value, bool) or value in BOOLEANS:
-            return BOOLEANS.get(value, value) if isinstance(value, str) else value
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value in BOOLEANS:
+            return BOOLEANS[value]
     elif kind in (int, float):
         if isinstance(value, kind | int | str) and not isinstance(value, bool):
             return _number(value, kind)
@@ -49,9 +51,9 @@ def convert(value: object, kind: Any) -> Any:
 def _number(value: Any, kind: type) -> Any:
     try:
         number = kind(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ValueError(describe(kind)) from None
-    if not math.isfinite(number):
+    if not abs(number) < _LARGEST:  # also true for NaN
         raise ValueError(describe(kind))
     return number
 

@@ -12,6 +12,7 @@ from sketchseek.methods.method import Setting
 from sketchseek.methods.registry import method_class
 from sketchseek.training.errors import TrainingError
 from sketchseek.training.fields import convert, kinds_of, to_toml
+from sketchseek.untrusted import read_bounded
 from sketchseek.wording import nearest
 
 FORMAT = 1  # of recipe.toml: a newer one is refused, because it may mean something else
@@ -148,10 +149,10 @@ def parse_settings(settings: Iterable[str]) -> dict[str, str]:
 def read_recipe(file: Path) -> Recipe:
     """The recipe in a TOML file as ``Recipe.to_toml`` writes it."""
     try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
+        data = tomllib.loads(read_bounded(file).decode())
     except FileNotFoundError:
         raise TrainingError(f"there is no recipe {file}: name a run folder or the recipe.toml in one") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, not TOML, or too many digits
         raise TrainingError(f"{file} cannot be read as a recipe ({error}): correct it") from error
     if (version := data.pop("format", FORMAT)) != FORMAT:
         raise TrainingError(f"{file} has format {version}, and this sketchseek reads {FORMAT}: install a newer one")
