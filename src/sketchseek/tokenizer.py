@@ -23,6 +23,9 @@ class Tokens:
     ends: NDArray[np.int64]
 
 
+_LONGEST = 64  # characters of a token, more than in any CLIP's: a longer text never fits
+
+
 class Tokenizer:
     """A tokenizer as CLIP uses it, with SOS before a text and EOS after it.
 
@@ -31,15 +34,16 @@ class Tokenizer:
     """
 
     def __init__(self, json: bytes, *, path: Path, context: int) -> None:
+        self._path = path
         try:
             self._tokenizer = FastTokenizer.from_buffer(json)
-        except Exception as error:  # the library raises no narrower class
-            raise SketchseekError(f"{path} is not a readable tokenizer: {error}") from None
+        except BaseException as error:
+            raise _failed(error, f"{path} is not a readable tokenizer") from None
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         # A user's "<|endoftext|>" is ordinary text.
         self._tokenizer.encode_special_tokens = True
-        frame = self._tokenizer.encode("").ids
+        (frame,) = self._rows([""])
         if len(frame) != 2:
             raise SketchseekError(f"{path} does not put one token before and one after a text, as CLIP's tokenizers do")
         self.sos, self.eos = frame
@@ -52,7 +56,13 @@ class Tokenizer:
 
     def __call__(self, texts: Sequence[str]) -> Tokens:
         """Texts -> token numbers; no prompt template is added."""
-        rows = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+        for text in texts:
+            if len(text) > _LONGEST * self.context:
+                raise SketchseekError(
+                    f"the text {text[:40]!r}... has {len(text)} characters, at most {_LONGEST * self.context} are read:"
+                    " shorten it"
+                )
+        rows = self._rows(texts)
         for text, row in zip(texts, rows, strict=True):
             if len(row) > self.context:
                 raise SketchseekError(
@@ -62,3 +72,16 @@ class Tokenizer:
         for number, row in enumerate(rows):
             ids[number, : len(row)] = row
         return Tokens(ids, np.array([len(row) - 1 for row in rows], np.int64))
+
+    def _rows(self, texts: Sequence[str]) -> list[list[int]]:
+        try:
+            return [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+        except BaseException as error:
+            raise _failed(error, f"{self._path} fails on a text") from None
+
+
+def _failed(error: BaseException, what: str) -> BaseException:
+    """The error to raise for one of the library, which raises no narrower classes, and panics outside ``Exception``."""
+    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        return error
+    return SketchseekError(f"{what}: {' '.join(str(error).split())[:200]}")

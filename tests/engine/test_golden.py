@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sketchseek.engine import Encoder, EngineError, load
-from sketchseek.engine import encoder as encoder_module
+from sketchseek.engine import Encoder, EngineError, isolation, load
 from sketchseek.engine.folder import CONFIG, GOLDEN, FileFacts
 from sketchseek.engine.golden import least_cosine, read_golden, write_golden
 from sketchseek.engine.sessions import OrtSession
@@ -48,7 +47,7 @@ def test_a_provider_that_computes_something_else_is_refused(folder: Path, monkey
         def __call__(self, inputs: Mapping[str, Any], outputs: Sequence[str]) -> list[Any]:
             return [np.roll(values, 1, axis=-1) for values in self.right(inputs, outputs)]
 
-    monkeypatch.setattr(encoder_module, "_SESSIONS", Wrong)
+    monkeypatch.setattr(isolation, "IsolatedSession", Wrong)
     with pytest.raises(EngineError, match=r"provider CPU computes wrong vectors .*photo\.onnx: cosine"):
         load(folder).encode_photos([np.zeros((9, 9, 3), np.uint8)])
     with pytest.raises(EngineError, match=r"wrong vectors .*text\.onnx"):
@@ -64,7 +63,7 @@ def test_vectors_that_are_none_are_found_out(folder: Path, monkeypatch: pytest.M
         def __call__(self, inputs: Mapping[str, Any], outputs: Sequence[str]) -> list[Any]:
             return [np.full_like(values, wrong) for values in self.right(inputs, outputs)]
 
-    monkeypatch.setattr(encoder_module, "_SESSIONS", Empty)
+    monkeypatch.setattr(isolation, "IsolatedSession", Empty)
     with pytest.raises(EngineError, match="computes wrong vectors"):
         load(folder).encode_texts(["cat"])
 

@@ -1,38 +1,39 @@
 """The encoder for search: a model folder, run by onnxruntime, as a ``sketchseek.model.Model``."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchseek.engine.folder import GOLDEN, TOKENIZER, EngineError, Record, Role, read_file, read_record
+from sketchseek.engine.folder import GOLDEN, SHIPPED, TOKENIZER, EngineError, Record, Role, read_file, read_record
 from sketchseek.engine.golden import check_golden, read_golden
-from sketchseek.engine.sessions import OrtSession, Session, pick_provider
+from sketchseek.engine.sessions import OrtSession, Session, StoppedError, pick_provider
 from sketchseek.parallel import batches, map_ahead, usable_cores
 from sketchseek.pictures import Sketch, fit
 
 if TYPE_CHECKING:
-    from sketchseek.tokenizer import Tokenizer
+    from sketchseek.tokenizer import Tokens
 
 Picture = NDArray[np.uint8] | Sketch
 Modality = Literal["photo", "sketch"]
 
 BATCH = 16  # pictures or texts in one run of a graph
-_SESSIONS: Callable[[bytes, str, int], Session] = OrtSession
 
 
 class Encoder:
     """Implements ``sketchseek.model.Model`` with a model folder. Safe to use from several threads.
 
     A file is verified when it is opened. A graph is verified when first used: it must reproduce its golden vectors.
+    Graphs and tokenizer of a model that does not ship run in processes of their own (see ``isolation``).
     """
 
     def __init__(self, folder: Path, record: Record, *, name: str, provider: str, threads: int) -> None:
         self.folder, self.record, self.provider, self.threads = folder, record, provider, threads
+        self._ships = folder.resolve().parent == SHIPPED
         self.name = name
         self.identity = record.identity
         self.size = record.size
@@ -41,7 +42,7 @@ class Encoder:
         self.calibration = record.calibration
         self._lock = threading.RLock()
         self._sessions: dict[str, Session] = {}
-        self._tokenizer: Tokenizer | None = None
+        self._tokenizer: Callable[[Sequence[str]], Tokens] | None = None
 
     def __repr__(self) -> str:
         return f"Encoder({str(self.folder)!r})"
@@ -55,9 +56,9 @@ class Encoder:
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = np.empty((len(texts), self.size), np.float32)
         for start, batch in batches(texts, BATCH):
-            tokens = self.tokenizer(batch)
+            tokens = self._tokens(batch)
             inputs = {"ids": tokens.ids, "ends": tokens.ends}
-            (rows[start : start + len(batch)],) = self._session("text")(inputs, ["vectors"])
+            rows[start : start + len(batch)] = self._vectors("text", inputs, (len(batch), self.size))
         return rows
 
     def patches_photos(self, photos: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -78,20 +79,27 @@ class Encoder:
         _ = self.tokenizer
 
     @property
-    def tokenizer(self) -> "Tokenizer":
+    def tokenizer(self) -> "Callable[[Sequence[str]], Tokens]":
         """Words -> token numbers."""
-        from sketchseek.tokenizer import Tokenizer  # not needed for drawings
-
         with self._lock:
             if self._tokenizer is None:
                 json = read_file(self.folder, TOKENIZER, self.record)
-                self._tokenizer = Tokenizer(json, path=self.folder / TOKENIZER, context=self.record.context)
+                self._tokenizer = _tokenizer_kind(self._ships)(
+                    json, path=self.folder / TOKENIZER, context=self.record.context
+                )
             return self._tokenizer
+
+    def _tokens(self, texts: Sequence[str]) -> "Tokens":
+        try:
+            return self.tokenizer(texts)
+        except StoppedError:
+            self._tokenizer = None
+            raise
 
     def _encode_pictures(self, pictures: Sequence[Picture], role: Modality) -> NDArray[np.float32]:
         rows = np.empty((len(pictures), self.size), np.float32)
         for start, pixels in self._prepared_batches(pictures, role):
-            (rows[start : start + len(pixels)],) = self._session(role)({"pixels": pixels}, ["vectors"])
+            rows[start : start + len(pixels)] = self._vectors(role, {"pixels": pixels}, (len(pixels), self.size))
         return rows
 
     def _encode_patches(self, pictures: Sequence[Picture], role: Modality) -> NDArray[np.float32]:
@@ -102,8 +110,10 @@ class Encoder:
             )
         rows = np.empty((len(pictures), self.grid**2, self.size), np.float32)
         for start, pixels in self._prepared_batches(pictures, role):
-            (states,) = self._session(role)({"pixels": pixels}, ["states"])
-            (rows[start : start + len(pixels)],) = self._session(patches)({"states": states}, ["vectors"])
+            states = self._run(role, {"pixels": pixels}, "states")
+            rows[start : start + len(pixels)] = self._vectors(
+                patches, {"states": states}, (len(pixels), self.grid**2, self.size)
+            )
         return rows
 
     def _prepared_batches(self, pictures: Sequence[Picture], role: Modality) -> Iterator[tuple[int, NDArray[np.uint8]]]:
@@ -116,17 +126,54 @@ class Encoder:
         for start, batch in batches(pictures, BATCH):
             yield start, np.stack([next(prepared) for _ in batch])
 
+    def _vectors(self, role: Role, inputs: Mapping[str, NDArray[Any]], shape: tuple[int, ...]) -> NDArray[Any]:
+        """The output ``vectors`` of a graph."""
+        found = self._run(role, inputs, "vectors")
+        if found.shape != shape or not np.isfinite(found).all():
+            raise EngineError(
+                f"{self.folder / self.record.graphs[role]} computes {found.dtype} of shape {found.shape}, not {shape}"
+                " finite numbers: export the model again"
+            )
+        return found
+
+    def _run(self, role: Role, inputs: Mapping[str, NDArray[Any]], output: str) -> NDArray[Any]:
+        try:
+            (found,) = self._session(role)(inputs, [output])
+        except StoppedError:
+            with self._lock:
+                self._sessions.pop(self.record.graphs[role], None)
+            raise
+        return found
+
     def _session(self, role: Role) -> Session:
         """The graph of a role, verified when it is first used."""
         name = self.record.graphs[role]
         with self._lock:
             if name not in self._sessions:
                 graph = read_file(self.folder, name, self.record)
-                session = _SESSIONS(graph, self.provider, self.threads)
+                session = _session_kind(self._ships)(graph, self.provider, self.threads)
                 golden = read_golden(read_file(self.folder, GOLDEN, self.record))
                 check_golden(session, name, golden, self.record.precision, self.provider)
                 self._sessions[name] = session
             return self._sessions[name]
+
+
+def _session_kind(ships: bool) -> Callable[[bytes, str, int], Session]:
+    if ships:
+        return OrtSession
+    from sketchseek.engine.isolation import IsolatedSession  # not needed for the model that ships
+
+    return IsolatedSession
+
+
+def _tokenizer_kind(ships: bool) -> Any:
+    if ships:
+        from sketchseek.tokenizer import Tokenizer  # not needed for drawings
+
+        return Tokenizer
+    from sketchseek.engine.isolation import IsolatedTokenizer
+
+    return IsolatedTokenizer
 
 
 def load(folder: str | Path, *, name: str | None = None, provider: str | None = None, threads: int = 0) -> Encoder:

@@ -12,6 +12,8 @@ README.md       the model card, the one file that may be edited
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -19,6 +21,7 @@ from typing import Any, Literal, Self, get_args
 
 from sketchseek.errors import SketchseekError
 from sketchseek.pictures import Preprocessing
+from sketchseek.untrusted import parse_json, read_bounded
 
 FORMAT = "sketchseek-model"
 VERSION = 1  # increases when an older sketchseek would misread the folder
@@ -26,6 +29,12 @@ VERSION = 1  # increases when an older sketchseek would misread the folder
 CONFIG, TOKENIZER, GOLDEN, CARD = "config.json", "tokenizer.json", "golden.npz", "README.md"
 Role = Literal["photo", "sketch", "text", "photo_patches", "sketch_patches"]
 Precision = Literal["fp32", "int8"]
+
+SHIPPED = Path(__file__).resolve().parent.parent / "models"  # the model folders inside this package
+MAX_FILE = 2**31  # bytes of one file: no larger graph can be read
+MAX_SIZE = 2**16  # numbers of a vector, and tokens of a text
+_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)  # a name that contains a path could read any file
+_TEXTS = ("name", "about", "licence", "backbone", "method", "setting")
 
 
 class EngineError(SketchseekError):
@@ -98,28 +107,50 @@ class Record:
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """The record from ``to_json``; a missing or malformed field raises KeyError, TypeError or ValueError."""
         read = {one.name: values[one.name] for one in fields(cls)}
-        if read["precision"] not in get_args(Precision) or not {"photo", "sketch", "text"} <= read["graphs"].keys():
+        if not all(isinstance(read[name], str) for name in _TEXTS) or not isinstance(read["measured"], dict):
+            raise ValueError(f"{', '.join(_TEXTS)} must be text, measured a table")
+        for name in ("size", "grid", "context"):
+            read[name] = _whole(read[name], name, MAX_SIZE)
+        read["temperature"] = _finite(read["temperature"])
+        graphs = read["graphs"]
+        if read["precision"] not in get_args(Precision) or not {"photo", "sketch", "text"} <= graphs.keys():
             raise ValueError("precision or graphs")
+        if not graphs.keys() <= set(get_args(Role)) or not all(isinstance(name, str) for name in graphs.values()):
+            raise ValueError("graphs")
         if read["calibration"] is not None:
             read["calibration"] = {
-                str(kind): (float(midpoint), float(scale)) for kind, (midpoint, scale) in read["calibration"].items()
+                kind: (_finite(midpoint), _finite(scale)) for kind, (midpoint, scale) in read["calibration"].items()
             }
-        read["files"] = {name: FileFacts(int(f["size"]), str(f["sha256"])) for name, f in read["files"].items()}
-        # A name that contains a path could read any file.
-        if any(Path(name).name != name for name in read["files"]):
+        read["files"] = {
+            name: FileFacts(_whole(f["size"], f"size of {name}", MAX_FILE), str(f["sha256"]))
+            for name, f in read["files"].items()
+        }
+        if not all(_NAME.fullmatch(name) for name in read["files"]):
             raise ValueError("files")
-        if {TOKENIZER, GOLDEN, *read["graphs"].values()} - read["files"].keys():
+        if {TOKENIZER, GOLDEN, *graphs.values()} - read["files"].keys():
             raise KeyError("files")
         for which in ("photos", "sketches"):
             read[which] = Preprocessing.from_json(read[which])
         return cls(**read)
 
 
+def _whole(value: object, name: str, most: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise ValueError(f"{name} is {str(value)[:20]}, it must be a whole number from 1 to {most}")
+    return value
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is not a number")
+    return float(value)
+
+
 def is_model(folder: Path) -> bool:
     """Whether a folder is a model folder, of any version."""
     try:
-        written = json.loads((folder / CONFIG).read_bytes())
-    except (OSError, ValueError, RecursionError):
+        written = parse_json(read_bounded(folder / CONFIG))
+    except (OSError, ValueError):
         return False
     return isinstance(written, dict) and written.get("format") == FORMAT
 
@@ -127,10 +158,10 @@ def is_model(folder: Path) -> bool:
 def read_record(folder: Path) -> Record:
     """The record of a model folder, after a check that its files exist and have the right size."""
     try:
-        written = json.loads((folder / CONFIG).read_bytes())
+        written = parse_json(read_bounded(folder / CONFIG))
     except OSError as error:
         raise EngineError(f"{folder / CONFIG} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise EngineError(f"{folder / CONFIG} is not valid JSON: export the model again") from None
     if not isinstance(written, dict) or written.get("format") != FORMAT:
         raise EngineError(f"{folder} is not a model folder: sketchseek export NAME --out FOLDER makes one")
@@ -138,10 +169,10 @@ def read_record(folder: Path) -> Record:
     if version != VERSION:
         newer = isinstance(version, int) and version > VERSION
         todo = "update sketchseek" if newer else "export the model again"
-        raise EngineError(f"{folder} has format {version!r}, this sketchseek reads {VERSION}: {todo}")
+        raise EngineError(f"{folder} has format {str(version)[:20]}, this sketchseek reads {VERSION}: {todo}")
     try:
         record = Record.from_json(written)
-    except (KeyError, TypeError, ValueError, AttributeError, SketchseekError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, SketchseekError) as error:
         reason = " ".join(str(error).split())[:200]
         raise EngineError(f"{folder / CONFIG} is damaged ({reason}): export the model again") from None
     for name, facts in record.files.items():
@@ -157,7 +188,7 @@ def read_record(folder: Path) -> Record:
 def read_file(folder: Path, name: str, record: Record) -> bytes:
     """The content of a file; raises ``EngineError`` if it differs from the record."""
     try:
-        data = (folder / name).read_bytes()
+        data = read_bounded(folder / name, MAX_FILE)
     except OSError as error:
         raise EngineError(f"{folder / name} cannot be read: {error.strerror}") from None
     if FileFacts.of(data) != record.files[name]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sketchseek.caches import models_folder
 from sketchseek.engine.encoder import load
-from sketchseek.engine.folder import is_model
+from sketchseek.engine.folder import SHIPPED, is_model
 from sketchseek.errors import SketchseekError
 from sketchseek.hub.catalog import shipped
 from sketchseek.hub.fetch import is_hub_name
@@ -16,8 +16,7 @@ DEFAULT = "default"  # the model that ships, used unless another is named
 
 def shipped_models() -> dict[str, Path]:
     """The model folders inside this package, by name."""
-    here = Path(__file__).resolve().parent.parent / "models"
-    return {path.name: path for path in sorted(here.glob("*/")) if is_model(path)}
+    return {path.name: path for path in sorted(SHIPPED.glob("*/")) if is_model(path)}
 
 
 def find_model(name_or_path: str | Path) -> Path | None:

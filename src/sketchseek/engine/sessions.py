@@ -1,15 +1,20 @@
 """Run a graph: onnxruntime with a number of threads on an execution provider."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.engine.folder import EngineError
 
 Array = NDArray[Any]
 VARIABLE = "SKETCHSEEK_PROVIDER"
+
+# The key, in any encoding that protobuf reads, under which a tensor names another file or an address in memory.
+_EXTERNAL = re.compile(rb"(?:\x0a|\x8a\x80*\x00)(?:\x08|\x88\x80*\x00)location")
 
 
 class Session(Protocol):
@@ -19,12 +24,21 @@ class Session(Protocol):
         """Named inputs -> the named outputs."""
 
 
+class StoppedError(EngineError):
+    """A session that cannot be used any more: the next call needs another one."""
+
+
 class OrtSession:
     """A graph in onnxruntime. Safe to call from several threads."""
 
     def __init__(self, graph: bytes, provider: str, threads: int) -> None:
         import onnxruntime
 
+        if b"location" in graph and _EXTERNAL.search(graph):  # the first test is fast, and enough for almost all
+            raise EngineError(
+                "a graph of this model reads weights from another file, which no checksum covers: export the model"
+                " with its weights inside the graph"
+            )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1  # the graphs are chains
@@ -43,9 +57,11 @@ class OrtSession:
 
     def __call__(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> list[Array]:
         try:
-            found: list[Array] = self._session.run(list(outputs), dict(inputs))
+            found: list[Any] = self._session.run(list(outputs), dict(inputs))
         except Exception as error:
             raise EngineError(f"onnxruntime fails to run this model on {self._provider}: {_reason(error)}") from None
+        if not all(isinstance(array, np.ndarray) and array.dtype.kind == "f" for array in found):
+            raise EngineError(f"a graph of this model computes {', '.join(outputs)} that are no floating-point numbers")
         return found
 
 
