@@ -11,6 +11,7 @@ import pytest
 from sketchseek.gallery import Gallery, GalleryError
 from sketchseek.gallery.embedded.gallery import EmbeddedGallery
 from sketchseek.gallery.ranking import dates
+from sketchseek.neighbours import LOOKS, Look
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, flat, jpeg, png, put
 
@@ -147,6 +148,19 @@ def test_relevance_comes_from_the_models_calibration(filled: Gallery, model: Gri
     assert likely == [hit for hit in hits if hit.relevance is not None and hit.relevance >= 0.5]
     assert (hits.unlikely, likely.unlikely) == (0, len(hits) - len(likely))
     assert filled.search(text="red", k=1, min_relevance=0.5).unlikely == 0
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_an_unlikely_photo_takes_no_place_of_a_likely_one(filled: Gallery, model: GridModel, look: Look) -> None:
+    """Pages of likely photos continue each other, although a second look mixes unlikely ones among them."""
+    middle = float(np.median([hit.score for hit in filled.search(text="green", k=200)]))
+    model.calibration = {"text": (middle, 0.02)}  # type: ignore[attr-defined]
+    everything = seen(filled.search(text="green", look=look, k=200, min_relevance=0.5))
+    assert len(everything) > 20
+    for k in (1, 5, 20, len(everything)):
+        hits = filled.search(text="green", look=look, k=k, min_relevance=0.5)
+        assert seen(hits) == everything[:k]
+        assert hits.unlikely == 0
 
 
 @pytest.mark.parametrize(

@@ -76,20 +76,20 @@ def rank(
         # Row by row, so that a score does not depend on what else was found. Half floats are not exactly of length 1.
         scores = (wide * vector).sum(axis=1).clip(-1, 1)
         values = _values(wide, vector, scores, options.look)
-        hits, places, enough = _take(candidates, keys, wide, scores, values, options)
+        likely = relevance(parts, vectors, calibration)
+        hits, places, enough, skipped = _take(candidates, keys, wide, scores, values, likely, options)
         if enough or not more:
             break
         ask *= 4  # ties at the end, or many photos were folded
-    likely = relevance(parts, vectors[places], calibration)
-    near = min(len(hits), options.k)
+    near = min(len(hits) + skipped, options.k)
     if likely is not None:
-        hits = [replace(hit, relevance=float(value)) for hit, value in zip(hits, likely, strict=True)]
+        hits = [replace(hit, relevance=float(likely[place])) for hit, place in zip(hits, places, strict=True)]
     ordered = sorted(zip(hits, values[places], strict=True), key=lambda one: (-one[1], one[0].id))
     hits = [hit for hit, _ in ordered]
     if likely is not None and options.min_relevance is not None:
         hits = [hit for hit in hits if hit.relevance is not None and hit.relevance >= options.min_relevance]
     hits = hits[: options.k]
-    return Hits(hits, unlikely=near - len(hits), filtered=None if len(keys) else _filtered(options))
+    return Hits(hits, unlikely=max(0, near - len(hits)), filtered=None if len(keys) else _filtered(options))
 
 
 def _values(vectors: NDArray[np.float64], vector: NDArray[np.float32], scores: Scores, look: Look) -> Scores:
@@ -118,18 +118,25 @@ def _take(
     vectors: NDArray[np.float64],
     scores: Scores,
     values: Scores,
+    likely: Scores | None,
     options: SearchOptions,
-) -> tuple[list[Hit], list[int], bool]:
-    """The k best and all that tie with the last: (hits, their places among candidates, whether no hit is missing)."""
+) -> tuple[list[Hit], list[int], bool, int]:
+    """The k best and all that tie with the last: hits, their places among candidates, whether no hit is missing, and
+    how many better ones were skipped because they are unlikely.
+    """
     hits: list[Hit] = []
+    skipped = 0
     places: list[int] = []
     for place in np.argsort(-values, kind="stable"):
         score = float(scores[place])
         if len(hits) >= options.k and values[place] < values[places[-1]]:
-            return hits, places, True
+            return hits, places, True, skipped
         if options.min_score is not None and score < options.min_score:
             if values[place] <= 1:  # so are all that follow
-                return hits, places, True
+                return hits, places, True, skipped
+            continue
+        if likely is not None and values[place] > 1 and likely[place] < (options.min_relevance or 0):
+            skipped += 1  # a second look can put it ahead of likely ones, which take its place
             continue
         hit = candidates.hit(keys[place], score)
         if hit is None:
@@ -140,7 +147,7 @@ def _take(
         else:
             hits.append(hit)
             places.append(int(place))
-    return hits, places, False
+    return hits, places, False, skipped
 
 
 def _near(vectors: NDArray[np.float64], places: list[int], place: int, fold: float | None) -> int | None:
