@@ -8,7 +8,7 @@ a class, acc@1 and acc@5 of the photo that was drawn, as the protocol fine-grain
 which ranks all classes together. A photo as a query is not in its gallery. *Among others*, the gallery is r photos of
 the query's class, drawn ``--draws`` times, and all photos of DATA that show something else: the share of queries with a
 right photo among the first ten, and the mean share of the right ones (at most ten) among the first ten. "drawn" is the
-very photo of the drawing as the only right one.
+very photo of the drawing as the only right one. At most 25 drawings and 25 photos of a class are queries.
 
 Looks use the gallery: they compare its photos with each other, but never queries. A cell is the mean and its 95%
 interval in percent; photos are resampled with their drawings, and classes where words are the queries. The last column
@@ -31,6 +31,7 @@ from sketchseek.evaluation.bootstrap import bootstrap_interval
 from sketchseek.evaluation.ranking import rank_relevant
 from sketchseek.evaluation.relevance import Relevance, by_instance, by_label
 from sketchseek.evaluation.scoring import score
+from sketchseek.evaluation.subset import Rule
 from sketchseek.evaluation.vectors.cache import Kind, VectorCache
 from sketchseek.evaluation.vectors.encoding import encode_files
 from sketchseek.loading import load_model
@@ -44,6 +45,7 @@ RIGHT = (1, 3, 10, 25)
 FIRST = 10
 NEAR = POOL + 100  # of the other photos, only the nearest to a query can enter its pool
 RESAMPLES = 1000
+MOST_ASKED = Rule("queries", most=25)  # of a class
 #: Folders of other photos that show a class under another name, beside those that photos.csv marks.
 ALIKE = {
     "beach": ("lakeside", "sandbar", "seashore"),
@@ -70,7 +72,7 @@ class Asked:
     labels: NDArray[np.str_]  # (n,)
     units: Rows  # (n,) what is resampled
     drawn: Rows | None = None  # (n,) the row of the photo that each drawing shows, if that is known
-    are_photos: bool = False  # row by row the photos of the gallery
+    same: Rows | None = None  # (n,) the row of the photo that each query is, if queries are photos
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,12 @@ def read(data: Path, name: str, group: str, model: Model, cache: VectorCache) ->
     """Encode a group of classes of the dataset ``data/name``, and the photos of other things in ``data``."""
     dataset = open_dataset(data / name)
     classes = select_classes(dataset, group)
-    shown, drawings = gallery(dataset, classes, "dedup"), queries(dataset, classes)
+    shown, drawings = gallery(dataset, classes, "dedup"), MOST_ASKED.keep(queries(dataset, classes), seed=0)
     encode = partial(_encode, model, cache)
     photos = encode("photo", [dataset.file(photo) for photo in shown])
     labels = np.array([photo.label for photo in shown])
     rows = {photo.instance: row for row, photo in enumerate(shown)}
+    same = np.array([rows[photo.instance] for photo in MOST_ASKED.keep(shown, seed=0)])
     of_photo = [drawing.instance or drawing.path for drawing in drawings]
     drawn = np.array([rows.get(instance, -1) for instance in of_photo])
     asked = (
@@ -109,7 +112,7 @@ def read(data: Path, name: str, group: str, model: Model, cache: VectorCache) ->
             np.array(classes),
             np.arange(len(classes)),
         ),
-        Asked("photos", photos, labels, np.arange(len(photos)), are_photos=True),
+        Asked("photos", photos[same], labels[same], same, same=same),
     )
     names = {*classes, *(canonical(other) for label in classes for other in ALIKE.get(label, ()))}
     others = encode("photo", list(_of_other_things(data, names)))
@@ -138,11 +141,11 @@ def _of_other_things(data: Path, classes: set[str]) -> Iterator[Path]:
 def alone(part: Part, asked: Asked, look: Look) -> dict[str, Values]:
     """Values of each query by metric, in a gallery of the classes' photos."""
     photos, labels = part.photos, part.labels
-    if asked.are_photos:
-        rest = [np.delete(np.arange(len(photos)), row) for row in range(len(photos))]
+    if asked.same is not None:
+        rest = [np.delete(np.arange(len(photos)), row) for row in asked.same]
         each = [
             _values(photos[[row]], photos[rows], by_label(labels[[row]], labels[rows]), look, "map@all")
-            for row, rows in enumerate(rest)
+            for row, rows in zip(asked.same, rest, strict=True)
         ]
         return {"mAP@all": np.concatenate(each)}
     found = {"mAP@all": _values(asked.vectors, photos, by_label(asked.labels, labels), look, "map@all")}
@@ -190,10 +193,11 @@ def among_others(part: Part, asked: Asked, look: Look, draws: int) -> dict[str, 
                 sums[rows[ranks.queries]] += np.stack([hits > 0, hits / min(len(chosen), FIRST)], axis=1)
             times[rows] += 1
             most = max(most, len(chosen))
-        if (times > 0).all():  # else a photo as a query has no such many others of its class
-            found[f"{name}, found"] = sums[:, 0] / times
+        if times.any():  # not if a class has no more photos than are right, and the queries are photos
+            sums[times == 0] = np.nan  # a photo that was among the right ones in every draw
+            found[f"{name}, found"] = sums[:, 0] / np.maximum(times, 1)
             if most > 1:
-                found[f"{name}, share"] = sums[:, 1] / times
+                found[f"{name}, share"] = sums[:, 1] / np.maximum(times, 1)
     return found
 
 
@@ -205,10 +209,20 @@ def _scenes(part: Part, asked: Asked, right: int, draws: int) -> list[tuple[Rows
         random = np.random.default_rng([right, number])
         for _ in range(draws if right < len(photos) else 1):
             chosen = random.choice(photos, min(right, len(photos)), replace=False)
-            asking = np.setdiff1d(rows, chosen) if asked.are_photos else rows
+            asking = rows if asked.same is None else rows[~np.isin(asked.same[rows], chosen)]
             if len(asking):
                 scenes.append((asking, chosen))
     return scenes
+
+
+def tables(part: Part, draws: int) -> Iterator[str]:
+    """The two tables of a part; the first alone if there are no other photos."""
+    values = [(one, {look: alone(part, one, look) for look in LOOKS}) for one in part.asked]
+    yield table(part, f"alone: {len(part.photos):,} photos", [row for pair in values for row in rows_of(*pair)])
+    if len(part.others):
+        values = [(one, {look: among_others(part, one, look, draws) for look in LOOKS}) for one in part.asked]
+        title = f"among {len(part.others):,} other photos"
+        yield table(part, title, [row for pair in values for row in rows_of(*pair)])
 
 
 def table(part: Part, title: str, rows: Sequence[tuple[str, str, dict[Look, Values], Rows]]) -> str:
@@ -224,6 +238,8 @@ def table(part: Part, title: str, rows: Sequence[tuple[str, str, dict[Look, Valu
 
 def cell(values: Values, units: Rows, sign: str = "") -> str:
     """``49.7 [45.1, 54.2]``: the mean in percent and its interval."""
+    asked = ~np.isnan(values)
+    values, units = values[asked], units[asked]
     low, high = 100 * bootstrap_interval(values[:, None], units, resamples=RESAMPLES, seed=0)[:, 0]
     return f"{100 * values.mean():{sign}.1f} [{low:{sign}.1f}, {high:{sign}.1f}]"
 
@@ -254,12 +270,8 @@ def main() -> None:
             print(table(part, f"alone: {len(part.photos):,} photos", rows), flush=True)
             if not len(part.others):
                 continue
-            rows = [
-                row
-                for one in part.asked
-                for row in rows_of(one, {look: among_others(part, one, look, arguments.draws) for look in LOOKS})
-            ]
-            print(table(part, f"among {len(part.others):,} other photos", rows), flush=True)
+            for text in tables(part, arguments.draws):
+                print(text, flush=True)
 
 
 if __name__ == "__main__":

@@ -119,7 +119,9 @@ def stores(count: int, queries: Any, indexes: Sequence[str], server: Server, fol
     with Gallery.open(folder / "gallery", Recorded(queries), readonly=True) as embedded:
         embedded.search(text="0", k=10)
         made = time.perf_counter() - start
-        found = measure(lambda number: [int(hit.id, 16) for hit in embedded.search(text=str(number), k=10)], truth)
+        found = measure(
+            lambda number: [int(hit.id, 16) for hit in embedded.search(text=str(number), k=10, look="direct")], truth
+        )
         size = sum(path.stat().st_size for path in (folder / "gallery").iterdir()) / 1e6
         row("folder", found, _resident(os.getpid()) - before, size, rate, made)
     roots = {"photos": "/photos"}
@@ -151,7 +153,9 @@ def stores(count: int, queries: Any, indexes: Sequence[str], server: Server, fol
 def there(url: str, queries: Any, truth: Any) -> Figures:
     """A gallery on the server, as the measured process sees it."""
     with Gallery.open(url, Recorded(queries), readonly=True, roots={"photos": "/photos"}) as gallery:
-        return measure(lambda number: [int(hit.id, 16) for hit in gallery.search(text=str(number), k=10)], truth)
+        return measure(
+            lambda number: [int(hit.id, 16) for hit in gallery.search(text=str(number), k=10, look="direct")], truth
+        )
 
 
 def indexed(gallery: MilvusGallery, count: int) -> None:

@@ -91,7 +91,7 @@ def test_a_name_is_switched_while_searches_go_on(
             assert follower.model.name == "grid-old"
             before = follower.search(text="red")
             upgraded.add(photos)
-            assert run_sketchseek("gallery", "switch", url, f"{url}_next").startswith(f"{url} leads to")
+            assert run_sketchseek("gallery", "switch", url, f"{url}_next").startswith(f"{url} now leads to")
             after = follower.search(text="red")
             assert follower.model.name == "grid-new"
             assert [hit.id for hit in after] == [hit.id for hit in before]  # the flavours only shuffle the numbers
@@ -305,7 +305,7 @@ def test_a_file_that_is_there_did_not_fail(
         with monkeypatch.context() as patch:
             patch.setattr(MilvusWriter, "_delete", lambda *_: None)
             gallery.add(photos)
-        assert [problem.what[:20] for problem in gallery.verify()] == ["1 files that are the"]
+        assert [problem.what[:20] for problem in gallery.verify()] == ["1 indexed files are "]
         assert (gallery.failures(), gallery.stats().failed, gallery.stats().files) == ([], 0, 4)
         with Gallery.open(tmp_path / "copy", GridModel()) as there:
             assert copy(gallery, there).files == 4

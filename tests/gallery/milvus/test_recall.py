@@ -58,7 +58,9 @@ def recall(url: str) -> float:
     truth = np.argsort(-scores, axis=1)[:, :K]
     model: Any = Recorded()  # without pictures
     with Gallery.open(url, model, readonly=True, roots=ROOTS) as gallery:
-        found = [{int(hit.id, 16) for hit in gallery.search(text=str(number), k=K)} for number in range(ASKED)]
+        found = [
+            {int(hit.id, 16) for hit in gallery.search(text=str(number), k=K, look="direct")} for number in range(ASKED)
+        ]
     return sum(len(ids & set(best)) for ids, best in zip(found, truth.tolist(), strict=True)) / truth.size
 
 
