@@ -109,7 +109,9 @@ class Guard:
         if len(hosts) != 1:
             return error_response(403, "send exactly one Host header; open the address that sketchseek serve printed.")
         if not self._is_own_name(name := _name(hosts[0])):
-            return error_response(403, f"this server is not called {name[:100]!r}; open the address that sketchseek serve printed.")
+            return error_response(
+                403, f"this server is not called {name[:100]!r}; open the address that sketchseek serve printed."
+            )
         if _is_foreign(scope, headers, hosts[0]):
             return error_response(403, "requests from other sites are rejected.")
         return self._login(scope, headers) if self.token else None
