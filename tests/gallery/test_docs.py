@@ -45,8 +45,6 @@ def test_the_numbers_on_the_page_are_those_of_the_code() -> None:
     assert "it also scans the folders every five minutes" in text
     assert {kind for kind, weight in WEIGHTS.items() if weight == 1} == {"sketch", "photo", "text"}
     assert f"and {WEIGHTS['minus']} for `minus`" in text
-    assert (
-        f"the mean of the liked pulls with {WEIGHTS['like']}, the mean of the disliked pushes with {WEIGHTS['unlike']}"
-        in text
-    )
+    assert f"the mean of the liked photos is added with weight {WEIGHTS['like']}" in text
+    assert f"the mean of the disliked ones subtracted with weight {WEIGHTS['unlike']}" in text
     assert {b"@eadir", b"$recycle.bin", b"__macosx"} <= JUNK

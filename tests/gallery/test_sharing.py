@@ -30,7 +30,7 @@ def test_a_reader_never_sees_half_a_batch(tmp_path: Path, photos: Path) -> None:
         try:
             with Gallery.open(path, GridModel(), readonly=True) as reader:
                 while not ended.is_set() or not seen or seen[-1] != 210:
-                    hits = reader.search(text="red", k=300)
+                    hits = reader.search(text="red", k=300, look="direct")
                     seen.append(len(hits))
                     assert len(hits) % 7 == 0
                     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)

@@ -81,6 +81,21 @@ def test_a_lost_header_or_first_page_costs_nothing(filled: Path, start: int, sto
         assert gallery.verify() == []
 
 
+def test_a_damaged_database_is_kept_where_there_are_no_hard_links(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    path = filled / "gallery.sqlite"
+    damaged = bytes(4096) + path.read_bytes()[4096:]
+    path.write_bytes(damaged)
+    monkeypatch.setattr(os, "link", refused)
+    with Gallery.open(filled, GridModel()) as gallery:
+        assert len(gallery.rebuild()) == 1
+    assert (filled / "gallery.sqlite.damaged").read_bytes() == damaged
+
+
 def test_rows_with_great_numbers_are_kept(filled: Path) -> None:
     """Numbers of rows grow with every change, the file does not."""
     path = filled / "gallery.sqlite"
