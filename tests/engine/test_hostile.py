@@ -151,7 +151,7 @@ def test_modules_of_the_current_folder_are_not_run(folder: Path, tmp_path: Path)
     (tmp_path / "numpy.py").write_text("raise SystemExit('a stranger ran code')")
     (tmp_path / "sketchseek.py").write_text("raise SystemExit('a stranger ran code')")
     script = "import sys; from sketchseek.engine import load; print(load(sys.argv[1]).encode_texts(['cat']).shape)"
-    call = [sys.executable, "-P", "-c", script, folder]
+    call = [sys.executable, "-P", "-c", script, str(folder)]
     done = subprocess.run(call, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.stdout == "(1, 16)\n", done.stderr
 

@@ -137,7 +137,7 @@ def test_work_in_flight_counts_before_it_is_decoded(
     memory, open_now, peak = int(max(needs.values()) * share), [0], [0]
     import sketchseek.gallery.read_ahead as module
 
-    real = module.read_photo
+    real = module.read_photo  # type: ignore[attr-defined]
 
     def reading(path: bytes, *rest: Any) -> Any:
         open_now[0] += needs[path]

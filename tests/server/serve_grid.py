@@ -44,7 +44,7 @@ http_server.HEAD_TIMEOUT_S = float(os.environ.get("SERVE_GRID_HEAD_S", http_serv
 http_server.WRITE_TIMEOUT_S = float(os.environ.get("SERVE_GRID_WRITE_S", http_server.WRITE_TIMEOUT_S))
 if "SERVE_GRID_FILES" in os.environ:
     resource.setrlimit(resource.RLIMIT_NOFILE, (int(os.environ["SERVE_GRID_FILES"]),) * 2)
-start.Limits = partial(Limits, read_seconds=float(os.environ.get("SERVE_GRID_READ_S", "10")))  # type: ignore[misc, assignment]
+start.Limits = partial(Limits, read_seconds=float(os.environ.get("SERVE_GRID_READ_S", "10")))  # type: ignore[assignment, attr-defined]
 indexing.COMMAND = (sys.executable, __file__, "index-child")
 
 if __name__ == "__main__":

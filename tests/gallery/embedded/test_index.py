@@ -393,6 +393,6 @@ print("done")
 
 
 def test_damage_under_a_right_checksum_neither_crashes_nor_fills_the_memory(tmp_path: Path) -> None:
-    call = [sys.executable, "-c", HOSTILE_FILES, tmp_path / "gallery", "150"]
+    call = [sys.executable, "-c", HOSTILE_FILES, str(tmp_path / "gallery"), "150"]
     done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=250)
     assert done.stdout.splitlines()[-1:] == ["done"], (done.stdout[-40:], done.stderr[-3000:])

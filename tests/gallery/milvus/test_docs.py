@@ -3,11 +3,11 @@
 import re
 
 from sketchseek.gallery.copying import SAMPLE
-from sketchseek.gallery.ingest import HELD_BYTES
 from sketchseek.gallery.milvus.address import DEFAULTS, KINDS, parse
 from sketchseek.gallery.milvus.gallery import FOLLOW_S
 from sketchseek.gallery.milvus.ray_ingest import CORES, TASK
 from sketchseek.gallery.milvus.server import OLDEST, TLS, TOKEN
+from sketchseek.gallery.read_ahead import MEMORY
 from tests.gallery.milvus_server import ROOT
 
 PAGE = " ".join((ROOT / "docs" / "guide" / "scale.md").read_text().split())
@@ -36,7 +36,7 @@ def test_the_numbers_on_the_page_are_those_of_the_code() -> None:
     assert f"tasks of {TASK} files" in PAGE
     assert CORES == 2
     assert "else a worker has two cores, or one if no machine has two" in PAGE
-    assert f"at most {HELD_BYTES // 2**20} MB for each worker" in PAGE
+    assert f"at most {MEMORY // 2**20:,} MB for each worker" in PAGE
     assert f"sketchseek needs {'.'.join(map(str, OLDEST))} or newer" in PAGE
     assert TOKEN in PAGE
     assert TLS in PAGE

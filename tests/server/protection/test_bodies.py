@@ -129,7 +129,8 @@ def test_without_a_body_a_client_that_leaves_is_the_app_s_to_notice() -> None:
 
 def test_after_the_response_has_begun_a_body_that_never_comes_is_no_error() -> None:
     """As when a client asks for a large photo and announces a body."""
-    messages = [{"type": "http.request", "body": b"x", "more_body": True}, {"type": "http.disconnect"}]
+    messages: list[dict[str, Any]] = [{"type": "http.request", "body": b"x", "more_body": True}]
+    messages.append({"type": "http.disconnect"})
 
     async def responds(scope: Any, receive: Any, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
