@@ -45,8 +45,15 @@ class Live:
 
     def rss(self) -> int:
         """Bytes of memory of the server itself."""
+        return self._memory("VmRSS")
+
+    def peak(self) -> int:
+        """The most it has had so far."""
+        return self._memory("VmHWM")
+
+    def _memory(self, kind: str) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0]) * 1024
+        return int(status.split(f"{kind}:")[1].split()[0]) * 1024
 
     def end(self, sign: int = signal.SIGINT) -> tuple[int, str]:
         """Stop the server, which must not take long: (exit code, stderr)."""

@@ -43,7 +43,7 @@ def test_this_machine_s_own_names_are_answered(client: TestClient, host: str) ->
 def test_the_host_name_of_another_site_is_rejected(client: TestClient, host: str) -> None:
     answer = client.get("/api/status", headers={"host": host})
     assert answer.status_code == 403
-    assert "address it printed" in answer.json()["error"]
+    assert "address that sketchseek serve printed" in answer.json()["error"]
 
 
 def test_two_hosts_are_none(client: TestClient) -> None:
