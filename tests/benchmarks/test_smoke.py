@@ -16,6 +16,7 @@ TINY = {
     "evaluation": ["tiny", "--sample", "2"],
     "indexing": ["--count", "4", "--megapixels", "0.3", "--models", "default"],
     "page": ["--photos", "60", "--strokes", "2"],
+    "picture_memory": ["--side", "300"],
     "pictures": ["--repeats", "1", "--megapixels", "0.3"],
     "rescan": ["--files", "200", "--rounds", "1"],
     "search": ["--sizes", "500", "--others-up-to", "0", "--queries", "3"],

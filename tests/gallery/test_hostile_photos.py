@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sketchseek.gallery import Gallery
 from sketchseek.gallery.read_ahead import batches_of_readings
-from sketchseek.gallery.reading import memory_to_read
+from sketchseek.gallery.reading import memory_to_read, read_photo
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, png, put
 from tests.gallery.test_ingest import counts
@@ -135,19 +135,16 @@ def test_work_in_flight_counts_before_it_is_decoded(
     paths = [os.fsencode(put(photos / f"{n:02}.png", thin_png(300 + n, 800, n))) for n in range(40)]
     needs = {path: memory_to_read(path, 16) for path in paths}
     memory, open_now, peak = int(max(needs.values()) * share), [0], [0]
-    import sketchseek.gallery.read_ahead as module
-
-    real = module.read_photo  # type: ignore[attr-defined]
 
     def reading(path: bytes, *rest: Any) -> Any:
         open_now[0] += needs[path]
         peak[0] = max(peak[0], open_now[0])
         try:
-            return real(path, *rest)
+            return read_photo(path, *rest)
         finally:
             open_now[0] -= needs[path]
 
-    monkeypatch.setattr(module, "read_photo", reading)
+    monkeypatch.setattr("sketchseek.gallery.read_ahead.read_photo", reading)
     batches = batches_of_readings(paths, side=16, needs_pixels=lambda _: True, batch=8, threads=4, memory=memory)
     seen = []
     for batch in batches:

@@ -4,6 +4,7 @@ import socket
 import struct
 import subprocess
 import sys
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -295,6 +296,12 @@ def bombs() -> dict[str, bytes]:
         "wide.gif": _huge_gif(),
         "header.jpg": claiming(CORPUS["rgb.jpg"], b"\xff\xc0", 5, struct.pack(">HH", 30_000, 30_000)),
         "header.bmp": claiming(CORPUS["rgb.bmp"], b"BM", 18, struct.pack("<ii", 30_000, 30_000)),
+        "long.tiff": tiff(1, 200_000_000, tile=(16, 16)),
+        "long-strip.tiff": tiff(1, 200_000_000)[:712],
+        "long.png": png(1, 199_999_999, bytes(1000)),
+        "interlaced.png": _interlaced(1, 199_999_999),
+        "interlaced-square.png": _interlaced(14_000, 14_000, depth=16, colour=6),
+        "largest.webp": claiming(CORPUS["rgb.webp"], b"\x9d\x01\x2a", 3, struct.pack("<HH", 16_383, 10_900)),
         "header.tiff": tiff(30_000, 30_000, tile=(30_000, 30_000)),
         "tile.tiff": tiff(4, 4, tile=(30_000, 30_000)),
         "canvas.webp": claiming(
@@ -331,6 +338,13 @@ def claiming(data: bytes, mark: bytes, offset: int, claim: bytes) -> bytes:
     """The file with ``claim`` written ``offset`` bytes behind its ``mark``."""
     at = data.index(mark) + offset
     return data[:at] + claim + data[at + len(claim) :]
+
+
+def _interlaced(width: int, height: int, depth: int = 8, colour: int = 2) -> bytes:
+    data = bytearray(png(width, height, bytes(1000), depth=depth, colour=colour))
+    data[28] = 1
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4)
+    return bytes(data)
 
 
 def _huge_gif() -> bytes:

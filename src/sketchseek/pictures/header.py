@@ -17,9 +17,9 @@ SPARE = 1.5
 LEAST_AREA = 8_000_000
 LONGEST_SIDE = 1 << 15  # px of a reduced picture: a resize of a longer side needs large tables
 
-# Bytes a pixel at the peak, measured (docs/guide/pictures.md has the table): of the decoder, of Pillow's copy, and of
-# the conversion to 8 bits, where modes need one.
-PIXEL_BYTES = {WEBP: 16, AVIF: 16, HEIF: 16}
+# Bytes a pixel at the peak, measured by benchmarks/picture_memory.py: of the decoder, of Pillow's copy, and of the
+# conversion to 8 bits, where modes need one.
+PIXEL_BYTES = {WEBP: 17, AVIF: 14, HEIF: 14}
 _BY_MODE = {"1": 2, "L": 1, "P": 5, "I;16": 6, "I": 13, "F": 13, "LA": 12, "PA": 12, "La": 12, "RGBA": 8, "RGBa": 12}
 _OTHER_MODES = 4
 _TRANSPARENT = 8  # more, for a transparent colour: the picture becomes RGBA

@@ -8,7 +8,7 @@ from sketchseek.pictures.errors import MemoryLimitError, PictureError
 MAX_PIXELS = 200_000_000
 VARIABLE = "SKETCHSEEK_MAX_PIXELS"
 MAX_SIDE = 1_000_000  # px: each row takes memory of its own, however short it is
-LEAST_MEMORY = 200_000_000  # bytes that any picture may take: a reduced one takes some whatever its size
+SPARE_MEMORY = 100_000_000  # bytes more for any picture: a reduced one takes some whatever its size
 PIXEL_BYTES = 5  # formats and modes that take more bytes a pixel have a lower limit in proportion
 
 
@@ -42,12 +42,12 @@ def check_size(size: tuple[int, int], name: str, max_pixels: int | None) -> None
 
 def check_memory(memory: int, size: tuple[int, int], name: str, max_pixels: int | None, max_memory: int | None) -> None:
     """Refuse a picture of (width, height) that takes more bytes than ``max_memory`` or than the pixel limit allows."""
-    limit = pixel_limit() if max_pixels is None else max_pixels
-    if memory > max(limit * PIXEL_BYTES, LEAST_MEMORY):
+    most = (pixel_limit() if max_pixels is None else max_pixels) * PIXEL_BYTES + SPARE_MEMORY
+    if memory > most:
         raise PictureError(
             name,
             f"{size[0]} x {size[1]} pixels of this kind take {megabytes(memory)} of memory to open, over the limit of"
-            f" {megabytes(limit * PIXEL_BYTES)}; save it as JPEG, not progressive, or set"
+            f" {megabytes(most)}; save it as JPEG, not progressive, or set"
             f" {VARIABLE}={-(-memory // PIXEL_BYTES)} if you trust it",
         )
     if max_memory is not None and memory > max_memory:
