@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sketchseek.arrays import ArraysError, read_arrays
 from sketchseek.engine.folder import GOLDEN, EngineError, Precision
 from sketchseek.engine.sessions import Session
-from sketchseek.untrusted import ArraysError, read_arrays
 
 Golden = Mapping[str, NDArray[Any]]
 

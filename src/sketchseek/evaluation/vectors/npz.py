@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sketchseek.arrays import ArraysError, read_arrays
 from sketchseek.errors import SketchseekError
 from sketchseek.evaluation.similarity import BLOCK_NUMBERS
-from sketchseek.untrusted import ArraysError, read_arrays
 
 #: Limit for the unpacked arrays of a file, in bytes: a small file can unpack to any size.
 MAX_BYTES = 4 << 30
