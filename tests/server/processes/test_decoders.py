@@ -180,3 +180,15 @@ def test_a_drive_that_does_not_answer_is_reported_as_such(tmp_path: Path) -> Non
         decoders.open(id_of(jpeg(1)), [path]).__enter__()
     assert refused.value.status == 503
     decoders.close()
+
+
+def test_modules_of_the_current_folder_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is started in a folder of unknown files runs none of them."""
+    (tmp_path / "numpy.py").write_text("raise SystemExit('this file was run')")
+    (tmp_path / "json.py").write_text("raise SystemExit('this file was run')")
+    monkeypatch.chdir(tmp_path)
+    decoders = Decoders(1, Limits())
+    try:
+        assert decoders.photo(picture("PNG"), "a.png", 16).shape[2] == 3
+    finally:
+        decoders.close()

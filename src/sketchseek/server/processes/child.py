@@ -23,7 +23,7 @@ class Child:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "sketchseek.server.processes.decoder_child", str(MEMORY)],
+            [sys.executable, "-P", "-m", "sketchseek.server.processes.decoder_child", str(MEMORY)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
