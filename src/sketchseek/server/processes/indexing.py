@@ -14,7 +14,7 @@ from typing import Any
 
 from sketchseek.server.api.responses import IndexingStatus
 
-COMMAND = (sys.executable, "-P", "-m", "sketchseek.server.processes.index_child")
+COMMAND: tuple[str, ...] = (sys.executable, "-P", "-m", "sketchseek.server.processes.index_child")
 STOP_TIMEOUT_S = 5  # before a process that does not stop is killed
 
 
