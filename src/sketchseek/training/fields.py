@@ -1,10 +1,11 @@
 """Typed fields: strings of a command line or values of TOML -> values of an annotated type, and back to TOML."""
 
 import json
+import math
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-_LARGEST = 2.0**63  # of any number
+_LARGEST_WHOLE = 2**63
 BOOLEANS = {"true": True, "false": False}
 
 
@@ -53,7 +54,7 @@ def _number(value: Any, kind: type) -> Any:
         number = kind(value)
     except (ValueError, OverflowError):
         raise ValueError(describe(kind)) from None
-    if not abs(number) < _LARGEST:  # also true for NaN
+    if abs(number) >= _LARGEST_WHOLE if kind is int else not math.isfinite(number):
         raise ValueError(describe(kind))
     return number
 
