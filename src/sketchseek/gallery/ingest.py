@@ -212,7 +212,7 @@ class Ingestion:
             if vectors.shape != (len(readings), self.model.size) or not np.isfinite(vectors).all():
                 raise ValueError("its vectors are not finite numbers of the right shape")
             return list(zip(readings, vectors, strict=True)), {}
-        except SketchseekError:  # of the model itself, such as a damaged file of it: no photo could be encoded
+        except (SketchseekError, OSError):  # of the model itself or the machine (a full disk): not of any photo
             raise
         except Exception as error:
             if len(readings) == 1:
