@@ -1,3 +1,5 @@
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from sketchseek.engine import Encoder
+from sketchseek.engine.folder import CONFIG, FileFacts
 from sketchseek.export import export
 from sketchseek.export.sample_inputs import sample_pictures
 from sketchseek.pictures import Sketch, sketch_from_strokes
@@ -17,6 +20,21 @@ torch.set_num_threads(1)  # the tiny CLIP is too small to share out
 def exported(tiny_clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Encoder:
     """The tiny CLIP as a model folder, opened."""
     return export(tiny_clip_folder, tmp_path_factory.mktemp("exported") / "tiny")
+
+
+@pytest.fixture
+def folder(exported: Encoder, tmp_path: Path) -> Path:
+    """A copy to change."""
+    return Path(shutil.copytree(exported.folder, tmp_path / "model"))
+
+
+def put(folder: Path, name: str, data: bytes) -> None:
+    """Write a file of a model folder as if it had always been so: with a right checksum in the record."""
+    (folder / name).write_bytes(data)
+    written = json.loads((folder / CONFIG).read_text())
+    facts = FileFacts.of(data)
+    written["files"][name] = {"size": facts.size, "sha256": facts.sha256}
+    (folder / CONFIG).write_text(json.dumps(written))
 
 
 @pytest.fixture(scope="session")

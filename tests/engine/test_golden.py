@@ -1,7 +1,5 @@
 """A graph is used only after its golden vectors came out of it."""
 
-import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,24 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from sketchseek.engine import Encoder, EngineError, isolation, load
-from sketchseek.engine.folder import CONFIG, GOLDEN, FileFacts
+from sketchseek.engine.folder import GOLDEN
 from sketchseek.engine.golden import least_cosine, read_golden, write_golden
 from sketchseek.engine.sessions import OrtSession
-
-
-@pytest.fixture
-def folder(exported: Encoder, tmp_path: Path) -> Path:
-    """A copy to damage."""
-    return Path(shutil.copytree(exported.folder, tmp_path / "model"))
-
-
-def put(folder: Path, name: str, data: bytes) -> None:
-    """Write a file as if it had always been so."""
-    (folder / name).write_bytes(data)
-    written = json.loads((folder / CONFIG).read_text())
-    facts = FileFacts.of(data)
-    written["files"][name] = {"size": facts.size, "sha256": facts.sha256}
-    (folder / CONFIG).write_text(json.dumps(written))
+from tests.engine.conftest import put
 
 
 def test_every_graph_has_golden_vectors(exported: Encoder) -> None:

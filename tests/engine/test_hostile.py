@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,9 +19,10 @@ from onnx import TensorProto, helper
 
 from sketchseek import SketchseekError
 from sketchseek.engine import Encoder, EngineError, isolation, load
-from sketchseek.engine.folder import CONFIG, GOLDEN, SHIPPED, TOKENIZER, FileFacts, is_model, read_record
+from sketchseek.engine.folder import CONFIG, GOLDEN, SHIPPED, TOKENIZER, is_model, read_record
 from sketchseek.engine.golden import write_golden
 from sketchseek.engine.sessions import OrtSession
+from tests.engine.conftest import put
 
 MOST_SECONDS = 30.0  # a generous limit for everything here
 PHOTO = [np.zeros((9, 9, 3), np.uint8)]
@@ -31,21 +31,6 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-
-
-@pytest.fixture
-def folder(exported: Encoder, tmp_path: Path) -> Path:
-    """A copy to change."""
-    return Path(shutil.copytree(exported.folder, tmp_path / "model"))
-
-
-def put(folder: Path, name: str, data: bytes) -> None:
-    """Write a file, with a right checksum in the record."""
-    (folder / name).write_bytes(data)
-    written = json.loads((folder / CONFIG).read_text())
-    facts = FileFacts.of(data)
-    written["files"][name] = {"size": facts.size, "sha256": facts.sha256}
-    (folder / CONFIG).write_text(json.dumps(written))
 
 
 def graph(

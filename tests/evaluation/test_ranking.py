@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
@@ -22,7 +22,13 @@ def as_dict(ranks: Iterable[Ranks]) -> dict[int, list[int]]:
     return found
 
 
-def slow_ranks(queries: Floats, gallery: Floats, relevance: Relevance) -> dict[int, list[int]]:
+def slow_ranks(
+    queries: Floats,
+    gallery: Floats,
+    relevance: Relevance,
+    rescore: Callable[[list[int], Floats, Floats], list[int]] = lambda scores, photos, query: scores,
+) -> dict[int, list[int]]:
+    """``rescore(scores, photos, query)``: a second look at what a query is compared with."""
     found = {}
     for i, query in enumerate(queries):
         seen = [
@@ -33,7 +39,7 @@ def slow_ranks(queries: Floats, gallery: Floats, relevance: Relevance) -> dict[i
             or relevance.query_groups[i] == relevance.gallery_groups[j]
         ]
         hits = ranked(
-            [steps(query, gallery[j]) for j in seen],
+            rescore([steps(query, gallery[j]) for j in seen], gallery[seen], query),
             [bool(relevance.query_keys[i] == relevance.gallery_keys[j]) for j in seen],
         )
         if any(hits):

@@ -11,28 +11,19 @@ from sketchseek.evaluation.ranking import rank_relevant
 from sketchseek.evaluation.relevance import Relevance, by_instance, by_label
 from sketchseek.evaluation.report.toplists import top_photos
 from sketchseek.neighbours import LOOKS, POOL
-from tests.evaluation.oracle import looked_again, ranked, steps
+from tests.evaluation.oracle import looked_again
 from tests.evaluation.test_ranking import as_dict, cases, crowd
+from tests.evaluation.test_ranking import slow_ranks as direct_ranks
 
 Vectors = NDArray[np.generic]
 NEW = [look for look in LOOKS if look != "direct"]
 
 
 def slow_ranks(queries: Vectors, gallery: Vectors, relevance: Relevance, look: Any, pool: int) -> dict[int, list[int]]:
-    found = {}
-    for i, query in enumerate(queries):
-        seen = [
-            j
-            for j in range(len(gallery))
-            if relevance.query_groups is None
-            or relevance.gallery_groups is None
-            or relevance.query_groups[i] == relevance.gallery_groups[j]
-        ]
-        scores = looked_again([steps(query, gallery[j]) for j in seen], gallery[seen], query, look, pool)
-        hits = ranked(scores, [bool(relevance.query_keys[i] == relevance.gallery_keys[j]) for j in seen])
-        if any(hits):
-            found[i] = [place + 1 for place, hit in enumerate(hits) if hit]
-    return found
+    def rescore(scores: list[int], photos: Any, query: Any) -> list[int]:
+        return looked_again(scores, photos, query, look, pool)
+
+    return direct_ranks(queries, gallery, relevance, rescore)
 
 
 @settings(max_examples=150)
