@@ -1,13 +1,10 @@
 """kill -9 while indexing, at random moments: what was committed is whole, and the next run goes on."""
 
 import hashlib
-import json
 import os
 import random
 import shutil
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,30 +15,19 @@ import pytest
 from sketchseek.gallery import Gallery
 from sketchseek.gallery.embedded.rows import row_crc
 from sketchseek.pictures import load_photo
+from tests.gallery.crash_child import Crash, crasher
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, png, put
 from tests.gallery.test_ingest import contents
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the crash helper forks")
-ROOT = Path(__file__).resolve().parents[3]
 MOMENTS = 60  # in which a process is killed
 
 
 @pytest.fixture
-def crasher() -> "Iterator[subprocess.Popen[str]]":
-    command = [sys.executable, "-m", "tests.gallery.crash_child"]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield process
-        assert process.stdin
-        process.stdin.close()
-        assert process.wait(30) == 0
-
-
-def crash(process: "subprocess.Popen[str]", gallery: Path, photos: Path, after: float) -> bool:
-    assert process.stdin and process.stdout
-    process.stdin.write(json.dumps({"gallery": str(gallery), "photos": str(photos), "after": after}) + "\n")
-    process.stdin.flush()
-    return process.stdout.readline() == "1\n"
+def crash() -> Iterator[Crash]:
+    with crasher() as crash:
+        yield crash
 
 
 def committed(gallery: Path) -> dict[bytes, tuple[bytes, bytes]]:
@@ -69,19 +55,19 @@ def committed(gallery: Path) -> dict[bytes, tuple[bytes, bytes]]:
     return {path: (digest or b"", vector or b"") for path, _, _, _, vector, _, digest in rows}
 
 
-def test_killed_at_any_moment_nothing_committed_is_lost(tmp_path: Path, crasher: "subprocess.Popen[str]") -> None:
+def test_killed_at_any_moment_nothing_committed_is_lost(tmp_path: Path, crash: Crash) -> None:
     gallery, photos = tmp_path / "gallery", tmp_path / "photos"
     rng = random.Random(5)
     fill(photos, 40)
     put(photos / "broken.png", b"x")
-    crash(crasher, tmp_path / "warm", photos, 30)
+    crash("add", tmp_path / "warm", photos, after=30)
     start = time.monotonic()
-    assert not crash(crasher, tmp_path / "whole", photos, 30)  # how long an uninterrupted run takes
+    assert not crash("add", tmp_path / "whole", photos, after=30)  # how long an uninterrupted run takes
     whole = time.monotonic() - start
     model, killed, counter, moment = GridModel(), 0, 1000, 0
     while killed < MOMENTS:
         moment += 1
-        if crash(crasher, gallery, photos, rng.uniform(0, whole)):
+        if crash("add", gallery, photos, after=rng.uniform(0, whole)):
             killed += 1
         else:
             whole *= 0.9  # the machine has become quicker
@@ -91,7 +77,7 @@ def test_killed_at_any_moment_nothing_committed_is_lost(tmp_path: Path, crasher:
             if digest in here:  # what has changed since is for the next run to find out
                 expected = model.encode_photos([load_photo(here[digest].read_bytes(), target=16)])[0]
                 assert np.frombuffer(vector, "<f2").tolist() == expected.astype("<f2").tolist()
-        again = crash(crasher, gallery, photos, rng.uniform(0, whole / 2))
+        again = crash("add", gallery, photos, after=rng.uniform(0, whole / 2))
         killed += again
         if again:  # what was committed for a file that is still the same has not gone
             same = {path: row for path, row in found.items() if here.get(row[0]) == Path(os.fsdecode(path))}

@@ -1,51 +1,37 @@
 """kill -9 between any two calls that replace, remove or flush a file: the gallery is the old one or the new one."""
 
 import gzip
-import json
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sketchseek.gallery import Gallery
+from tests.gallery.crash_child import Crash, crasher
 from tests.gallery.embedded.test_migration import FIXTURE, rows
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the helper forks")
-ROOT = Path(__file__).resolve().parents[3]
-Kill = Callable[[Path, str, int], bool]
 
 
 @pytest.fixture(scope="module")
-def kill() -> "Iterator[Kill]":
-    """kill(gallery, task, at): whether the task was killed at its ``at``-th call."""
-    command = [sys.executable, "-m", "tests.gallery.embedded.kill_child"]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin and process.stdout
-        written, read = process.stdin, process.stdout
-
-        def at_call(gallery: Path, task: str, at: int) -> bool:
-            written.write(json.dumps({"gallery": str(gallery), "task": task, "at": at}) + "\n")
-            written.flush()
-            return read.readline() == "1\n"
-
-        yield at_call
-        written.close()
-        assert process.wait(30) == 0
+def kill() -> Iterator[Crash]:
+    with crasher() as crash:
+        yield crash
 
 
-def every_kill(kill: Kill, folder: Path, task: str, tmp_path: Path) -> Iterator[Path]:
+def every_kill(kill: Crash, folder: Path, task: str, tmp_path: Path) -> Iterator[Path]:
     """A copy of ``folder`` for each call of the task, killed there; ends when the task does."""
     for at in range(1, 200):
         copy = tmp_path / f"{task}-{at}"
         shutil.copytree(folder, copy)
-        killed = kill(copy, task, at)
+        killed = kill(task, copy, at=at)
         yield copy
         shutil.rmtree(copy)
         if not killed:
@@ -59,7 +45,7 @@ def vectors(folder: Path) -> list[tuple[bytes, int, bytes]]:
 
 
 @pytest.mark.parametrize("with_log", [False, True])
-def test_a_killed_migration_loses_no_row(kill: Kill, tmp_path: Path, with_log: bool) -> None:
+def test_a_killed_migration_loses_no_row(kill: Crash, tmp_path: Path, with_log: bool) -> None:
     old = tmp_path / "old"
     old.mkdir()
     (old / "gallery.sqlite").write_bytes(gzip.decompress(FIXTURE.read_bytes()))
@@ -107,7 +93,7 @@ def damage_tables(folder: Path) -> None:
     (folder / "gallery.sqlite").write_bytes(data)
 
 
-def test_a_killed_rebuild_loses_no_row(kill: Kill, filled: Path, tmp_path: Path) -> None:
+def test_a_killed_rebuild_loses_no_row(kill: Crash, filled: Path, tmp_path: Path) -> None:
     expected = rows(filled)
     damage_tables(filled)
     for folder in every_kill(kill, filled, "rebuild", tmp_path):
@@ -118,12 +104,12 @@ def test_a_killed_rebuild_loses_no_row(kill: Kill, filled: Path, tmp_path: Path)
         assert rows(folder) == expected
 
 
-def test_the_second_kill_is_survived_too(kill: Kill, filled: Path, tmp_path: Path) -> None:
+def test_the_second_kill_is_survived_too(kill: Crash, filled: Path, tmp_path: Path) -> None:
     """Recovery may be killed as well."""
     expected = rows(filled)
     damage_tables(filled)
     for number, folder in enumerate(every_kill(kill, filled, "rebuild", tmp_path)):
-        kill(folder, "rebuild", 1 + number % 7)
+        kill("rebuild", folder, at=1 + number % 7)
         with Gallery.open(folder, GridModel()) as gallery:
             gallery.rebuild()
             assert gallery.verify() == []
@@ -141,7 +127,7 @@ def test_what_a_killed_rebuild_of_an_earlier_release_left_is_used(filled: Path) 
 
 
 def test_a_killed_save_of_the_index_costs_nothing(
-    kill: Kill, filled: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    kill: Crash, filled: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Gallery.open(filled, GridModel(), readonly=True) as gallery:
         expected = gallery.search(text="red", k=50)

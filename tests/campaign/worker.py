@@ -1,0 +1,46 @@
+"""Run the cases of one campaign: python -m tests.campaign.worker NAME PLACE SEED, with numbers of cases on stdin.
+
+Answers with a line of JSON when it is ready, after each case, and at the end of stdin.
+"""
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from tests.campaign.campaigns import load, measured
+
+
+def main(name: str, place: str, seed: str) -> None:
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a case prints must not mix with the answers
+    module = load(name)
+    with _answered(answers, {}), module.prepared(Path(place), int(seed)) as case:
+        _answer(answers, {"counted": 0})
+        for line in sys.stdin:
+            answer: dict[str, Any] = {"counted": 0}
+            with _answered(answers, answer):
+                answer["counted"] = case(int(line))
+                _answer(answers, answer)
+    _answer(answers, {"counted": 0})
+
+
+@contextmanager
+def _answered(answers: IO[str], answer: dict[str, Any]) -> Iterator[None]:
+    """An exception is an answer."""
+    try:
+        yield
+    except Exception:
+        _answer(answers, {"counted": 0, **answer, "error": traceback.format_exc()})
+
+
+def _answer(answers: IO[str], answer: dict[str, Any]) -> None:
+    print(json.dumps({"error": None, **answer, "measured": measured}), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
