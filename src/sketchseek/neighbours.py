@@ -72,7 +72,8 @@ def neighbourhoods(vectors: NDArray[np.float32], count: int) -> NDArray[np.float
     if count < len(vectors):
         least = np.partition(alike, -count, axis=1)[:, -count]
         alike[alike < least[:, None]] = 0
-    weights = np.maximum(alike, 0) ** 3
+    weights = np.maximum(alike, 0)
+    weights *= weights * weights
     means = weights @ vectors
     lengths = np.linalg.norm(means, axis=1, keepdims=True)
     return np.asarray(means / np.maximum(lengths, 1e-9), np.float32)

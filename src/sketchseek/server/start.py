@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import click
+from threadpoolctl import threadpool_limits
 
 from sketchseek.caches import thumbnails_folder
 from sketchseek.errors import SketchseekError
@@ -33,6 +34,8 @@ def serve(
 ) -> None:
     """Check the options, then serve until Ctrl-C or SIGTERM."""
     _check_token(host, token)
+    # A query's matrices are too small to share among cores: threads that wait for each other would hold up the page.
+    threadpool_limits(1, user_api="blas")
     with Gallery.open(gallery, model, create=bool(folders) or gallery is None) as opened:
         path = opened.path
         _check_folders(folders)
