@@ -94,7 +94,7 @@ class _Crashes:
         before = _bytes_of(self.photos)
         with Gallery.open(self.gallery, GridModel()) as gallery:
             gallery.add(self.photos)
-            assert gallery.verify() == []
+            assert not (problems := gallery.verify()), problems
             found, hits = contents(gallery), gallery.search(text="red", k=100)
         with Gallery.open(self.gallery.with_name("fresh"), GridModel()) as fresh:
             fresh.add(self.photos)
@@ -145,7 +145,7 @@ class _Crashes:
             kill("rebuild", self.gallery)
         with Gallery.open(self.gallery, GridModel()) as gallery:
             gallery.rebuild()
-            assert gallery.verify() == []
+            assert not (problems := gallery.verify()), problems
             assert len(gallery.search(text="red", k=50)) == PHOTOS
         assert rows(self.gallery) == expected
 
@@ -153,7 +153,7 @@ class _Crashes:
         self._copy("old")
         kill("open", self.gallery)
         with Gallery.open(self.gallery, GridModel(), readonly=True) as gallery:
-            assert gallery.verify() == []
+            assert not (problems := gallery.verify()), problems
             assert len(gallery.search(text="red", k=50)) == 11
         assert rows(self.gallery) == self.old_rows
 
@@ -185,7 +185,7 @@ class _Crashes:
         assert rows(copied)["files"] == before["files"]
         assert rows(copied)["vectors"] == before["vectors"]
         with Gallery.open(copied, GridModel()) as gallery:
-            assert gallery.verify() == []
+            assert not (problems := gallery.verify()), problems
 
     # What must be there.
 

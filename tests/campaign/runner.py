@@ -174,7 +174,9 @@ def table(names: list[str], state: State, seed: int) -> str:
     for name in names:
         for case, error in state.of(name).failures.items():
             which = "" if case == "end" else f" --case {case}"
-            rows += ["", f"{name}: {error.strip().splitlines()[-1]}", _command(f"--only {name}{which}", seed)]
+            lines = error.strip().splitlines()
+            places = [line.strip() for line in lines if line.startswith("  File ")][-1:]
+            rows += ["", ": ".join([name, *places, lines[-1]]), _command(f"--only {name}{which}", seed)]
     return "\n".join(rows)
 
 

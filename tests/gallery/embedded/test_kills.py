@@ -26,12 +26,12 @@ def kill() -> Iterator[Crash]:
         yield crash
 
 
-def every_kill(kill: Crash, folder: Path, task: str, tmp_path: Path) -> Iterator[Path]:
+def every_kill(kill: Crash, folder: Path, task: str, tmp_path: Path, photos: Path | str = "") -> Iterator[Path]:
     """A copy of ``folder`` for each call of the task, killed there; ends when the task does."""
     for at in range(1, 200):
         copy = tmp_path / f"{task}-{at}"
         shutil.copytree(folder, copy)
-        killed = kill(task, copy, at=at)
+        killed = kill(task, copy, photos, at=at)
         yield copy
         shutil.rmtree(copy)
         if not killed:
@@ -140,3 +140,14 @@ def test_a_killed_save_of_the_index_costs_nothing(
         with sqlite3.connect(folder / "gallery.sqlite") as db:
             assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         db.close()
+
+
+def test_a_killed_replacement_of_the_index_leaves_none_that_does_not_fit(
+    kill: Crash, filled: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(tmp_path / "photos", 46)
+    for folder in every_kill(kill, filled, "add", tmp_path, tmp_path / "photos"):
+        with Gallery.open(folder, GridModel(), readonly=True) as gallery:
+            assert gallery.verify() == []
+            assert len(gallery.search(text="red", k=100)) == gallery.stats().photos
+    assert caplog.records == []

@@ -74,7 +74,7 @@ def update_saved_index(catalogue: Catalogue, model: ModelSet, *, from_scratch: b
 
 
 def save(index: VectorIndex, folder: Path) -> None:
-    """Save atomically: the record is replaced last and has the checksum of the data.
+    """Save atomically: the record, which has the checksum of the data, is removed first and replaced last.
 
     A failure is only a warning, because nothing is lost.
     """
@@ -85,8 +85,10 @@ def save(index: VectorIndex, folder: Path) -> None:
             faiss.write_index(index.faiss, faiss.PyCallbackIOWriter(stream.write))
         note = {"version": VERSION, "crc": _crc(fresh[0], index.state), **asdict(index.state)}
         fresh[1].write_text(json.dumps(note))
-        for new, path in zip(fresh, (data, record), strict=True):
+        for new in fresh:
             flush(new)
+        record.unlink(missing_ok=True)  # after a kill between the two replacements there is no index, not a wrong one
+        for new, path in zip(fresh, (data, record), strict=True):
             new.replace(path)
     except (OSError, RuntimeError) as error:  # FAISS raises RuntimeError if the disk is full or read-only
         if os.access(folder, os.W_OK):  # on read-only media a failure is expected
