@@ -82,12 +82,13 @@ def check(whole: Whole, folder: Path, rng: random.Random) -> None:
     everything = {hit.id for hit in whole.answers[0]}
     with Gallery.open(folder, GridModel(), readonly=True) as gallery, warnings() as warned:
         for number, ask in enumerate(questions(gallery, whole.photos, whole.ids)):
-            warned.clear()
+            # Vectors omitted from an index are reported once, when it is built.
+            warned[:] = [record for record in warned if "are omitted" in record.getMessage()]
             found = answered(ask)
             expected = whole.answers[number]
             if found is not None and found != expected:
                 # Only verify notices that an index of SQLite has lost an entry: filters (2, 3) then find a photo less.
-                assert warned or number in (2, 3), f"question {number} has another answer without a word"
+                assert warned or number in (2, 3), f"question {number} has another answer without a word: {found} {expected}"
                 # Where k cuts off, the next photo stands in for one that was left out.
                 assert all(hit in expected if number in (0, 2, 3) else hit.id in everything for hit in found)
         for ask in (gallery.stats, gallery.verify, gallery.failures):
