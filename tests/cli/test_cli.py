@@ -113,8 +113,11 @@ def test_doctor_reports_what_works() -> None:
     }
     assert found["formats"]["jpeg"] is True
     assert found["threads"] >= 1
+    assert found["devices"]["cpu"] == "works"
+    assert set(found["devices"]) == {"cpu", "cuda", "coreml", "directml", "openvino"}
     plain = run("doctor")
     assert plain.returncode == 0
+    assert "--device cpu: works" in plain.stdout
     assert "onnxruntime: providers" in plain.stdout
 
 

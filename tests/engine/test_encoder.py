@@ -15,7 +15,7 @@ from sketchseek import SketchseekError, load_model
 from sketchseek.clip.towers import ImageTower
 from sketchseek.clip.weights import load_backbone
 from sketchseek.engine import Encoder, EngineError, load
-from sketchseek.engine.encoder import BATCH
+from sketchseek.engine.sessions import CPU_BATCH
 from sketchseek.pictures import Sketch, prepare_batch
 
 Photos = list[NDArray[np.uint8]]
@@ -42,7 +42,7 @@ def test_vectors_are_those_of_torch(
 
 
 def test_a_row_does_not_depend_on_the_others(exported: Encoder, photos: Photos) -> None:
-    assert len(photos) > BATCH
+    assert len(photos) > CPU_BATCH
     alone = np.concatenate([exported.encode_photos([photo]) for photo in photos])
     np.testing.assert_allclose(exported.encode_photos(photos), alone, atol=1e-6)
     alone = np.concatenate([exported.encode_texts([text]) for text in TEXTS])

@@ -132,8 +132,13 @@ def test_searching_names_the_way_out_for_what_needs_torch(tiny_clip_folder: Path
     run = tmp_path / "run"
     run.mkdir()
     (run / "recipe.toml").write_text("")
-    for name in ("lite", "openai/clip-vit-base-patch32", tiny_clip_folder, run):
-        with pytest.raises(SketchseekError, match=r"is not a model folder, .*: run sketchseek export .* --out FOLDER"):
+    for name in ("lite", tiny_clip_folder, run):
+        with pytest.raises(SketchseekError, match=r"is not a model folder, .*models get .*sketchseek export .* --out"):
             load_search_model(name)
-    with pytest.raises(SketchseekError, match=r"no model 'nothing': name a folder .*, or one of default"):
+    for name in ("clip", "openai/clip-vit-base-patch32"):
+        with pytest.raises(SketchseekError, match=f"sketchseek models get {name} downloads openai/clip"):
+            load_search_model(name)
+    with pytest.raises(SketchseekError, match=r"no model 'klipp'; perhaps you mean .*clip"):
+        load_search_model("klipp")
+    with pytest.raises(SketchseekError, match=r"no model 'nothing'; known names are default, clip, .*owner/model"):
         load_search_model("nothing")

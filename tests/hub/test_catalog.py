@@ -12,9 +12,10 @@ import pytest
 from sketchseek import load_model
 from sketchseek.caches import models_folder
 from sketchseek.errors import SketchseekError
-from sketchseek.hub.catalog import Pin, list_backbones, published, record_pin, recorded_pin, shipped
+from sketchseek.hub.catalog import Pin, list_backbones, published, record_pin, recorded_pin, shipped, short_names
 from sketchseek.hub.fetch import is_hub_name
 from sketchseek.hub.find import find_backbone
+from sketchseek.hub.names import checked_name, folder_name, repository
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +30,7 @@ def test_pins_are_whole_hashes() -> None:
     assert len(published()) >= 6
     for name, entry in published().items():
         assert is_hub_name(name) and name == entry.name and entry.about and entry.licence
+        assert entry.languages and entry.speed in {"fast", "medium", "slow", "very slow"}
         assert entry.revision is None or re.fullmatch("[0-9a-f]{40}", entry.revision)
         if entry.pin is not None:
             weights, *others = entry.pin.files.items()
@@ -36,8 +38,24 @@ def test_pins_are_whole_hashes() -> None:
             assert {name for name, _ in others} >= {"tokenizer.json"}
 
 
+def test_short_names_are_unique_and_lead_to_repositories() -> None:
+    assert len(short_names()) == len(published())
+    for short, entry in short_names().items():
+        assert repository(short) == repository(entry.name) == entry.name
+        assert folder_name(entry.name) == checked_name(short) == short
+    assert repository("some/other@main") == "some/other@main" and folder_name("some/other@main") == "some--other--main"
+    assert repository("klip") is None and repository("a/b/c") is None
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "-x", "fetched", "x" * 200, "a b", "nul\0"])
+def test_what_cannot_name_a_folder_is_refused(name: str) -> None:
+    with pytest.raises(SketchseekError, match="cannot be the name of a model"):
+        checked_name(name)
+
+
 def test_nothing_is_here_on_a_fresh_machine(models: Path) -> None:
-    assert [line.name for line in list_backbones()] == [*sorted(shipped()), *published()]
+    trained = [name for name, entry in published().items() if entry.trains]
+    assert [line.name for line in list_backbones()] == [*sorted(shipped()), *trained]
     assert not any(line.here or line.path for line in list_backbones() if line.kind != "shipped")
     assert not models.exists()  # looking makes nothing
 

@@ -20,7 +20,7 @@ VERBS = {
     "serve": ("sketchseek.cli.serve", "Open the page to draw on, and its HTTP API."),
     "gallery": ("sketchseek.cli.gallery", "Manage a gallery: info, verify, rebuild, forget, copy, switch."),
     "doctor": ("sketchseek.cli.doctor", "Show what is installed and whether it works."),
-    "models": ("sketchseek.cli.models", "List the models to search with and the backbones to train."),
+    "models": ("sketchseek.cli.models", "Models to search with: list, get, check, remove, push."),
     "datasets": ("sketchseek.cli.datasets", "Check datasets on disk, or list the published splits."),
     "train": ("sketchseek.cli.train", "Train a method on sketches and photos."),
     "export": ("sketchseek.cli.export", "Export a run or a backbone as a model folder to search with."),

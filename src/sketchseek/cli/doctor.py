@@ -31,9 +31,11 @@ CORE = (
     "uvicorn",
     "python-multipart",
     "prometheus-client",
+    "threadpoolctl",
 )
 DEVICES = ("gpu", "directml", "openvino", "silicon")  # builds of onnxruntime for other devices
 EXTRAS = {
+    "clip": ("onnx", "safetensors"),
     "train": ("torch", "transformers", "safetensors", "onnx", "matplotlib"),
     "heif": ("pi-heif",),
     "raw": ("rawpy",),
@@ -125,6 +127,28 @@ def check_search_model() -> Check:
     return Check("search model", True, f"{DEFAULT} computes its golden vectors on {encoder.provider}")
 
 
+def devices() -> dict[str, str]:
+    """What each ``--device`` does here: "works", or why it does not; {} if onnxruntime cannot be imported."""
+    try:
+        from sketchseek.engine import DEFAULT, find_model, load
+        from sketchseek.engine.sessions import DEVICES, available_providers, pick_provider
+
+        folder, available = find_model(DEFAULT), available_providers()
+    except (ImportError, OSError):
+        return {}
+    found = {}
+    for device, (provider, _) in DEVICES.items():
+        try:
+            if folder is not None and provider in available and provider != "CPU":
+                load(folder, provider=provider).verify()
+            else:
+                pick_provider(device)
+            found[device] = "works"
+        except SketchseekError as error:
+            found[device] = str(error).removeprefix(f"--device {device}").lstrip(": ")
+    return found
+
+
 def check_models() -> tuple[Check, list[str]]:
     """List the models on this machine; returns their names too."""
     try:
@@ -174,6 +198,7 @@ def report() -> dict[str, Any]:
         "threads": usable_cores(),
         "packages": packages,
         "extras": {extra: {name: installed(name) for name in names} for extra, names in EXTRAS.items()},
+        "devices": devices(),
         "formats": formats(),
         "models": here,
         "offline": os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"},
@@ -193,6 +218,8 @@ def describe(found: dict[str, Any]) -> None:
         absent = [name for name, there in packages.items() if there is None]
         state = f"not installed ({', '.join(absent)}): pip install 'sketchseek[{extra}]'" if absent else "installed"
         click.echo(f"      extra {extra}: {state}")
+    for device, state in found["devices"].items():
+        click.echo(f"      --device {device}: {state}")
     unsupported = [name for name, opens in found["formats"].items() if not opens]
     click.echo(f"      opens {', '.join(name for name, opens in found['formats'].items() if opens)}")
     if unsupported:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sketchseek.cli.options import GALLERY, ROOT
+from sketchseek.cli.get_model import model_for
+from sketchseek.cli.options import DEVICE, GALLERY, ROOT, YES
 from sketchseek.cli.output import print_json, print_message
 from sketchseek.cli.progress import open_bars
 
@@ -44,6 +45,8 @@ class Memory(click.ParamType[int]):
 @click.option(
     "--model", metavar="M", help="Model that encodes the photos.  [default: the gallery's own, else the default model]"
 )
+@YES
+@DEVICE
 @click.option("--watch", is_flag=True, help="Keep running and index every change, until Ctrl-C.")
 @click.option(
     "--retry-failed", is_flag=True, help="Try again the files that failed before, even if they have not changed."
@@ -74,6 +77,7 @@ def command(
     folders: tuple[Path, ...],
     gallery: str | None,
     model: str | None,
+    yes: bool,
     watch: bool,
     retry_failed: bool,
     memory: int | None,
@@ -85,12 +89,15 @@ def command(
 
     Unchanged files are not opened, moved files are not encoded again, and deleted files disappear from the gallery.
     If interrupted, run it again to continue. Your photos are only read, never changed.
+
+    With another model than before, photos are encoded into a second set of vectors; searches use the first one until
+    the second covers every photo. A published model that is not here is downloaded first.
     """
     from sketchseek.gallery import Gallery
 
     if (workers and not ray) or (watch and ray) or (memory and ray):
         raise click.UsageError("--workers requires --ray; --ray excludes --watch and --memory.")
-    with Gallery.open(gallery, model) as opened:
+    with Gallery.open(gallery, model_for(model, yes=yes)) as opened:
         with _progress_bar() as update:
             if ray:
                 report = opened.add_with_ray(

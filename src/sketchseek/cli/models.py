@@ -1,61 +1,190 @@
-"""``sketchseek models``: the models known by name, and the ones on this machine."""
+"""``sketchseek models``: the models known by name, those on this machine, and what to do with them."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sketchseek.cli.output import human_size, print_json, print_table
+from sketchseek.cli.get_model import get_and_say
+from sketchseek.cli.options import YES
+from sketchseek.cli.output import human_size, print_json, print_message, print_table
 from sketchseek.errors import SketchseekError
 
 if TYPE_CHECKING:
     from sketchseek.hub.catalog import ListedModel
 
 
-@click.command(short_help="List the models to search with and the backbones to train.")
+@click.group(short_help="Models to search with: list, get, check, remove, push.", invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(as_json: bool) -> None:
-    """List the models known by name: model folders to search with, and backbones to train or export.
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> None:
+    """List the models to search with and the backbones to train; get, check, remove or publish one.
 
-    A backbone that is not on this machine is downloaded when it is first used. The path of a folder in Hugging Face
-    format (config.json, model.safetensors, tokenizer.json) works as a name too. sketchseek export turns a backbone
-    into a model folder.
+    A model of the list that is not here is downloaded by its name: sketchseek models get clip. The name of any other
+    CLIP or SigLIP on the hub works too, owner/model, and the path of a folder or file of weights.
     """
+    if context.invoked_subcommand is None:
+        _list(as_json)
+
+
+@command.command()
+@click.argument("name", metavar="NAME|PATH")
+@click.option("--name", "as_name", metavar="N", help="What to call it here.  [default: its short name]")
+@click.option("--int8", is_flag=True, help="Store the weights in 8 bits: half the size, nearly the same vectors.")
+@YES
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def get(name: str, as_name: str | None, int8: bool, yes: bool, as_json: bool) -> None:
+    """Download the model NAME, or take the weights at PATH, and make it a model folder to search with.
+
+    NAME is a short name that `sketchseek models` lists, or owner/model on the hub; PATH is a folder or a file of
+    weights. Downloads are checked and, if interrupted, continued by the same command. From then on index, search and
+    serve take the name as --model. torch is not needed; the extra `clip` is.
+    """
+    got = get_and_say(name, as_name=as_name, int8=int8, agreed=yes)
+    if as_json:
+        print_json({"name": got.name, "folder": str(got.folder), "new": got.new, "run": got.run})
+    else:
+        click.echo(got.name)
+
+
+@command.command()
+@click.argument("name", metavar="NAME|PATH")
+@click.option("--vectors", metavar="FILE", help="Compare with these text vectors, .npz with names and vectors.")
+def check(name: str, vectors: str | None) -> None:
+    """Read every file of a model, run every graph, and compare its vectors with those it was made with.
+
+    The text vectors of CLIP ViT-B/32 are also compared with genuine ones. The exit code is 1 if something is wrong.
+    """
+    from sketchseek.engine.check import check_model
+
+    for line in check_model(name, vectors):
+        click.echo(line)
+
+
+@command.command()
+@click.argument("name", metavar="NAME")
+@YES
+def remove(name: str, yes: bool) -> None:
+    """Delete the model NAME from the models folder. Galleries indexed with it need another one afterwards."""
+    from sketchseek.engine.get import remove_model
+
+    def agree(size: int) -> None:
+        if not yes:
+            click.confirm(f"Delete the model {name} ({human_size(size)})?", abort=True, err=True)
+
+    click.echo(f"{remove_model(name, agree)} deleted")
+
+
+@command.command()
+@click.argument("folder", metavar="RUN|MODEL")
+@click.argument("repository", metavar="OWNER/NAME")
+@click.option("--private", is_flag=True, help="Only you can see it.")
+@click.option("--dry-run", is_flag=True, help="Show the files and the model card; upload nothing.")
+def push(folder: str, repository: str, private: bool, dry_run: bool) -> None:
+    """Publish a run folder, or a model by name or folder, on the hub as OWNER/NAME.
+
+    What is uploaded is a model card with figures, licence, data and recipe, and the weights as safetensors or ONNX.
+    `sketchseek models get OWNER/NAME` reads it back. Log in first: hf auth login.
+    """
+    from sketchseek.engine.push import prepare
+    from sketchseek.hub.upload import upload
+
+    prepared = prepare(folder, repository)
+    if dry_run:
+        print_table([(file.name, human_size(file.size)) for file in prepared.files])
+        click.echo(f"\n{prepared.card}")
+        return
+    print_message(f"sketchseek: uploading {human_size(prepared.bytes)} to {repository} ...")
+    click.echo(upload(prepared, private=private))
+
+
+def _list(as_json: bool) -> None:
     from sketchseek.hub.catalog import list_backbones
 
-    listed = [*_model_folders(), *list_backbones()]
+    models, backbones = list(_to_search_with()), list_backbones()
     if as_json:
-        print_json([{**asdict(model), "path": str(model.path) if model.path else None} for model in listed])
+        print_json([_as_json(model) for model in (*models, *backbones)])
         return
     print_table(
         [
             (
                 model.name,
-                "searches" if model.kind == "model" else "trains",
-                "here" if model.here else "download",
                 human_size(model.bytes) if model.bytes else "?",
+                model.speed,
+                model.languages,
+                "here" if model.here else "",
+                f"--model {model.name}" if model.here else f"sketchseek models get {model.name}",
+                model.licence.partition(" (")[0],
+                model.about,
+            )
+            for model in models
+        ],
+        header=("to search with", "size", "speed", "languages", "", "type", "licence", "about"),
+    )
+    click.echo()
+    print_table(
+        [
+            (
+                model.name,
+                human_size(model.bytes) if model.bytes else "?",
+                "here" if model.here else "download",
                 "pinned" if model.pinned else "",
                 model.licence.partition(" (")[0],
                 model.about,
             )
-            for model in listed
+            for model in backbones
         ],
-        header=("name", "what it does", "where", "size", "", "licence", "about"),
+        header=("to train", "size", "where", "", "licence", "about"),
     )
 
 
-def _model_folders() -> "Iterator[ListedModel]":
+def _as_json(model: "ListedModel") -> dict[str, Any]:
+    return {**asdict(model), "path": str(model.path) if model.path else None}
+
+
+def _to_search_with() -> "Iterator[ListedModel]":
+    """The model folders on this machine, then the published models that are not here; sizes are those to download."""
     from sketchseek.engine import list_models
     from sketchseek.engine.folder import read_record
     from sketchseek.engine.models import shipped_models
-    from sketchseek.hub.catalog import ListedModel
+    from sketchseek.hub.catalog import ListedModel, short_names
 
-    for name, folder in list_models().items():
+    here, known = list_models(), short_names()
+    for name, folder in here.items():
         size = sum(path.stat().st_size for path in folder.iterdir())
+        entry = known.get(name.removesuffix("-int8"))
         try:
             record = read_record(folder)
             about, licence = record.about, record.licence
         except SketchseekError as error:
             about, licence = f"cannot be used: {error}", ""
-        yield ListedModel(name, "model", about, licence, True, folder, size, pinned=name in shipped_models())
+        languages, speed = (entry.languages, entry.speed) if entry else ("", "")
+        if name in shipped_models():
+            languages, speed = "English", "very fast"
+        yield ListedModel(
+            name,
+            "model",
+            about,
+            licence,
+            True,
+            folder,
+            size,
+            pinned=name in shipped_models(),
+            languages=languages,
+            speed=speed,
+        )
+    for name, entry in known.items():
+        if name not in here:
+            yield ListedModel(
+                name,
+                "model",
+                entry.about,
+                entry.licence,
+                False,
+                None,
+                entry.bytes,
+                pinned=entry.pin is not None,
+                languages=entry.languages,
+                speed=entry.speed,
+            )

@@ -28,3 +28,22 @@ ROOT = click.option(
     help="For a gallery on a server: the folder of its root NAME on this machine; may be repeated.  "
     "[default: $SKETCHSEEK_ROOTS]",
 )
+
+YES = click.option("--yes", is_flag=True, help="Do not ask before a download or a deletion.")
+
+
+def _choose_device(_: click.Context, __: click.Parameter, device: str | None) -> None:
+    """Check it now; every model that is loaded reads the environment, also in processes that this one starts."""
+    if device is not None:
+        from sketchseek.engine.sessions import VARIABLE, pick_provider
+
+        os.environ[VARIABLE] = pick_provider(device)
+
+
+DEVICE = click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda", "coreml", "directml", "openvino"], case_sensitive=False),
+    expose_value=False,
+    callback=_choose_device,
+    help="Where the model runs; doctor shows what works here.  [default: $SKETCHSEEK_PROVIDER, else cpu]",
+)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sketchseek.cli.options import GALLERY, ROOT
+from sketchseek.cli.get_model import model_for
+from sketchseek.cli.options import DEVICE, GALLERY, ROOT, YES
 from sketchseek.cli.output import print_json, print_message, print_table
 from sketchseek.errors import SketchseekError
 from sketchseek.wording import counted
@@ -22,6 +23,8 @@ LOOKS = ("picture", "both", "kind", "direct")
 @GALLERY
 @ROOT
 @click.option("--model", metavar="M", help="Model that encodes the query.  [default: the gallery's own]")
+@YES
+@DEVICE
 @click.option("--text", "texts", metavar="T", multiple=True, help="Words that describe the photo; may be repeated.")
 @click.option("--photo", "photos", metavar="P", multiple=True, help="A photo that is similar; may be repeated.")
 @click.option("--minus", metavar="X", multiple=True, help="Words for what should not be in the photo; may be repeated.")
@@ -77,6 +80,7 @@ def command(
     query: str | None,
     gallery: str | None,
     model: str | None,
+    yes: bool,
     texts: tuple[str, ...],
     photos: tuple[str, ...],
     minus: tuple[str, ...],
@@ -100,7 +104,7 @@ def command(
     if not (query or texts or photos):
         raise click.UsageError("name a drawing, or use --text or --photo.")
     drawing = sys.stdin.buffer.read() if query == "-" else query
-    with Gallery.open(gallery, model, readonly=True) as opened:
+    with Gallery.open(gallery, model_for(model, yes=yes), readonly=True) as opened:
         hits = opened.search(
             sketch=drawing,
             text=texts,

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from sketchseek.cli.options import GALLERY, ROOT
+from sketchseek.cli.get_model import model_for
+from sketchseek.cli.options import DEVICE, GALLERY, ROOT, YES
 
 
 @click.command(short_help="Open the page to draw on, and its HTTP API.")
@@ -12,6 +13,8 @@ from sketchseek.cli.options import GALLERY, ROOT
 @GALLERY
 @ROOT
 @click.option("--model", metavar="M", help="Model that encodes photos and queries.  [default: the gallery's own]")
+@YES
+@DEVICE
 @click.option("--host", metavar="H", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -32,6 +35,7 @@ def command(
     folders: tuple[Path, ...],
     gallery: str | None,
     model: str | None,
+    yes: bool,
     host: str,
     port: int,
     no_browser: bool,
@@ -44,4 +48,12 @@ def command(
     """
     from sketchseek.server.start import serve
 
-    serve(folders, gallery=gallery, model=model, host=host, port=port, token=token, browser=not no_browser)
+    serve(
+        folders,
+        gallery=gallery,
+        model=model_for(model, yes=yes),
+        host=host,
+        port=port,
+        token=token,
+        browser=not no_browser,
+    )

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from sketchseek.engine.folder import GOLDEN, SHIPPED, TOKENIZER, EngineError, Record, Role, read_file, read_record
 from sketchseek.engine.golden import check_golden, read_golden
-from sketchseek.engine.sessions import OrtSession, Session, StoppedError, pick_provider
+from sketchseek.engine.sessions import OrtSession, Session, StoppedError, batch_of, pick_provider
+from sketchseek.engine.weights import SharedWeights
 from sketchseek.parallel import batches, map_ahead, usable_cores
 from sketchseek.pictures import Sketch, fit
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 Picture = NDArray[np.uint8] | Sketch
 Modality = Literal["photo", "sketch"]
-
-BATCH = 16  # pictures or texts in one run of a graph
 
 
 class Encoder:
@@ -40,6 +39,7 @@ class Encoder:
         self.photo_side = record.photos.size
         self.grid = record.grid
         self.calibration = record.calibration
+        self.batch = batch_of(provider)  # pictures or texts in one run of a graph
         self._lock = threading.RLock()
         self._sessions: dict[str, Session] = {}
         self._tokenizer: Callable[[Sequence[str]], Tokens] | None = None
@@ -55,7 +55,7 @@ class Encoder:
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = np.empty((len(texts), self.size), np.float32)
-        for start, batch in batches(texts, BATCH):
+        for start, batch in batches(texts, self.batch):
             tokens = self._tokens(batch)
             inputs = {"ids": tokens.ids, "ends": tokens.ends}
             rows[start : start + len(batch)] = self._vectors("text", inputs, (len(batch), self.size))
@@ -122,8 +122,8 @@ class Encoder:
         if len(pictures) == 1:  # a query does not need threads
             yield 0, fit(pictures[0], preprocessing)[None]
             return
-        prepared = map_ahead(partial(fit, record=preprocessing), pictures, workers=self.threads, depth=2 * BATCH)
-        for start, batch in batches(pictures, BATCH):
+        prepared = map_ahead(partial(fit, record=preprocessing), pictures, workers=self.threads, depth=2 * self.batch)
+        for start, batch in batches(pictures, self.batch):
             yield start, np.stack([next(prepared) for _ in batch])
 
     def _vectors(self, role: Role, inputs: Mapping[str, NDArray[Any]], shape: tuple[int, ...]) -> NDArray[Any]:
@@ -151,14 +151,20 @@ class Encoder:
         with self._lock:
             if name not in self._sessions:
                 graph = read_file(self.folder, name, self.record)
-                session = _session_kind(self._ships)(graph, self.provider, self.threads)
+                session = _session_kind(self._ships)(graph, self.provider, self.threads, self._weights(name))
                 golden = read_golden(read_file(self.folder, GOLDEN, self.record))
                 check_golden(session, name, golden, self.record.precision, self.provider)
                 self._sessions[name] = session
             return self._sessions[name]
 
+    def _weights(self, graph: str) -> SharedWeights | None:
+        file = self.record.weights.get(graph)
+        if file is None:
+            return None
+        return SharedWeights(file, np.frombuffer(read_file(self.folder, file, self.record), np.uint8))
 
-def _session_kind(ships: bool) -> Callable[[bytes, str, int], Session]:
+
+def _session_kind(ships: bool) -> Callable[[bytes, str, int, SharedWeights | None], Session]:
     if ships:
         return OrtSession
     from sketchseek.engine.isolation import IsolatedSession  # not needed for the model that ships

@@ -9,6 +9,7 @@ from sketchseek.errors import SketchseekError
 from sketchseek.hub.catalog import shipped
 from sketchseek.hub.fetch import is_hub_name
 from sketchseek.hub.find import existing_path
+from sketchseek.hub.names import folder_name, repository, unknown_name
 from sketchseek.model import Model
 
 DEFAULT = "default"  # the model that ships, used unless another is named
@@ -24,10 +25,13 @@ def find_model(name_or_path: str | Path) -> Path | None:
     name = str(name_or_path)
     if name in (shipped := shipped_models()):
         return shipped[name]
-    path = existing_path(name_or_path)
-    if path is None and name and Path(name).name == name:
-        path = models_folder() / name
-    return path if path is not None and is_model(path) else None
+    places = [existing_path(name_or_path)]
+    if name and Path(name).name == name:
+        places.append(models_folder() / name)
+    elif is_hub_name(name):
+        places.append(models_folder() / folder_name(name))
+    # A folder of photos called "clip" must not hide the model of that name.
+    return next((place for place in places if place is not None and is_model(place)), None)
 
 
 def list_models() -> dict[str, Path]:
@@ -40,12 +44,12 @@ def load_search_model(name_or_path: str | Path = DEFAULT) -> Model:
     if folder := find_model(name_or_path):
         return load(folder)
     name = str(name_or_path)
+    if spec := repository(name):
+        raise SketchseekError(f"the model {name} is not on this machine: sketchseek models get {name} downloads {spec}")
     in_models_folder = name != "" and (models_folder() / name).exists()
-    if name in shipped() or existing_path(name_or_path) or is_hub_name(name) or in_models_folder:
+    if name in shipped() or existing_path(name_or_path) or in_models_folder:
         raise SketchseekError(
-            f"{name} is not a model folder, which searching requires: run sketchseek export {name} --out FOLDER "
-            "and name that folder"
+            f"{name} is not a model folder, which searching requires: sketchseek models get PATH --name NAME makes one"
+            f" from published weights, sketchseek export {name} --out FOLDER from a run"
         )
-    raise SketchseekError(
-        f"no model {name!r}: name a folder made by sketchseek export, or one of {', '.join(list_models())}"
-    )
+    raise unknown_name(name, list_models())

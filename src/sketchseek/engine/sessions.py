@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.engine.folder import EngineError
+from sketchseek.engine.weights import SharedWeights
 
 Array = NDArray[Any]
 VARIABLE = "SKETCHSEEK_PROVIDER"
@@ -29,12 +30,15 @@ class StoppedError(EngineError):
 
 
 class OrtSession:
-    """A graph in onnxruntime. Safe to call from several threads."""
+    """A graph in onnxruntime. Safe to call from several threads.
 
-    def __init__(self, graph: bytes, provider: str, threads: int) -> None:
+    ``weights``: the file of the weights that lie outside the graph.
+    """
+
+    def __init__(self, graph: bytes, provider: str, threads: int, weights: SharedWeights | None = None) -> None:
         import onnxruntime
 
-        if b"location" in graph and _EXTERNAL.search(graph):  # the first test is fast, and enough for almost all
+        if b"location" in graph and _reads_another_file(graph, weights):  # the first test is fast
             raise EngineError(
                 "a graph of this model reads weights from another file, which no checksum covers: export the model"
                 " with its weights inside the graph"
@@ -45,6 +49,12 @@ class OrtSession:
         # A waiting thread sleeps, so that the threads that decode pictures can use its core.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4  # errors are raised, not printed
+        if weights is not None:
+            # Nothing lies in this folder: a tensor that is not in ``weights`` is an error.
+            options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
+            tensors = weights.tensors()
+            values = [onnxruntime.OrtValue.ortvalue_from_numpy(tensor) for tensor in tensors.values()]
+            options.add_external_initializers(list(tensors), values)
         self._provider = provider
         full = f"{provider}ExecutionProvider"
         providers = [full] if provider == "CPU" else [full, "CPUExecutionProvider"]
@@ -65,22 +75,73 @@ class OrtSession:
         return found
 
 
+def _reads_another_file(graph: bytes, weights: SharedWeights | None) -> bool:
+    """Whether a tensor of the graph lies in a file other than ``weights``."""
+    own = b""
+    if weights is not None:
+        # The whole entry "location" of a tensor, lengths included, so that nothing can follow in it.
+        name = weights.file.encode()
+        entry = b"\x0a\x08location\x12" + bytes([len(name)]) + name
+        own = b"\x6a" + bytes([len(entry)]) + entry
+    found = sum(1 for _ in _EXTERNAL.finditer(graph))
+    return found > (graph.count(own) if own else 0)
+
+
 def _reason(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 
 
+# What people type -> (onnxruntime's name of the provider, the package that has it).
+DEVICES: Mapping[str, tuple[str, str]] = {
+    "cpu": ("CPU", "onnxruntime"),
+    "cuda": ("CUDA", "onnxruntime-gpu"),
+    "coreml": ("CoreML", "onnxruntime"),  # on a Mac
+    "directml": ("Dml", "onnxruntime-directml"),
+    "openvino": ("OpenVINO", "onnxruntime-openvino"),
+}
+
+# Pictures in one run of a graph: a graphics card is idle with few; more than these gain nothing on a processor.
+_BATCHES: Mapping[str, int] = {"CUDA": 64, "Dml": 32, "CoreML": 16, "OpenVINO": 16}
+CPU_BATCH = 16
+
+
+def batch_of(provider: str) -> int:
+    """How many pictures to give to a graph at once."""
+    return _BATCHES.get(provider, CPU_BATCH)
+
+
 def pick_provider(provider: str | None = None) -> str:
-    """The name of an execution provider ("CUDA", "CoreML", ...): by default $SKETCHSEEK_PROVIDER, else CPU."""
+    """The name of an execution provider ("CUDA", "CoreML", ...): by default $SKETCHSEEK_PROVIDER, else CPU.
+
+    ``provider``: such a name, or a device as people type it (``DEVICES``), in any case.
+    """
     requested = (provider or os.environ.get(VARIABLE) or "CPU").removesuffix("ExecutionProvider")
-    if requested.lower() == "cpu":
+    full, package = DEVICES.get(requested.lower(), (requested, ""))
+    if full.lower() == "cpu":
         return "CPU"  # always available, so onnxruntime need not be imported
+    available = available_providers()
+    found: str | None = {name.lower(): name for name in available}.get(full.lower())
+    if found is None:
+        raise EngineError(_why_not(requested, package, available))
+    return found
+
+
+def available_providers() -> list[str]:
+    """The execution providers of the onnxruntime that is installed, best first."""
     import onnxruntime
 
-    available = {name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()}
-    found: str | None = {name.lower(): name for name in available}.get(requested.lower())
-    if found is None:
-        names = ", ".join(sorted(available))
-        raise EngineError(
-            f"{VARIABLE}={requested}: onnxruntime has no such execution provider on this machine; choose one of {names}"
+    return [name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()]
+
+
+def _why_not(requested: str, package: str, available: Sequence[str]) -> str:
+    if not package:
+        return (
+            f"{VARIABLE}={requested}: onnxruntime has no such execution provider on this machine; choose one of "
+            f"{', '.join(sorted(available))}"
         )
-    return found
+    if package == "onnxruntime":
+        return f"--device {requested.lower()}: the onnxruntime of this system does not have it, that of a Mac does"
+    return (
+        f"--device {requested.lower()} needs {package} in place of onnxruntime: pip uninstall --yes onnxruntime, "
+        f"then pip install {package}"
+    )

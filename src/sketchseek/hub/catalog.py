@@ -1,4 +1,4 @@
-"""The list of backbones: those that ship, the published ones known by name, and others on this machine."""
+"""The list of backbones and published models: those that ship, those known by name, and others on this machine."""
 
 import json
 import os
@@ -20,11 +20,13 @@ __all__ = [
     "Pin",
     "Published",
     "cached_files",
+    "cached_folder",
     "list_backbones",
     "published",
     "record_pin",
     "recorded_pin",
     "shipped",
+    "short_names",
 ]
 
 _USUAL_FILES = ("model.safetensors", "config.json", "tokenizer.json", "preprocessor_config.json")
@@ -40,21 +42,29 @@ class Pin:
 
 @dataclass(frozen=True)
 class Published:
-    """A backbone on the hub that this release knows; None is unknown. ``bytes``: to download."""
+    """A model on the hub that this release knows; None is unknown. ``bytes``: to download.
+
+    ``short``: the name people type. ``languages``, ``speed``: for people, see the catalogue. ``trains``: whether
+    training can use it; searching can use all of them.
+    """
 
     name: str
+    short: str
     about: str
     licence: str
+    languages: str
+    speed: str
     bytes: int | None
     revision: str | None
     pin: Pin | None  # only where the weights' hash is known too
+    trains: bool = True
 
 
 @dataclass(frozen=True)
 class ListedModel:
     """A line of ``sketchseek models``. ``bytes``: on this machine if it is here, else to download (None: unknown).
 
-    ``pinned``: this release fixes its revision and the hash of its weights.
+    ``pinned``: this release fixes its revision and the hash of its weights. ``languages``, ``speed``: "" if unknown.
     """
 
     name: str
@@ -65,6 +75,8 @@ class ListedModel:
     path: Path | None
     bytes: int | None
     pinned: bool
+    languages: str = ""
+    speed: str = ""
 
 
 @cache
@@ -74,17 +86,27 @@ def published() -> dict[str, Published]:
     return {name: _published(name, table) for name, table in tables.items()}
 
 
+@cache
+def short_names() -> dict[str, Published]:
+    """The catalogue by the names that people type, such as ``clip``."""
+    return {entry.short: entry for entry in published().values()}
+
+
 def _published(name: str, table: dict[str, str | int | list[str]]) -> Published:
     names = [str(file) for file in _list(table.get("files", list(_USUAL_FILES)))]
     sha256, revision, size = table.get("sha256"), table.get("revision"), table.get("bytes")
     hashes = {file: str(sha256) if file == names[0] else None for file in names}
     return Published(
         name=name,
+        short=str(table["short"]),
         about=str(table["about"]),
         licence=str(table["licence"]),
+        languages=str(table["languages"]),
+        speed=str(table["speed"]),
         bytes=size if isinstance(size, int) else None,
         revision=str(revision) if revision else None,
         pin=Pin(str(revision), hashes) if revision and sha256 else None,
+        trains=bool(table.get("trains", True)),
     )
 
 
@@ -129,20 +151,27 @@ def record_pin(spec: str, pin: Pin) -> None:
         raise SketchseekError(f"{path} cannot be written ({error.strerror}): set SKETCHSEEK_MODELS") from None
 
 
-def cached_files(spec: str, pin: Pin) -> BackboneFiles | None:
-    """The files of a pinned backbone, if all of them are in the hub's cache on this machine."""
+def cached_folder(spec: str, pin: Pin) -> Path | None:
+    """The folder of a pinned repository in the hub's cache on this machine, if all its files are there."""
     from huggingface_hub.constants import HF_HUB_CACHE  # a small part of the library, quick to import
 
     name = spec.partition("@")[0]
     folder = Path(HF_HUB_CACHE) / f"models--{name.replace('/', '--')}" / "snapshots" / pin.revision
-    paths = {file: folder / file for file in pin.files}
-    return assign_roles(spec, paths) if all(path.is_file() for path in paths.values()) else None
+    return folder if all((folder / file).is_file() for file in pin.files) else None
+
+
+def cached_files(spec: str, pin: Pin) -> BackboneFiles | None:
+    """The files of a pinned backbone, if all of them are in the hub's cache; None if it is no backbone."""
+    folder = cached_folder(spec, pin)
+    if folder is None or "tokenizer.json" not in pin.files:
+        return None
+    return assign_roles(spec, {file: folder / file for file in pin.files})
 
 
 def list_backbones() -> list[ListedModel]:
     """Backbones that ship, published ones, others downloaded by name, and the folders in ``models_folder``."""
     listed = [_listed_shipped(name, files_in(folder, name=name)) for name, folder in sorted(shipped().items())]
-    listed += [_listed_published(entry) for entry in published().values()]
+    listed += [_listed_published(entry) for entry in published().values() if entry.trains]
     for path in sorted(_record_path("").parent.glob("*.json")):
         spec = unquote(path.stem)
         if spec not in published() and (pin := recorded_pin(spec)) and (here := cached_files(spec, pin)):

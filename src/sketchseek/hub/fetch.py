@@ -1,12 +1,12 @@
 """Download a backbone from the hub by name: one pinned state of a repository, every file checked."""
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from sketchseek.errors import SketchseekError
 from sketchseek.hub.catalog import Pin, cached_files, published, record_pin, recorded_pin
+from sketchseek.hub.errors import hub_errors
 from sketchseek.hub.files import BackboneFiles, assign_roles
 
 __all__ = ["fetch", "is_hub_name"]
@@ -34,7 +34,7 @@ def fetch(spec: str) -> BackboneFiles:
     files = cached_files(spec, known) if known else None
     pin = known
     if pin is None or files is None:
-        with _hub_errors(spec):
+        with hub_errors(spec):
             # Also for a pinned state: this fails at once, while a download would retry for long.
             served = _look_up(spec, known.revision if known else entry.revision if entry else None)
             pin = known or served
@@ -90,32 +90,3 @@ def _check(spec: str, expected: Mapping[str, str | None], files: BackboneFiles) 
                 f"{path} is not the expected {path.name} of {spec} (SHA-256 {found[:12]}..., not {required[:12]}...):"
                 " delete it and download it again; do not trust it if the error remains"
             )
-
-
-@contextmanager
-def _hub_errors(spec: str) -> Iterator[None]:
-    """Turn the many errors of the hub's library into one sentence each."""
-    from huggingface_hub import errors
-
-    copy = "or copy its folder here and name the path"
-    try:
-        yield
-    except SketchseekError:
-        raise
-    except errors.GatedRepoError:
-        problem = "requires that you accept its terms on the hub: do so and log in"
-    except errors.RepositoryNotFoundError:
-        problem = "is not on the hub: check the spelling (sketchseek models lists the known names)"
-    except errors.RevisionNotFoundError:
-        problem = "has no such revision on the hub: name another"
-    except errors.RemoteEntryNotFoundError:
-        problem = "lacks a file at its revision on the hub: name another revision"
-    except Exception as error:  # of the network, the disk, or others of the library
-        if errors.OfflineModeIsEnabled in {type(error), type(error.__cause__)}:
-            problem = "is not on this machine and HF_HUB_OFFLINE prevents the download: unset it"
-        else:
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            problem = f"is not on this machine and cannot be downloaded ({lines[0]}): go online"
-    else:
-        return
-    raise SketchseekError(f"{spec} {problem}, {copy}")

@@ -1,0 +1,178 @@
+"""Get a model by name or path: download it, turn it into a model folder without torch, keep it in the models folder.
+
+A run that is stopped leaves nothing in the models folder but what was downloaded, and the next run continues there.
+"""
+
+import errno
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from sketchseek.caches import models_folder
+from sketchseek.engine.encoder import load
+from sketchseek.engine.folder import EngineError, is_model
+from sketchseek.errors import SketchseekError
+from sketchseek.hub.catalog import published
+from sketchseek.hub.download import download, in_cache, look_up, work_folder
+from sketchseek.hub.find import existing_path
+from sketchseek.hub.names import checked_name, folder_name, repository, unknown_name
+
+Report = Callable[[str, int, int], None]  # what is done, how much of it, of how much
+RUN = "recipe.toml"  # in the folder of a training
+READY = {RUN, "golden.npz"}  # in what is kept as it is; all else is converted
+
+
+@dataclass(frozen=True)
+class Got:
+    """``name`` is what ``--model`` takes from now on. ``new``: it was not here before. ``run``: it needs torch."""
+
+    name: str
+    folder: Path
+    new: bool
+    run: bool = False
+
+
+def get_model(
+    name: str,
+    *,
+    as_name: str | None = None,
+    int8: bool = False,
+    agree: Callable[[str, int], None] = lambda _name, _bytes: None,
+    report: Report = lambda _what, _done, _all: None,
+) -> Got:
+    """The model ``name`` in the models folder: a name of the catalogue, ``owner/model`` on the hub, or a path.
+
+    ``as_name``: how to call it, by default its short name or ``owner--model``. ``int8``: store the weights in 8 bits.
+    ``agree`` is called with the name and the size in bytes before a download, and stops it by raising.
+    """
+    spec = repository(name) if not _is_path(name) else None
+    place = existing_path(name) if spec is None else None
+    if spec is None and place is None:
+        raise unknown_name(name, [])
+    default = folder_name(spec) if spec is not None else _stem(Path(name))
+    called = checked_name(as_name or (f"{default}-int8" if int8 else default))
+    target = models_folder() / called
+    if is_model(target):
+        return Got(called, target, new=False)
+    if target.exists():
+        raise EngineError(f"{target} exists and is not a model folder: use --name to call the model something else")
+    work = work_folder(spec or called)
+    with _alone(work, called), _one_sentence(called):
+        try:
+            run = _make(spec, place, target, work, int8=int8, agree=agree, report=report)
+        finally:
+            shutil.rmtree(work / "model", ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
+    return Got(called, target, new=True, run=run)
+
+
+def _make(
+    spec: str | None,
+    place: Path | None,
+    target: Path,
+    work: Path,
+    *,
+    int8: bool,
+    agree: Callable[[str, int], None],
+    report: Report,
+) -> bool:
+    """Write ``target``; whether it is a run folder."""
+    licence = about = ""
+    if spec is not None:
+        entry = published().get(spec)
+        source = in_cache(spec)
+        if source is None:
+            listing = look_up(spec)
+            if not READY & listing.sizes.keys():
+                _check_extra(target.name)
+            agree(target.name, listing.bytes)
+            source = download(listing, lambda done, total: report("downloading, MB", done // 10**6, total // 10**6))
+            licence = listing.licence
+        about, licence = (entry.about, entry.licence) if entry else (f"{spec} of the hub", licence)
+    else:
+        assert place is not None
+        source = place
+    new = work / "model"
+    shutil.rmtree(new, ignore_errors=True)
+    new.parent.mkdir(parents=True, exist_ok=True)
+    run = (source / RUN).is_file()
+    if run or is_model(source):
+        shutil.copytree(source, new, ignore=shutil.ignore_patterns("*.part"))
+        if not run:
+            load(new, provider="CPU").verify()
+    else:
+        _convert(source, new, target.name, about=about, licence=licence, int8=int8, report=report)
+    new.rename(target)
+    return run
+
+
+def remove_model(name: str, agree: Callable[[int], None]) -> str:
+    """Delete a model of the models folder; ``agree`` is called with its size in bytes, and stops it by raising."""
+    folder = models_folder() / folder_name(spec) if (spec := repository(name)) else models_folder() / checked_name(name)
+    if not is_model(folder):
+        raise EngineError(f"no model {name!r} in {models_folder()}: sketchseek models lists those that are here")
+    agree(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
+    shutil.rmtree(folder)
+    return folder.name
+
+
+def _convert(source: Path, out: Path, name: str, *, about: str, licence: str, int8: bool, report: Report) -> None:
+    _check_extra(name)
+    from sketchseek.engine.convert import convert
+
+    precision: Literal["fp16", "int8"] = "int8" if int8 else "fp16"
+    convert(source, out, name=name, about=about, licence=licence, precision=precision, progress=report)
+
+
+def _check_extra(name: str) -> None:
+    """Before a long download, not after it."""
+    if missing := [package for package in ("onnx", "safetensors") if find_spec(package) is None]:
+        raise SketchseekError(
+            f"{name} is turned into a model folder with {missing[0]}, which is not installed: "
+            "pip install 'sketchseek[clip]'"
+        )
+
+
+def _is_path(name: str) -> bool:
+    """Whether a name is spelled as a path, which no name of the hub is."""
+    return name.startswith((".", "/", "~")) or "\\" in name or (name.count("/") > 1 and "@" not in name)
+
+
+def _stem(path: Path) -> str:
+    resolved = path.expanduser().resolve()
+    return resolved.stem if resolved.is_file() else resolved.name
+
+
+@contextmanager
+def _alone(work: Path, name: str) -> Iterator[None]:
+    """Only one process makes a model at a time; another one is told so at once."""
+    from filelock import FileLock, Timeout
+
+    try:
+        work.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(work.parent / f"{work.name}.lock")
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise EngineError(f"another process is getting {name} now: wait until it has finished") from None
+    except OSError as error:
+        raise EngineError(f"{models_folder()} cannot be written ({error.strerror}): set SKETCHSEEK_MODELS") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _one_sentence(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            problem = f"there is no space left on the disk of {models_folder()}: free some, or set SKETCHSEEK_MODELS"
+        else:
+            problem = f"{error.filename or models_folder()}: {error.strerror or error}"
+        raise EngineError(f"{name} cannot be written; {problem}") from None

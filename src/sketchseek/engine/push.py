@@ -1,0 +1,91 @@
+"""What is published of a model or a run: its weights, and a card that states figures, licence, data and recipe."""
+
+import json
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from sketchseek.engine.folder import CARD, CONFIG, EngineError, read_record
+from sketchseek.engine.models import find_model, list_models
+from sketchseek.hub.catalog import published
+from sketchseek.hub.fetch import is_hub_name
+from sketchseek.hub.find import existing_path
+from sketchseek.hub.names import unknown_name
+from sketchseek.hub.upload import File, Prepared
+from sketchseek.untrusted import read_bounded
+
+RECIPE, ADAPTER = "recipe.toml", "adapter.safetensors"
+PLACES = ("data", "backbone")  # keys of a recipe that may be paths of this machine
+LICENCES = ("mit", "apache-2.0", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-sa-4.0")  # that the hub knows by these names
+
+
+@dataclass(frozen=True)
+class _About:
+    """What the head of a card states."""
+
+    licence: str
+    base: str
+    kind: str
+
+
+def prepare(name: str, repository: str) -> Prepared:
+    """The files of a run folder, or of a model by name or folder, as they will lie in ``repository``."""
+    if not is_hub_name(repository) or "@" in repository:
+        raise EngineError(f"{repository} is not the name of a repository: write OWNER/NAME")
+    place = existing_path(name)
+    if place is not None and (place / RECIPE).is_file():
+        return _run(place, repository)
+    folder = find_model(name)
+    if folder is None:
+        raise unknown_name(name, list_models())
+    return _model(folder, repository)
+
+
+def _model(folder: Path, repository: str) -> Prepared:
+    record = read_record(folder)
+    card = _head(_About(record.licence, record.backbone, "onnx")) + _body(folder, repository)
+    files = [File(name, folder / name) for name in (CONFIG, *sorted(record.files))]
+    return Prepared(repository, (File(CARD, card.encode()), *files), card)
+
+
+def _run(folder: Path, repository: str) -> Prepared:
+    if not (folder / ADAPTER).is_file():
+        raise EngineError(f"{folder / ADAPTER} is missing: train until the first state is saved")
+    recipe = _without_paths((folder / RECIPE).read_text(encoding="utf-8"))
+    base = str(tomllib.loads(recipe).get("backbone", ""))
+    entry = published().get(base)
+    card = _head(_About(entry.licence if entry else "", base, "safetensors")) + _body(folder, repository)
+    files = (File(CARD, card.encode()), File(ADAPTER, folder / ADAPTER), File(RECIPE, recipe.encode()))
+    return Prepared(repository, files, card)
+
+
+def _without_paths(recipe: str) -> str:
+    """A recipe with the last part of each path: where folders lie on this machine is nobody's business."""
+
+    def last(match: re.Match[str]) -> str:
+        value = json.loads(match[2])
+        inside = value if is_hub_name(value) else PurePath(value).name or value
+        return f"{match[1]} = {json.dumps(inside, ensure_ascii=False)}"
+
+    return re.sub(rf'^({"|".join(PLACES)}) = (".*")$', last, recipe, flags=re.MULTILINE)
+
+
+def _head(about: _About) -> str:
+    """The lines that the hub reads."""
+    name = about.licence.partition(" ")[0].lower()
+    lines = [f"license: {name}" if name in LICENCES else "license: other", "library_name: sketchseek"]
+    if is_hub_name(about.base):
+        lines.append(f"base_model: {about.base.partition('@')[0]}")
+    lines += ["tags:", "- sketchseek", "- sketch-based-image-retrieval", f"- {about.kind}"]
+    return "---\n" + "\n".join(lines) + "\n---\n\n"
+
+
+def _body(folder: Path, repository: str) -> str:
+    try:
+        card = read_bounded(folder / CARD).decode()
+    except (OSError, ValueError):
+        raise EngineError(f"{folder / CARD}, the model card, cannot be read: write what the model is") from None
+    if card.startswith("---\n"):  # the head of an earlier push
+        card = card.partition("\n---\n")[2].lstrip()
+    return f"{card.rstrip()}\n\n## Use it\n\n    sketchseek models get {repository}\n"
