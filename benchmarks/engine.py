@@ -20,9 +20,9 @@ from stand_ins import write_vit_b_32
 
 from sketchseek.engine import Encoder, find_model, load
 from sketchseek.engine.folder import read_file
+from sketchseek.engine.sample_inputs import sample_pictures
 from sketchseek.engine.sessions import OrtSession
 from sketchseek.export import export
-from sketchseek.export.sample_inputs import sample_pictures
 from sketchseek.pictures import load_sketch
 
 BATCHES = (1, 4, 8, 16, 32)

@@ -15,7 +15,7 @@ from sketchseek.errors import SketchseekError
 class Tokens:
     """Token numbers of n texts, cropped to the longest.
 
-    ``ids``: int64 (n, longest), SOS first; after EOS padding, which the causal mask hides.
+    ``ids``: int64 (n, longest), SOS first if the model has one; after EOS padding, which the graphs hide or replace.
     ``ends``: int64 (n,), the index of each EOS.
     """
 
@@ -27,7 +27,7 @@ _LONGEST = 64  # characters of a token, more than in any CLIP's: a longer text n
 
 
 class Tokenizer:
-    """A tokenizer as CLIP uses it, with SOS before a text and EOS after it.
+    """A tokenizer as CLIP and SigLIP use it: EOS after a text, and CLIP has SOS before it.
 
     ``json``: the content of a tokenizer.json; ``path``: its path, for messages. ``context``: the longest text, in
     tokens with SOS and EOS. A longer text is an error, because the embedding of a part would mean something else.
@@ -44,9 +44,13 @@ class Tokenizer:
         # A user's "<|endoftext|>" is ordinary text.
         self._tokenizer.encode_special_tokens = True
         (frame,) = self._rows([""])
-        if len(frame) != 2:
-            raise SketchseekError(f"{path} does not put one token before and one after a text, as CLIP's tokenizers do")
-        self.sos, self.eos = frame
+        if len(frame) not in (1, 2):
+            raise SketchseekError(
+                f"{path} does not put one token after a text and at most one before it, as tokenizers of CLIP and"
+                " SigLIP do"
+            )
+        self.frame = len(frame)  # tokens around a text
+        self.sos, self.eos = frame[0], frame[-1]
         self.context = context
 
     @property
@@ -66,9 +70,10 @@ class Tokenizer:
         for text, row in zip(texts, rows, strict=True):
             if len(row) > self.context:
                 raise SketchseekError(
-                    f"the text {text[:40]!r}... has {len(row) - 2} tokens, at most {self.context - 2} fit: shorten it"
+                    f"the text {text[:40]!r}... has {len(row) - self.frame} tokens, at most"
+                    f" {self.context - self.frame} fit: shorten it"
                 )
-        ids = np.full((len(rows), max(map(len, rows), default=2)), self.eos, np.int64)
+        ids = np.full((len(rows), max(map(len, rows), default=self.frame)), self.eos, np.int64)
         for number, row in enumerate(rows):
             ids[number, : len(row)] = row
         return Tokens(ids, np.array([len(row) - 1 for row in rows], np.int64))

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from sketchseek.engine import Encoder
 from sketchseek.engine.folder import CONFIG, FileFacts
+from sketchseek.engine.sample_inputs import sample_pictures
 from sketchseek.export import export
-from sketchseek.export.sample_inputs import sample_pictures
 from sketchseek.pictures import Sketch, sketch_from_strokes
 
 torch.set_num_threads(1)  # the tiny CLIP is too small to share out

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from sketchseek.engine import find_model, load
-from sketchseek.export.sample_inputs import sample_pictures
+from sketchseek.engine.sample_inputs import sample_pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCKED = ("torch", "transformers", "safetensors", "onnx", "matplotlib", "sklearn")

@@ -10,9 +10,9 @@ from PIL import Image
 
 from sketchseek.engine import Encoder
 from sketchseek.engine.golden import LEAST
+from sketchseek.engine.sample_inputs import sample_pictures
 from sketchseek.export.relevance import PRIOR
 from sketchseek.export.rounding import TOLERATED
-from sketchseek.export.sample_inputs import sample_pictures
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "guide" / "engine.md").read_text()
 TEXT = " ".join(PAGE.split())

@@ -1,74 +1,21 @@
 """The preprocessing of a checkpoint: the files beside its weights -> our preprocessing records."""
 
-from dataclasses import replace
-from typing import Any
-
 from sketchseek.errors import SketchseekError
 from sketchseek.hub.files import BackboneFiles, read_json
-from sketchseek.pictures import CLIP_PHOTOS, CLIP_SKETCHES, Preprocessing
+from sketchseek.pictures import Preprocessing
+from sketchseek.pictures.published import published_preprocessing
 
 __all__ = ["preprocessing_of"]
 
-# Pillow's numbers, as used in preprocessor_config.json
-_RESAMPLE = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
-_OPEN_CLIP_FIT = {"shortest": "crop", "longest": "pad", "squash": "squash"}
-
 
 def preprocessing_of(files: BackboneFiles, *, side: int) -> tuple[Preprocessing, Preprocessing]:
-    """The records for photos and for sketches, for an image tower with ``side`` pixels.
-
-    Photos are prepared as the checkpoint says, or by default as for OpenAI's CLIP (shorter side to ``side``, centre
-    crop). No checkpoint describes sketches: they are placed by our rules, with the checkpoint's mean and deviation.
-    """
-    photos = replace(CLIP_PHOTOS, size=side, fit="crop")
+    """The records for photos and for sketches, for an image tower with ``side`` pixels."""
+    open_clip = files.settings.get("preprocess_cfg")
     try:
-        if files.preprocessor is not None:
-            photos = replace(photos, **_transformers_fields(read_json(files.preprocessor)))
-        elif "preprocess_cfg" in files.settings:
-            photos = replace(photos, **_open_clip_fields(files.settings["preprocess_cfg"]))
-    except (KeyError, TypeError, AttributeError, SketchseekError) as error:
-        raise SketchseekError(
-            f"{files.preprocessor or files.config}: this preprocessing is not supported ({error})"
-        ) from None
-    if photos.size != side:
-        raise SketchseekError(
-            f"{files.preprocessor or files.config} prepares {photos.size} pixels a side, but the weights require {side}"
+        return published_preprocessing(
+            side,
+            processor=None if files.preprocessor is None else read_json(files.preprocessor),
+            open_clip=open_clip if isinstance(open_clip, dict) else None,
         )
-    return photos, replace(
-        CLIP_SKETCHES, size=side, interpolation=photos.interpolation, mean=photos.mean, std=photos.std
-    )
-
-
-def _transformers_fields(written: dict[str, Any]) -> dict[str, Any]:
-    """The fields set by a preprocessor_config.json; older files have plain numbers as sizes, newer ones objects."""
-    for step in ("do_resize", "do_rescale", "do_normalize"):
-        if not written.get(step, True):
-            raise SketchseekError(f"{step} is off")
-    if abs(written.get("rescale_factor", 1 / 255) * 255 - 1) > 1e-3:
-        raise SketchseekError(f"rescale_factor is {written['rescale_factor']}, not 1/255")
-    size, crop = written.get("size", 224), written.get("crop_size", written.get("size", 224))
-    shorter = size.get("shortest_edge", size.get("height")) if isinstance(size, dict) else size
-    square = crop.get("height", crop.get("shortest_edge")) if isinstance(crop, dict) else crop
-    cropped = written.get("do_center_crop", True)
-    if cropped and shorter != square:
-        raise SketchseekError(f"resizing to {shorter} before cropping to {square} is not supported")
-    keeps_shape = not isinstance(size, dict) or "shortest_edge" in size
-    if keeps_shape and not cropped:
-        raise SketchseekError("pictures that are not made square are not supported")
-    return {
-        "size": square if cropped else shorter,
-        "fit": "crop" if keeps_shape else "squash",
-        "interpolation": _RESAMPLE[written.get("resample", 3)],
-        "mean": written["image_mean"],
-        "std": written["image_std"],
-    }
-
-
-def _open_clip_fields(written: Any) -> dict[str, Any]:
-    """The fields set by the preprocess_cfg of an open_clip_config.json."""
-    return {
-        "fit": _OPEN_CLIP_FIT[written.get("resize_mode", "shortest")],
-        "interpolation": written.get("interpolation", "bicubic"),
-        "mean": written["mean"],
-        "std": written["std"],
-    }
+    except SketchseekError as error:
+        raise SketchseekError(f"{files.preprocessor or files.config}: {error}") from None

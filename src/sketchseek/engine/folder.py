@@ -5,6 +5,7 @@ photo.onnx      uint8 pixels (n, side, side, 3) -> vectors, and the tokens that 
 sketch.onnx     the same for sketches; absent if one graph encodes photos and sketches
 patches.onnx    those tokens -> a vector for each patch (sketch_patches.onnx if sketches have their own)
 text.onnx       token numbers and where each text ends -> vectors
+*.safetensors   weights that graphs share; absent if they lie inside the graphs
 tokenizer.json  words -> token numbers
 golden.npz      a few generated inputs and the vectors that the graphs must compute from them
 README.md       the model card, the one file that may be edited
@@ -14,7 +15,10 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
@@ -24,11 +28,11 @@ from sketchseek.pictures import Preprocessing
 from sketchseek.untrusted import parse_json, read_bounded
 
 FORMAT = "sketchseek-model"
-VERSION = 1  # increases when an older sketchseek would misread the folder
+VERSION = 2  # increases when an older sketchseek would misread the folder; 2 has shared weights and 16 bits
 
 CONFIG, TOKENIZER, GOLDEN, CARD = "config.json", "tokenizer.json", "golden.npz", "README.md"
 Role = Literal["photo", "sketch", "text", "photo_patches", "sketch_patches"]
-Precision = Literal["fp32", "int8"]
+Precision = Literal["fp32", "fp16", "int8"]  # of stored weights
 
 SHIPPED = Path(__file__).resolve().parent.parent / "models"  # the model folders inside this package
 MAX_FILE = 2**31  # bytes of one file: no larger graph can be read
@@ -60,7 +64,8 @@ class Record:
     ``grid``: patches per side; ``size``: width of a vector; ``context``: longest text in tokens, SOS and EOS included.
     ``temperature``: cosines were divided by it in training. ``graphs``: role -> file. ``calibration``: kind of query ->
     (midpoint, scale) of the curve from cosine to relevance, None if it was not measured. ``measured``: figures of the
-    export, for the model card. ``files``: name -> size and hash.
+    export, for the model card. ``files``: name -> size and hash. ``weights``: graph file -> file of the weights that it
+    shares with others; a graph that is missing here has its weights inside.
     """
 
     name: str
@@ -80,12 +85,18 @@ class Record:
     calibration: Mapping[str, tuple[float, float]] | None = None
     measured: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, FileFacts] = field(default_factory=dict)
+    weights: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def version(self) -> int:
+        """The oldest format that can hold this record."""
+        return 2 if self.weights or self.precision == "fp16" else 1
 
     @property
     def identity(self) -> str:
         """SHA-256 over everything that affects a vector: graphs, tokenizer, preprocessing."""
-        parts = {
-            "version": VERSION,
+        parts: dict[str, Any] = {
+            "version": self.version,
             "size": self.size,
             "context": self.context,
             "tokenizer": self.files[TOKENIZER].sha256,
@@ -93,6 +104,8 @@ class Record:
             "photos": self.photos.fingerprint,
             "sketches": self.sketches.fingerprint,
         }
+        if self.weights:
+            parts["weights"] = {graph: self.files[name].sha256 for graph, name in self.weights.items()}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
@@ -101,12 +114,15 @@ class Record:
             "sketches": self.sketches.to_json(),
             "files": {name: asdict(facts) for name, facts in sorted(self.files.items())},
         }
-        return {"format": FORMAT, "version": VERSION, **values}
+        if self.version == 1:
+            del values["weights"]
+        return {"format": FORMAT, "version": self.version, **values}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """The record from ``to_json``; a missing or malformed field raises KeyError, TypeError or ValueError."""
-        read = {one.name: values[one.name] for one in fields(cls)}
+        read = {one.name: values[one.name] for one in fields(cls) if one.name != "weights"}
+        read["weights"] = dict(values.get("weights", {}))  # version 1 has none
         if not all(isinstance(read[name], str) for name in _TEXTS) or not isinstance(read["measured"], dict):
             raise ValueError(f"{', '.join(_TEXTS)} must be text, measured a table")
         for name in ("size", "grid", "context"):
@@ -127,7 +143,9 @@ class Record:
         }
         if not all(_NAME.fullmatch(name) for name in read["files"]):
             raise ValueError("files")
-        if {TOKENIZER, GOLDEN, *graphs.values()} - read["files"].keys():
+        if not read["weights"].keys() <= set(graphs.values()):
+            raise ValueError("weights")
+        if {TOKENIZER, GOLDEN, *graphs.values(), *read["weights"].values()} - read["files"].keys():
             raise KeyError("files")
         for which in ("photos", "sketches"):
             read[which] = Preprocessing.from_json(read[which])
@@ -166,10 +184,10 @@ def read_record(folder: Path) -> Record:
     if not isinstance(written, dict) or written.get("format") != FORMAT:
         raise EngineError(f"{folder} is not a model folder: sketchseek export NAME --out FOLDER makes one")
     version = written.get("version")
-    if version != VERSION:
+    if not isinstance(version, int) or not 1 <= version <= VERSION:
         newer = isinstance(version, int) and version > VERSION
         todo = "update sketchseek" if newer else "export the model again"
-        raise EngineError(f"{folder} has format {str(version)[:20]}, this sketchseek reads {VERSION}: {todo}")
+        raise EngineError(f"{folder} has format {str(version)[:20]}, this sketchseek reads 1 to {VERSION}: {todo}")
     try:
         record = Record.from_json(written)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, SketchseekError) as error:
@@ -199,3 +217,19 @@ def read_file(folder: Path, name: str, record: Record) -> bytes:
 def write_record(folder: Path, record: Record) -> None:
     """Write config.json, the last file of an export."""
     (folder / CONFIG).write_text(json.dumps(record.to_json(), indent=2) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def temporary_folder(target: Path) -> Iterator[Path]:
+    """A folder beside ``target``, removed afterwards unless it was renamed."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise EngineError(f"{target} cannot be written: {error.strerror}") from None
+    try:
+        yield folder
+    except OSError as error:
+        raise EngineError(f"{target} cannot be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

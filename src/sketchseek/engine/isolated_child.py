@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from sketchseek.engine.isolation import MAX_ANSWER, Message, read_message, write_message
 from sketchseek.engine.sessions import Array, OrtSession
+from sketchseek.engine.weights import SharedWeights
 from sketchseek.errors import SketchseekError
 from sketchseek.tokenizer import Tokenizer
 
@@ -58,9 +59,11 @@ def _work(calls: "queue.SimpleQueue[Message]", answers: BinaryIO) -> None:
 def _open(message: Message) -> Call:
     """What to do with the calls that follow the first one, which has the content of a file."""
     head, arrays = message
-    data = arrays[""].tobytes()
+    data = arrays.pop("").tobytes()
     if head["open"] == "graph":
-        session = OrtSession(data, head["provider"], head["threads"])
+        weights = next((SharedWeights(file, content) for file, content in arrays.items()), None)
+        arrays.clear()
+        session = OrtSession(data, head["provider"], head["threads"], weights)
 
         def run(message: Message) -> dict[str, Array]:
             names = message[0]["outputs"]

@@ -17,6 +17,7 @@ import numpy as np
 
 from sketchseek.engine.folder import EngineError
 from sketchseek.engine.sessions import Array, StoppedError
+from sketchseek.engine.weights import SharedWeights
 from sketchseek.tokenizer import Tokens
 
 Message = tuple[dict[str, Any], dict[str, Array]]
@@ -24,7 +25,7 @@ Message = tuple[dict[str, Any], dict[str, Array]]
 OPEN_SECONDS = 120.0  # to start, and to open a graph or tokenizer
 CALL_SECONDS = 60.0  # for a call,
 ROW_SECONDS = 20.0  # and for each picture or text in it: the largest CLIP on a slow processor needs half as long
-MEMORY = 4 * 2**30  # bytes that a graph's process may allocate, beside four times the size of the graph
+MEMORY = 4 * 2**30  # bytes that a graph's process may allocate, beside four times the size of graph and weights
 TOKENIZER_MEMORY = 2**30
 MAX_ANSWER = 2**30  # bytes; the tokens of 16 pictures of the largest CLIP are a tenth of it
 
@@ -32,11 +33,12 @@ MAX_ANSWER = 2**30  # bytes; the tokens of 16 pictures of the largest CLIP are a
 class IsolatedSession:
     """A graph in a process of its own; otherwise like ``OrtSession``."""
 
-    def __init__(self, graph: bytes, provider: str, threads: int) -> None:
+    def __init__(self, graph: bytes, provider: str, threads: int, weights: SharedWeights | None = None) -> None:
+        parts = {"": _bytes(graph)} | ({} if weights is None else {weights.file: weights.data})
         # Drivers of graphics cards reserve far more memory than they use.
-        memory = MEMORY + 4 * len(graph) if provider == "CPU" else 0
+        memory = MEMORY + 4 * sum(part.nbytes for part in parts.values()) if provider == "CPU" else 0
         self._child = Child(memory)
-        self._child.call({"open": "graph", "provider": provider, "threads": threads}, {"": _bytes(graph)}, OPEN_SECONDS)
+        self._child.call({"open": "graph", "provider": provider, "threads": threads}, parts, OPEN_SECONDS)
 
     def __call__(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> list[Array]:
         rows = max((len(array) for array in inputs.values() if array.ndim), default=1)

@@ -52,7 +52,12 @@ class OrtSession:
         if weights is not None:
             # Nothing lies in this folder: a tensor that is not in ``weights`` is an error.
             options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
-            tensors = weights.tensors()
+            # onnxruntime accepts only tensors of this graph; 8 is the field of protobuf with the name of a tensor.
+            tensors = {
+                name: tensor
+                for name, tensor in weights.tensors().items()
+                if b"\x42" + bytes([len(name.encode()) & 127]) + name.encode() in graph
+            }
             values = [onnxruntime.OrtValue.ortvalue_from_numpy(tensor) for tensor in tensors.values()]
             options.add_external_initializers(list(tensors), values)
         self._provider = provider

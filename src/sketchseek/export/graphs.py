@@ -22,7 +22,7 @@ from sketchseek.clip.adaptation import Adaptation, Prompted
 from sketchseek.clip.texts import Texts
 from sketchseek.clip.towers import LayerInput
 from sketchseek.engine.folder import EngineError
-from sketchseek.export.sample_inputs import SAMPLE_TEXTS, sample_pictures
+from sketchseek.engine.sample_inputs import SAMPLE_TEXTS, sample_pictures
 from sketchseek.methods.method import Method, Modality
 from sketchseek.pictures import Preprocessing
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from sketchseek.clip.backbone import Backbone
 from sketchseek.engine.folder import EngineError, Role
 from sketchseek.engine.golden import LEAST, least_cosine
+from sketchseek.engine.sample_inputs import SAMPLE_TEXTS, sample_pictures
 from sketchseek.engine.sessions import OrtSession
 from sketchseek.export.graphs import Traced, run_torch
-from sketchseek.export.sample_inputs import SAMPLE_TEXTS, sample_pictures
 
 Inputs = dict[str, NDArray[Any]]
 _BATCHES = (1, 3)  # other sizes than the trace's

@@ -1,10 +1,7 @@
 """The whole export: trace, compare with torch, write the folder, open it. A failed export leaves nothing behind."""
 
 import json
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,9 +20,11 @@ from sketchseek.engine.folder import (
     Precision,
     Record,
     Role,
+    temporary_folder,
     write_record,
 )
 from sketchseek.engine.golden import write_golden
+from sketchseek.engine.sample_inputs import SAMPLE_TEXTS, sample_pictures
 from sketchseek.engine.sessions import OrtSession
 from sketchseek.export.card import model_card
 from sketchseek.export.graphs import Traced, trace_pictures, trace_texts
@@ -33,7 +32,6 @@ from sketchseek.export.parity import check_parity, text_inputs
 from sketchseek.export.pictures import MeasuredPictures, read_pictures
 from sketchseek.export.relevance import Curve, relevance_curves
 from sketchseek.export.rounding import round_pictures
-from sketchseek.export.sample_inputs import SAMPLE_TEXTS, sample_pictures
 from sketchseek.export.source import Source, open_source
 from sketchseek.export.weights import store_in_8_bits
 from sketchseek.methods.method import Method
@@ -91,7 +89,7 @@ def export(
             "photos": len(pictures.photos),
             "sketches": len(pictures.sketches),
         }
-    with _temporary_folder(target) as folder:
+    with temporary_folder(target) as folder:
         described = _Described(target.name, opened, "int8" if int8 else "fp32", calibration, measured)
         _write(folder, described, graphs)
         load(folder, provider="CPU").verify()
@@ -201,19 +199,3 @@ def _golden(method: Method, graphs: Graphs, names: Mapping[Role, str]) -> bytes:
             keep(patches, {"states": states})
     keep("text", text_inputs(backbone, SAMPLE_TEXTS))
     return write_golden(arrays)
-
-
-@contextmanager
-def _temporary_folder(target: Path) -> Iterator[Path]:
-    """A folder beside ``target``, removed afterwards unless it was renamed."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise EngineError(f"{target} cannot be written: {error.strerror}") from None
-    try:
-        yield folder
-    except OSError as error:
-        raise EngineError(f"{target} cannot be written: {error.strerror}") from None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,148 @@
+"""The whole conversion: graphs, weights, tokenizer, golden vectors, record. A failed one leaves nothing behind."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sketchseek.engine.convert.card import model_card
+from sketchseek.engine.convert.checkpoint import ConvertError
+from sketchseek.engine.convert.source import Description, Source, opened
+from sketchseek.engine.folder import (
+    CARD,
+    GOLDEN,
+    MAX_FILE,
+    TOKENIZER,
+    FileFacts,
+    Precision,
+    Record,
+    Role,
+    temporary_folder,
+    write_record,
+)
+from sketchseek.engine.golden import least_cosine, write_golden
+from sketchseek.engine.isolation import IsolatedSession
+from sketchseek.engine.sample_inputs import SAMPLE_TEXTS, sample_pictures
+from sketchseek.engine.weights import SharedWeights
+from sketchseek.parallel import usable_cores
+from sketchseek.tokenizer import Tokenizer
+
+Report = Callable[[str], None]
+Golden = dict[str, NDArray[Any]]
+
+
+def family(source: Path) -> Description:
+    """What a folder of downloaded files holds; raises ``ConvertError`` if it cannot be converted."""
+    with opened(source) as found:
+        return found.description
+
+
+def convert(
+    source: Path,
+    out: Path,
+    *,
+    name: str,
+    about: str,
+    licence: str,
+    precision: Precision = "fp16",
+    progress: Report | None = None,
+) -> Record:
+    """Write the published weights in ``source`` as the new model folder ``out``, without torch.
+
+    ``source``: a folder of downloaded files, or a file of safetensors with its config and tokenizer beside it. ``name``,
+    ``about``, ``licence``: for the record and the model card. ``precision``: of stored matrices. ``progress`` is called
+    with the name of each step. Raises ``ConvertError`` with one sentence, and then leaves nothing behind.
+    """
+    report = progress or (lambda _: None)
+    if out.exists():
+        raise ConvertError(f"{out} already exists: name a new folder, or remove that one first")
+    with opened(source) as found, temporary_folder(out) as folder:
+        report("writing graphs and weights")
+        files = found.write(folder, precision)
+        (folder / TOKENIZER).write_bytes(found.tokenizer)
+        files[TOKENIZER] = FileFacts.of(found.tokenizer)
+        report("computing golden vectors")
+        golden = _golden(folder, found)
+        data = write_golden(golden)
+        (folder / GOLDEN).write_bytes(data)
+        files[GOLDEN] = FileFacts.of(data)
+        measured: dict[str, Any] = {}
+        if precision == "int8":
+            report("comparing 8 bits with 32")
+            measured["cosines"] = _cosines(golden, folder, found)
+        if large := next((file for file, facts in files.items() if facts.size > MAX_FILE), None):
+            raise ConvertError(f"{large} of {source} would be larger than {MAX_FILE >> 30} GB, which cannot be used")
+        record = Record(
+            name=name,
+            about=about,
+            licence=licence,
+            backbone=source.name,
+            method="zero-shot",
+            setting="category",
+            precision=precision,
+            size=found.size,
+            grid=found.grid,
+            context=found.context,
+            temperature=found.temperature,
+            photos=found.photos,
+            sketches=found.sketches,
+            graphs=found.graphs,
+            measured=measured,
+            files=files,
+            weights=found.weights,
+        )
+        (folder / CARD).write_text(model_card(record), encoding="utf-8")
+        write_record(folder, record)
+        folder.chmod(0o755)  # temporary folders are private
+        folder.rename(out)
+    return record
+
+
+def _golden(folder: Path, found: Source) -> Golden:
+    """Sample inputs and the vectors that the graphs give for them, each graph in a process of its own."""
+    golden: Golden = {}
+    pixels = sample_pictures(2, found.photos.size)
+    tokens = Tokenizer(found.tokenizer, path=folder / TOKENIZER, context=found.context)(SAMPLE_TEXTS)
+    states = _run(golden, folder, found, "photo", {"pixels": pixels}, (2, found.size))
+    if "photo_patches" in found.graphs:
+        _run(golden, folder, found, "photo_patches", {"states": states[:1]}, (1, found.grid**2, found.size))
+    _run(golden, folder, found, "text", {"ids": tokens.ids, "ends": tokens.ends}, (len(SAMPLE_TEXTS), found.size))
+    return golden
+
+
+def _run(
+    golden: Golden, folder: Path, found: Source, role: Role, inputs: Golden, shape: tuple[int, ...]
+) -> NDArray[Any]:
+    """Add the inputs and vectors of a graph; returns the states of a picture graph, else its vectors."""
+    file = found.graphs[role]
+    outputs = ["vectors", "states"] if role == "photo" and "photo_patches" in found.graphs else ["vectors"]
+    found_arrays = _session(folder, found, file)(inputs, outputs)
+    vectors = found_arrays[0]
+    if vectors.shape != shape or not np.isfinite(vectors).all():
+        raise ConvertError(
+            f"the {role} graph of these weights computes numbers of shape {vectors.shape}, not {shape} finite ones:"
+            " the weights are damaged, or not what their config says"
+        )
+    golden |= {f"{file}/{name}": array for name, array in {**inputs, "vectors": vectors}.items()}
+    return found_arrays[-1]
+
+
+def _session(folder: Path, found: Source, file: str) -> IsolatedSession:
+    weights = None
+    if file in found.weights:
+        mapped = np.memmap(folder / found.weights[file], np.uint8, "r")  # read page by page
+        weights = SharedWeights(found.weights[file], mapped)
+    return IsolatedSession((folder / file).read_bytes(), "CPU", usable_cores(), weights)
+
+
+def _cosines(golden: Golden, folder: Path, found: Source) -> dict[str, float]:
+    """Role -> the least cosine between golden vectors and those of graphs with 32-bit weights."""
+    with temporary_folder(folder / "fp32") as exact:
+        found.write(exact, "fp32")
+        (exact / TOKENIZER).write_bytes(found.tokenizer)
+        others = _golden(exact, found)
+    roles: tuple[Role, ...] = ("photo", "text")
+    files = {role: f"{found.graphs[role]}/vectors" for role in roles}
+    return {role: round(least_cosine(golden[file], others[file]), 6) for role, file in files.items()}
