@@ -92,7 +92,7 @@ def test_a_foreign_tokenizer_is_refused(tiny_clip_folder: Path, tmp_path: Path) 
         TextTokenizer(bad, context=77, vocabulary=10_000)
     frameless = json.loads(good.read_text()) | {"post_processor": None}
     bad.write_text(json.dumps(frameless))
-    with pytest.raises(SketchseekError, match="does not put one token before and one after"):
+    with pytest.raises(SketchseekError, match="does not put one token after a text"):
         TextTokenizer(bad, context=77, vocabulary=10_000)
 
 

@@ -35,12 +35,12 @@ def test_the_record_comes_back(exported: Encoder, tmp_path: Path) -> None:
 
 
 def test_a_newer_format_is_refused_and_an_older_one_too(folder: Path) -> None:
-    edit(folder, lambda written: written.update(version=2))
+    edit(folder, lambda written: written.update(version=3))
     assert is_model(folder)
-    with pytest.raises(EngineError, match="has format 2, this sketchseek reads 1: update sketchseek"):
+    with pytest.raises(EngineError, match="has format 3, this sketchseek reads 1 to 2: update sketchseek"):
         load(folder)
     edit(folder, lambda written: written.update(version=0))
-    with pytest.raises(EngineError, match="has format 0, this sketchseek reads 1: export the model again"):
+    with pytest.raises(EngineError, match="has format 0, this sketchseek reads 1 to 2: export the model again"):
         load(folder)
 
 

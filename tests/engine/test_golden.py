@@ -25,8 +25,8 @@ def test_a_provider_that_computes_something_else_is_refused(folder: Path, monkey
     class Wrong:
         """Rolls the numbers of every vector by one."""
 
-        def __init__(self, graph: bytes, provider: str, threads: int) -> None:
-            self.right = OrtSession(graph, "CPU", threads)
+        def __init__(self, graph: bytes, provider: str, threads: int, weights: Any) -> None:
+            self.right = OrtSession(graph, "CPU", threads, weights)
 
         def __call__(self, inputs: Mapping[str, Any], outputs: Sequence[str]) -> list[Any]:
             return [np.roll(values, 1, axis=-1) for values in self.right(inputs, outputs)]
@@ -41,8 +41,8 @@ def test_a_provider_that_computes_something_else_is_refused(folder: Path, monkey
 @pytest.mark.parametrize("wrong", [np.nan, 0.0])
 def test_vectors_that_are_none_are_found_out(folder: Path, monkeypatch: pytest.MonkeyPatch, wrong: float) -> None:
     class Empty:
-        def __init__(self, graph: bytes, provider: str, threads: int) -> None:
-            self.right = OrtSession(graph, "CPU", threads)
+        def __init__(self, graph: bytes, provider: str, threads: int, weights: Any) -> None:
+            self.right = OrtSession(graph, "CPU", threads, weights)
 
         def __call__(self, inputs: Mapping[str, Any], outputs: Sequence[str]) -> list[Any]:
             return [np.full_like(values, wrong) for values in self.right(inputs, outputs)]
