@@ -1,17 +1,20 @@
 """Do something to a gallery in fresh processes and kill them: at a call of the system, or after so many seconds.
 
 One process imports everything once and forks for each line of JSON on stdin, so that a crash takes milliseconds. A
-line: {task, gallery, photos, at, after, writers}. Each process is killed when it is about to make its ``at``-th call
-that replaces, links, removes or flushes a file, or after ``after`` seconds; 0 is never. With two ``writers`` a second
-process does the same at the same time, and is not killed. Prints for each line 1 if a process was killed, else 0.
+line: {task, gallery, photos, at, after, fault, writers}. The process is killed when it is about to make its ``at``-th
+call that replaces, links, removes or flushes a file, or after ``after`` seconds; 0 is never. With a ``fault`` it is not
+killed, but has this fault from then on. With two ``writers`` a second process does the same at the same time, unharmed.
+Prints for each line 1 if the process was killed or had the fault, else 0.
 """
 
+import importlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -19,10 +22,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sketchseek.gallery import Gallery, copying, ingest  # noqa: F401 - imported before forking
-from sketchseek.gallery.embedded import index, index_files, verify  # noqa: F401 - imported before forking
+from sketchseek.errors import SketchseekError
+from sketchseek.gallery import Gallery, copying
 from sketchseek.gallery.errors import GalleryBusyError
+from tests.gallery import faults
 from tests.gallery.grid_model import GridModel
+from tests.gallery.photos import jpeg, png, put
 
 ROOT = Path(__file__).resolve().parents[2]
 CALLS = ("replace", "rename", "unlink", "remove", "fsync", "link")
@@ -31,21 +36,29 @@ Crash = Callable[..., bool]
 
 @contextmanager
 def crasher() -> Iterator[Crash]:
-    """crash(task, gallery, photos="", at=0, after=0, writers=1): whether it was killed."""
+    """crash(task, gallery, photos="", at=0, after=0, fault="", writers=1): whether it was killed or had the fault."""
     command = [sys.executable, "-m", "tests.gallery.crash_child"]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin and process.stdout
         written, read = process.stdin, process.stdout
 
         def crash(
-            task: str, gallery: Path, photos: Path | str = "", *, at: int = 0, after: float = 0, writers: int = 1
+            task: str,
+            gallery: Path,
+            photos: Path | str = "",
+            *,
+            at: int = 0,
+            after: float = 0,
+            fault: str = "",
+            writers: int = 1,
         ) -> bool:
             line = {"task": task, "gallery": str(gallery), "photos": str(photos)}
-            written.write(json.dumps({**line, "at": at, "after": after, "writers": writers}) + "\n")
+            how = {"at": at, "after": after, "fault": fault, "writers": writers}
+            written.write(json.dumps(line | how) + "\n")
             written.flush()
-            answer = read.readline()
-            assert answer in ("0\n", "1\n"), "a process ended with an error"
-            return answer == "1\n"
+            answer = read.readline().strip()
+            assert answer in ("0", "1"), answer or "the helper ended"
+            return answer == "1"
 
         yield crash
         written.close()
@@ -101,25 +114,34 @@ TASKS: dict[str, Callable[[str, str], None]] = {
 
 # How it ends.
 
+HAD_FAULT = 9  # the code of a process that ended as it should in spite of it
 
-def run(task: str, gallery: str, photos: str, at: int, after: float, writers: int) -> bool:
-    others = [_start(task, gallery, photos, 0) for _ in range(writers - 1)]
-    child = _start(task, gallery, photos, at)
-    status = _end(child, after)
+
+def run(task: str, gallery: str, photos: str, at: int, after: float, fault: str, writers: int) -> bool:
+    others = [_start(task, gallery, photos) for _ in range(writers - 1)]
+    child = _start(task, gallery, photos, at, fault, after)
+    status = os.waitpid(child, 0)[1] if fault else _end(child, after)
     assert all(os.waitpid(other, 0)[1] == 0 for other in others), "the second process failed"
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the process failed"
-    return os.WIFSIGNALED(status)
+    struck = os.WIFSIGNALED(status) if not fault else os.waitstatus_to_exitcode(status) == HAD_FAULT
+    assert struck or status == 0, "the process failed"
+    return struck
 
 
-def _start(task: str, gallery: str, photos: str, at: int) -> int:
+def _start(task: str, gallery: str, photos: str, at: int = 0, fault: str = "", after: float = 0) -> int:
     child = os.fork()
     if child == 0:
         code = 1
         try:
             _kill_at(at)
-            with suppress(GalleryBusyError):  # the other writer is not done
+            has_begun = faults.begin(fault, after) if fault else lambda: False
+            try:
                 TASKS[task](gallery, photos)
-            code = 0
+            except GalleryBusyError:  # the other writer is not done
+                pass
+            except SketchseekError as error:
+                if not has_begun() or "\n" in str(error):
+                    raise
+            code = HAD_FAULT if has_begun() else 0
         except BaseException:
             traceback.print_exc()
         finally:
@@ -158,6 +180,28 @@ def _kill_at(at: int) -> None:
     shutil.copyfile = counted(shutil.copyfile)
 
 
+def import_all() -> None:
+    """Import what the tasks need, so that forks do not, by a fork that does them and says what it has imported."""
+    with tempfile.TemporaryDirectory() as folder:
+        put(Path(folder) / "photos" / "a.png", png(1))
+        put(Path(folder) / "photos" / "b.jpg", jpeg(1))
+        child = os.fork()
+        if child == 0:
+            for task in TASKS.values():
+                task(f"{folder}/gallery", f"{folder}/photos")
+            (Path(folder) / "modules").write_text("\n".join(sorted(sys.modules)))
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        for name in (Path(folder) / "modules").read_text().splitlines():
+            if name.startswith("sketchseek") or "." not in name or name.startswith(("PIL.", "numpy.", "faiss.")):
+                with suppress(ImportError):
+                    importlib.import_module(name)
+
+
 if __name__ == "__main__":
+    import_all()
     for line in sys.stdin:
-        print(int(run(**json.loads(line))), flush=True)
+        try:
+            print(int(run(**json.loads(line))), flush=True)
+        except AssertionError as error:
+            print(error, flush=True)

@@ -131,7 +131,7 @@ def hostile_picture(good: dict[str, bytes], rng: random.Random) -> tuple[str, by
         sides = [rng.choice((1, 2, 64, 331, 4_000)), rng.choice((1, 5_000, 60_000, 900_000, 1_000_001))]
         rng.shuffle(sides)
         if sides[0] * sides[1] < 40_000_000:
-            return "thin.png", thin_png(*sides, seed=rng.randrange(255), grey=rng.random() < 0.5)
+            return "thin.png", thin_png(sides[0], sides[1], rng.randrange(255), grey=rng.random() < 0.5)
     name = rng.choice(sorted(good))
     data = bytearray(good[name])
     for _ in range(rng.choice((1, 1, 1, 2, 3))):

@@ -1,5 +1,6 @@
 """Damaged, deleted, foreign and newer databases: one sentence each, and nothing lost that was not damaged."""
 
+import errno
 import os
 import random
 import shutil
@@ -242,6 +243,26 @@ def test_a_failing_disk_is_one_sentence(gallery: Gallery, photos: Path, monkeypa
         with pytest.raises(GalleryError, match=r"no space is left for the gallery .* what was committed is kept"):
             gallery.add(photos)
     assert gallery.add(photos).added == 3
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace", "unlink"])
+def test_a_disk_that_fails_while_a_gallery_is_repaired_is_one_sentence(
+    filled: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    path = filled / "gallery.sqlite"
+    data = path.read_bytes()
+    path.write_bytes(data[:100] + bytes(3996) + data[4096:])
+
+    def failing(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with Gallery.open(filled, GridModel()) as gallery:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, failing)
+            with pytest.raises(GalleryError, match=r"\(Input/output error\); is its disk full or failing\? What was"):
+                gallery.rebuild()
+        gallery.rebuild()
+        assert len(gallery.search(text="red", k=200)) == 150
 
 
 def test_an_error_of_the_model_leaves_whole_batches(

@@ -40,7 +40,7 @@ def as_gallery_errors(folder: Path, *, system_errors: bool = True) -> Iterator[N
             raise _no_space(folder) from error
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise _unwritable(folder) from error
-        raise
+        raise _failing(folder, error.strerror or str(error)) from error
 
 
 def _gallery_error(folder: Path, error: sqlite3.Error) -> GalleryError:
@@ -53,10 +53,7 @@ def _gallery_error(folder: Path, error: sqlite3.Error) -> GalleryError:
         return _unwritable(folder)
     if code == sqlite3.SQLITE_BUSY:
         return busy(folder)
-    return GalleryError(
-        f"the gallery {shown(folder)} cannot be read or written ({error}); is its disk full or failing? What "
-        "was committed is kept."
-    )
+    return _failing(folder, str(error))
 
 
 def damaged(folder: Path, what: str) -> GalleryDamagedError:
@@ -85,4 +82,11 @@ def _unwritable(folder: Path) -> GalleryError:
     return GalleryError(
         f"the gallery {shown(folder)} cannot be opened for writing; check its permissions, or name another "
         "one with --gallery."
+    )
+
+
+def _failing(folder: Path, what: str) -> GalleryError:
+    return GalleryError(
+        f"the gallery {shown(folder)} cannot be read or written ({what}); is its disk full or failing? What was "
+        "committed is kept."
     )
