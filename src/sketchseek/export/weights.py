@@ -1,11 +1,11 @@
 """Store weights in 8 bits: a quarter of the size. They are converted back to fp32 when the graph is loaded."""
 
-from typing import Any
-
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
+
+from sketchseek.engine.convert.graph import output_axes
 
 _MIN_SIZE = 2048  # smaller tensors stay as they are
 
@@ -13,7 +13,7 @@ _MIN_SIZE = 2048  # smaller tensors stay as they are
 def store_in_8_bits(graph: bytes) -> bytes:
     """The same graph, its matrices rounded to 255 steps, whose size is set per output, or per row of a table."""
     model = onnx.load_from_string(graph)
-    axes = _axes(model.graph)
+    axes = output_axes(model.graph)
     kept, fresh = [], []
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
@@ -39,19 +39,3 @@ def rounded(values: NDArray[np.float32], axis: int) -> tuple[NDArray[np.int8], N
     others = tuple(number for number in range(values.ndim) if number != axis)
     sizes = np.maximum(np.abs(values).max(axis=others, keepdims=True), 1e-12) / 127
     return np.rint(values / sizes).astype(np.int8), np.asarray(sizes, np.float32)
-
-
-def _axes(graph: Any) -> dict[str, int]:
-    """Weight -> the axis along which each slice makes one output (or is one row of a table)."""
-    axes: dict[str, int] = {}
-    for node in graph.node:
-        if node.op_type == "Conv":
-            axes[node.input[1]] = 0
-        elif node.op_type == "MatMul":
-            axes[node.input[1]] = 1
-        elif node.op_type == "Gemm":
-            transposed = any(one.name == "transB" and one.i for one in node.attribute)
-            axes[node.input[1]] = 0 if transposed else 1
-        elif node.op_type == "Gather":
-            axes[node.input[0]] = 0
-    return axes

@@ -1,7 +1,7 @@
 """Build an ONNX graph node by node; its weights lie in a file that several graphs share."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,9 @@ _TYPES: Mapping[np.dtype[Any], int] = {
     np.dtype(np.float32): TensorProto.FLOAT,
     np.dtype(np.float16): TensorProto.FLOAT16,
     np.dtype(np.int8): TensorProto.INT8,
+    np.dtype(np.uint8): TensorProto.UINT8,
+    np.dtype(np.int32): TensorProto.INT32,
+    np.dtype(np.int64): TensorProto.INT64,
 }
 
 
@@ -76,8 +79,10 @@ class WeightFile:
 class Graph:
     """Nodes, constants and shared weights of one graph. Every method returns the name of a value."""
 
-    def __init__(self, weights: WeightFile, precision: Precision) -> None:
+    def __init__(self, weights: WeightFile, precision: Precision, opsets: Mapping[str, int] | None = None) -> None:
         self._weights, self._precision = weights, precision
+        self._opsets = opsets or {"": OPSET}
+        self._functions: list[Any] = []
         self._nodes: list[Any] = []
         self._constants: dict[str, Any] = {}
         self._shared: dict[str, str] = {}  # name of a weight -> the value in the graph
@@ -99,6 +104,15 @@ class Graph:
         name = f"{operator}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(operator, list(inputs), [name], name=name, **attributes))
         return name
+
+    def add(self, nodes: Sequence[Any], functions: Sequence[Any] = ()) -> None:
+        """Add nodes of another graph, and the functions that they call."""
+        self._nodes.extend(nodes)
+        self._functions.extend(functions)
+
+    def keep(self, tensor: Any) -> None:
+        """Keep a tensor of another graph inside this one."""
+        self._constants[tensor.name] = tensor
 
     def constant(self, values: Any, kind: Any = None) -> str:
         """A small constant inside the graph; equal ones are one."""
@@ -122,7 +136,7 @@ class Graph:
             return self._in_8_bits(name, shape, load, per)
         half = rounds and self._precision != "fp32"
         kind = np.float16 if half else np.float32
-        self._share(name, kind, shape, (lambda: _halved(load())) if half else load)
+        self.share(name, kind, shape, (lambda: _halved(load())) if half else load)
         return self.node("Cast", name, to=TensorProto.FLOAT) if half else name
 
     def _in_8_bits(self, name: str, shape: tuple[int, ...], load: Load, per: int) -> str:
@@ -135,12 +149,13 @@ class Graph:
         def steps() -> Values:
             return np.rint(load() / sizes()).astype(np.int8)
 
-        self._share(f"{name}.steps", np.int8, shape, steps)
-        self._share(f"{name}.size", np.float32, sizes_shape, sizes)
+        self.share(f"{name}.steps", np.int8, shape, steps)
+        self.share(f"{name}.size", np.float32, sizes_shape, sizes)
         # These nodes depend on constants only, so onnxruntime computes them once, when it loads the graph.
         return self.node("Mul", self.node("Cast", f"{name}.steps", to=TensorProto.FLOAT), f"{name}.size")
 
-    def _share(self, name: str, kind: Any, shape: tuple[int, ...], load: Load) -> None:
+    def share(self, name: str, kind: Any, shape: tuple[int, ...], load: Load) -> None:
+        """A weight that is stored as it is, under its own name."""
         self._weights.add(name, kind, shape, load)
         self._used.append(name)
 
@@ -152,9 +167,31 @@ class Graph:
             kind, shape = self._weights.facts(name)
             tensors.append(external_tensor(name, _TYPES[kind], shape, self._weights.name, places[name]))
         graph = helper.make_graph(self._nodes, "sketchseek", self._inputs, self._outputs, tensors)
-        opsets = [helper.make_opsetid("", OPSET)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="sketchseek")
+        opsets = [helper.make_opsetid(domain, version) for domain, version in self._opsets.items()]
+        model = helper.make_model(
+            graph,
+            opset_imports=opsets,
+            ir_version=IR_VERSION,
+            producer_name="sketchseek",
+            functions=self._functions,
+        )
         return bytes(model.SerializeToString())
+
+
+def output_axes(graph: Any) -> dict[str, int]:
+    """Weight -> the axis along which each slice makes one output (or is one row of a table)."""
+    axes: dict[str, int] = {}
+    for node in graph.node:
+        if node.op_type == "Conv":
+            axes[node.input[1]] = 0
+        elif node.op_type == "MatMul":
+            axes[node.input[1]] = 1
+        elif node.op_type == "Gemm":
+            transposed = any(one.name == "transB" and one.i for one in node.attribute)
+            axes[node.input[1]] = 0 if transposed else 1
+        elif node.op_type == "Gather":
+            axes[node.input[0]] = 0
+    return axes
 
 
 def external_tensor(name: str, kind: int, shape: tuple[int, ...], file: str, place: tuple[int, int]) -> Any:

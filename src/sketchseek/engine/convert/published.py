@@ -41,10 +41,10 @@ def read_plan(
 
 
 def _transformers(where: Path, settings: Settings, pieces: Pieces, padding: int | None) -> Plan:
-    kind = settings.get("model_type")
+    kind = str(settings.get("model_type"))
     if kind not in _FAMILIES:
         raise ConvertError(
-            f"{where} describes a model of type {str(kind)[:40]!r}; clip, siglip and siglip2 can be converted"
+            f"{where} describes a model of type {kind[:40]!r}; clip, siglip and siglip2 can be converted"
         )
     family = _FAMILIES[kind]
     defaults = _DEFAULTS[family]

@@ -12,7 +12,7 @@ from sketchseek.engine.convert.checkpoint import Checkpoint, ConvertError
 from sketchseek.engine.convert.names import is_open_clip
 from sketchseek.engine.convert.plan import Plan
 from sketchseek.engine.convert.published import Pieces, Settings, read_plan
-from sketchseek.engine.convert.texts import padding_token, read_object, tokenizer_json
+from sketchseek.engine.convert.texts import padding_token, read_object, siglip_cleaning, tokenizer_json
 from sketchseek.engine.folder import FileFacts, Precision, Role
 from sketchseek.errors import SketchseekError
 from sketchseek.hub.files import BackboneFiles, files_in
@@ -49,11 +49,17 @@ class Source:
     graphs: Mapping[Role, str]
     weights: Mapping[str, str]
     write: Callable[[Path, Precision], dict[str, FileFacts]]
+    ours: bool  # whether the graphs are ours; those of others run in processes of their own
 
 
 @contextmanager
 def opened(source: Path) -> Iterator[Source]:
     """The model in a folder, or of a weights file and the files beside it."""
+    from sketchseek.engine.convert.ready import find_ready, ready_made
+
+    if (ready := find_ready(source)) is not None:
+        yield ready_made(ready)
+        return
     files = files_in(source)
     if files.pickled:
         raise ConvertError(f"{files.weights[0]} is a pickle, which cannot be converted: download the safetensors")
@@ -83,7 +89,7 @@ def _published(files: BackboneFiles, checkpoint: Checkpoint) -> Source:
         sketches=sketches,
         tokenizer=tokenizer_json(
             files.tokenizer,
-            lower_case=plan.family == "siglip",
+            cleaning=siglip_cleaning(files.tokenizer) if plan.family == "siglip" else "as they are",
             context=plan.context,
             vocabulary=plan.vocabulary,
         ),
@@ -96,6 +102,7 @@ def _published(files: BackboneFiles, checkpoint: Checkpoint) -> Source:
         },
         weights={"photo.onnx": PICTURES, "patches.onnx": PICTURES, "text.onnx": TEXTS},
         write=partial(_write, plan, pieces, photos),
+        ours=True,
     )
 
 

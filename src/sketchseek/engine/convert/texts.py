@@ -1,8 +1,13 @@
 """The tokenizer of a published model -> the tokenizer.json of a model folder, and the token that pads its texts."""
 
+import gzip
 import json
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from tokenizers import AddedToken, Regex, models, normalizers, pre_tokenizers, processors
+from tokenizers import Tokenizer as FastTokenizer
 
 from sketchseek.engine.convert.checkpoint import ConvertError
 from sketchseek.tokenizer import Tokenizer
@@ -52,12 +57,24 @@ def _number_of(written: dict[str, Any], token: str, path: Path) -> int:
     raise ConvertError(f"{path} does not have the padding token {token[:40]!r} that the files beside it name")
 
 
-def tokenizer_json(path: Path, *, lower_case: bool, context: int, vocabulary: int | None) -> bytes:
-    """The content for a model folder; ``lower_case``: the model was trained on texts in lower case."""
+# How texts were changed before they were made tokens: not at all, to lower case, or also without punctuation.
+Cleaning = Literal["as they are", "lower case", "canonical"]
+
+
+def siglip_cleaning(path: Path) -> Cleaning:
+    """SigLIP's first generation, whose tokenizer is a unigram model, omits punctuation; the second does not."""
+    model = read_object(path, MAX_TOKENIZER).get("model") or {}
+    return "canonical" if model.get("type") == "Unigram" else "lower case"
+
+
+def tokenizer_json(path: Path, *, cleaning: Cleaning, context: int, vocabulary: int | None) -> bytes:
+    """The content for a model folder, which also does the ``cleaning`` if the tokenizer does not yet."""
     written = read_object(path, MAX_TOKENIZER)
-    if lower_case and "Lowercase" not in json.dumps(written.get("normalizer")):
-        steps = [step for step in (_canonical(written), written.get("normalizer")) if step]
-        written["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "Lowercase"}, *_flat(steps)]}
+    own = written.get("normalizer")
+    if cleaning != "as they are" and "Lowercase" not in json.dumps(own):
+        steps = [{"type": "Lowercase"}, *(_CANONICAL if cleaning == "canonical" else ())]
+        after = own["normalizers"] if isinstance(own, dict) and own.get("type") == "Sequence" else [own] if own else []
+        written["normalizer"] = {"type": "Sequence", "normalizers": [*steps, *after]}
     written["padding"] = written["truncation"] = None
     data = json.dumps(written, separators=(",", ":"), ensure_ascii=False).encode()
     known = Tokenizer(data, path=path, context=context).vocabulary
@@ -66,22 +83,54 @@ def tokenizer_json(path: Path, *, lower_case: bool, context: int, vocabulary: in
     return data
 
 
-def _canonical(written: dict[str, Any]) -> dict[str, Any] | None:
-    """SigLIP's first generation, whose tokenizer is a unigram model, also omits punctuation."""
-    if (written.get("model") or {}).get("type") != "Unigram":
-        return None
-    return {
-        "type": "Sequence",
-        "normalizers": [
-            {"type": "Replace", "pattern": {"Regex": r"""[!-/:-@\[-`{-~]"""}, "content": ""},
-            {"type": "Replace", "pattern": {"Regex": r"\s+"}, "content": " "},
-            {"type": "Strip", "strip_left": True, "strip_right": True},
-        ],
-    }
+_CANONICAL = (
+    {"type": "Replace", "pattern": {"Regex": r"""[!-/:-@\[-`{-~]"""}, "content": ""},
+    {"type": "Replace", "pattern": {"Regex": r"\s+"}, "content": " "},
+    {"type": "Strip", "strip_left": True, "strip_right": True},
+)
 
 
-def _flat(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    flat: list[dict[str, Any]] = []
-    for step in steps:
-        flat += step["normalizers"] if step.get("type") == "Sequence" else [step]
-    return flat
+def tokenizer_of_merges(path: Path) -> bytes:
+    """CLIP's tokenizer from its list of merges (bpe_simple_vocab_16e6.txt.gz), as transformers writes it."""
+    merges = _merges(path)
+    alphabet = bytes_to_letters()
+    tokens = [*alphabet, *(letter + "</w>" for letter in alphabet), *("".join(pair) for pair in merges), *_FRAME]
+    tokenizer = FastTokenizer(
+        models.BPE(
+            vocab={token: number for number, token in enumerate(tokens)}, merges=merges, end_of_word_suffix="</w>"
+        )
+    )
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
+    )
+    words = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(words), "removed", invert=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in _FRAME])
+    start, end = ((token, len(tokens) - 2 + number) for number, token in enumerate(_FRAME))
+    tokenizer.post_processor = processors.RobertaProcessing(end, start, trim_offsets=False, add_prefix_space=False)
+    return tokenizer.to_str().encode()
+
+
+_FRAME = ("<|startoftext|>", "<|endoftext|>")
+_MERGES = 49152 - 256 - 2  # of the list, as many as CLIP uses
+
+
+def _merges(path: Path) -> list[tuple[str, str]]:
+    try:
+        with gzip.open(path) as file:
+            text = file.read(MAX_TOKENIZER).decode()
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        raise ConvertError(f"{path} is not a list of merges ({' '.join(str(error).split())[:100]})") from None
+    pairs = [tuple(line.split()) for line in text.split("\n")[1 : _MERGES + 1]]
+    if not pairs or not all(len(pair) == 2 for pair in pairs):
+        raise ConvertError(f"{path} is not a list of merges: each line after the first must be two parts of a word")
+    return [(first, second) for first, second in pairs]
+
+
+def bytes_to_letters() -> list[str]:
+    """The letter for each byte in byte-level tokenizers, in the order of CLIP's vocabulary."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    others = 256 - len(printable)
+    return [*map(chr, printable), *(chr(256 + number) for number in range(others))]

@@ -209,15 +209,19 @@ class Builder:
         return unit(self.graph, vectors)
 
 
+# These two keep to operators as they have been since opset 13, because they also go around graphs of others.
+
+
 def unit(graph: Graph, vectors: str) -> str:
     """Vectors (..., size) divided by their lengths."""
-    lengths = graph.node("ReduceL2", vectors, graph.constant([-1]), keepdims=1)
-    return graph.node("Div", vectors, graph.node("Max", lengths, graph.constant(np.float32(1e-12))))
+    squares = graph.node("ReduceSum", graph.node("Mul", vectors, vectors), graph.constant([-1]), keepdims=1)
+    lengths = graph.node("Sqrt", graph.node("Max", squares, graph.constant(np.float32(1e-24))))
+    return graph.node("Div", vectors, lengths)
 
 
 def padded(graph: Graph, ids: str, ends: str, context: int, padding: int) -> str:
     """Token numbers (n, longest) -> (n, context), with ``padding`` after ``ends`` (n, 1)."""
-    longest = graph.node("Shape", ids, start=1, end=2)
+    longest = graph.node("Slice", graph.node("Shape", ids), graph.constant([1]), graph.constant([2]))
     missing = graph.node("Sub", graph.constant([context]), longest)
     amounts = graph.node("Concat", graph.constant([0, 0, 0]), missing, axis=0)
     full = graph.node("Pad", ids, amounts, graph.constant(padding))

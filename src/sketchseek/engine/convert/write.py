@@ -25,6 +25,7 @@ from sketchseek.engine.folder import (
 from sketchseek.engine.golden import least_cosine, write_golden
 from sketchseek.engine.isolation import IsolatedSession
 from sketchseek.engine.sample_inputs import SAMPLE_TEXTS, sample_pictures
+from sketchseek.engine.sessions import OrtSession, Session
 from sketchseek.engine.weights import SharedWeights
 from sketchseek.parallel import usable_cores
 from sketchseek.tokenizer import Tokenizer
@@ -51,9 +52,9 @@ def convert(
 ) -> Record:
     """Write the published weights in ``source`` as the new model folder ``out``, without torch.
 
-    ``source``: a folder of downloaded files, or a file of safetensors with its config and tokenizer beside it. ``name``,
-    ``about``, ``licence``: for the record and the model card. ``precision``: of stored matrices. ``progress`` is called
-    with the name of each step. Raises ``ConvertError`` with one sentence, and then leaves nothing behind.
+    ``source``: a folder of downloaded files, or a file of safetensors with its config and tokenizer beside it.
+    ``name``, ``about``, ``licence``: for the record and the model card. ``precision``: of stored matrices. ``progress``
+    is called with the name of each step. Raises ``ConvertError`` with one sentence, and then leaves nothing behind.
     """
     report = progress or (lambda _: None)
     if out.exists():
@@ -101,7 +102,7 @@ def convert(
 
 
 def _golden(folder: Path, found: Source) -> Golden:
-    """Sample inputs and the vectors that the graphs give for them, each graph in a process of its own."""
+    """Sample inputs and the vectors that the graphs give for them; one graph is open at a time."""
     golden: Golden = {}
     pixels = sample_pictures(2, found.photos.size)
     tokens = Tokenizer(found.tokenizer, path=folder / TOKENIZER, context=found.context)(SAMPLE_TEXTS)
@@ -129,12 +130,13 @@ def _run(
     return found_arrays[-1]
 
 
-def _session(folder: Path, found: Source, file: str) -> IsolatedSession:
+def _session(folder: Path, found: Source, file: str) -> Session:
     weights = None
     if file in found.weights:
         mapped = np.memmap(folder / found.weights[file], np.uint8, "r")  # read page by page
         weights = SharedWeights(found.weights[file], mapped)
-    return IsolatedSession((folder / file).read_bytes(), "CPU", usable_cores(), weights)
+    kind = OrtSession if found.ours else IsolatedSession
+    return kind((folder / file).read_bytes(), "CPU", usable_cores(), weights)
 
 
 def _cosines(golden: Golden, folder: Path, found: Source) -> dict[str, float]:
