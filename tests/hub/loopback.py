@@ -1,7 +1,7 @@
 """A hub of the tests' own on the loopback: as much of the hub's protocol as its own library uses.
 
-Repositories with revisions, files and large files on a server of their own (ranges, redirects, hashes), gates, cut
-connections, and uploads: preupload, LFS batch, commit.
+Repositories with revisions, files, and large files on a server of their own (ranges, redirects, hashes), gates,
+transfers that stand still, and uploads: preupload, LFS batch, commit.
 """
 
 import base64
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -49,7 +49,8 @@ class Hub:
     announced: dict[str, str] = field(default_factory=dict)  # file -> a SHA-256 other than the true one
     requested: list[str] = field(default_factory=list)  # paths of the hub
     sent: list[tuple[str, int, int]] = field(default_factory=list)  # of the file server: file, first byte, bytes
-    cut_after: int | None = None  # bytes of a large file after which its connection breaks
+    hold_after: int | None = None  # bytes of a large file after which it stands still, until ``go_on``
+    go_on: Event = field(default_factory=Event)
     url: str = ""
     files_url: str = ""
 
@@ -160,7 +161,8 @@ class _HubHandler(_Handler):
             name = f"{asked.get('organization') or 'someone'}/{asked['name']}"
             if name in self.hub.repositories:
                 return self.answer(409, {}, b'{"error": "it exists"}')
-            self.hub.repositories[name] = Repository({FIRST: {}}, private=asked.get("private", False))
+            private = asked.get("private") or asked.get("visibility") == "private"
+            self.hub.repositories[name] = Repository({FIRST: {}}, private=bool(private))
             return self.answer_json({"url": f"{self.hub.url}/{name}", "name": name})
         if path.endswith("/info/lfs/objects/batch"):
             objects = [
@@ -168,6 +170,8 @@ class _HubHandler(_Handler):
                 for one in json.loads(body)["objects"]
             ]
             return self.answer_json({"transfer": "basic", "objects": objects})
+        if path == "api/validate-yaml":  # the head of a model card
+            return self.answer_json({"errors": [], "warnings": []})
         parts = path.split("/")
         name, action = "/".join(parts[2:4]), parts[4]
         if action == "preupload":
@@ -213,11 +217,13 @@ class _FilesHandler(_Handler):
             start = int(asked.removeprefix("bytes=").partition("-")[0])
             body = body[start:]
         headers = {"Content-Range": f"bytes {start}-{total - 1}/{total}"} if asked else {}
-        cut = self.hub.cut_after
-        self.hub.sent.append(("/".join(file), start, len(body) if cut is None else min(cut, len(body))))
-        if cut is None or cut >= len(body):
+        held = self.hub.hold_after
+        self.hub.sent.append(("/".join(file), start, len(body)))
+        if held is None or held >= len(body):
             return self.answer(206 if asked else 200, headers, body)
-        self.answer(206 if asked else 200, {**headers, "Content-Length": str(len(body))}, body[:cut])
+        self.answer(206 if asked else 200, {**headers, "Content-Length": str(len(body))}, body[:held])
+        self.wfile.flush()
+        self.hub.go_on.wait(60)
         self.close_connection = True
         return None
 
@@ -239,7 +245,7 @@ def serve() -> Iterator[Hub]:
     servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for handler in handlers]
     for server in servers:
         server.daemon_threads = True
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     hub.url, hub.files_url = (f"http://127.0.0.1:{server.server_port}" for server in servers)
     try:
         yield hub

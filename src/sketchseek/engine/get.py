@@ -7,14 +7,13 @@ import errno
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 from sketchseek.caches import models_folder
 from sketchseek.engine.encoder import load
-from sketchseek.engine.folder import EngineError, is_model
+from sketchseek.engine.folder import CARD, EngineError, Precision, is_model, write_record
 from sketchseek.errors import SketchseekError
 from sketchseek.hub.catalog import published
 from sketchseek.hub.download import download, in_cache, look_up, work_folder
@@ -105,7 +104,8 @@ def _make(
         if not run:
             load(new, provider="CPU").verify()
     else:
-        _convert(source, new, target.name, about=about, licence=licence, int8=int8, report=report)
+        origin = spec or _stem(source)
+        _convert(source, new, target.name, origin, about=about, licence=licence, int8=int8, report=report)
     new.rename(target)
     return run
 
@@ -120,12 +120,29 @@ def remove_model(name: str, agree: Callable[[int], None]) -> str:
     return folder.name
 
 
-def _convert(source: Path, out: Path, name: str, *, about: str, licence: str, int8: bool, report: Report) -> None:
+def _convert(
+    source: Path, out: Path, name: str, origin: str, *, about: str, licence: str, int8: bool, report: Report
+) -> None:
+    """Convert the weights in ``source``; ``origin`` is where they come from, for the record."""
     _check_extra(name)
     from sketchseek.engine.convert import convert
+    from sketchseek.engine.convert.card import model_card
 
-    precision: Literal["fp16", "int8"] = "int8" if int8 else "fp16"
-    convert(source, out, name=name, about=about, licence=licence, precision=precision, progress=report)
+    steps: list[str] = []
+
+    def begin(step: str | None) -> None:
+        if steps:
+            report(steps.pop(), 1, 1)
+        if step is not None:
+            steps.append(step)
+            report(step, 0, 1)
+
+    precision: Precision = "int8" if int8 else "fp16"
+    written = convert(source, out, name=name, about=about, licence=licence, precision=precision, progress=begin)
+    begin(None)
+    record = replace(written, backbone=origin)  # not the name of the folder of the download
+    write_record(out, record)
+    (out / CARD).write_text(model_card(record), encoding="utf-8")
 
 
 def _check_extra(name: str) -> None:

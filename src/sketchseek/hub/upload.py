@@ -59,5 +59,6 @@ def _problem(error: Exception) -> str:
         return "cannot be written without an account: log in with hf auth login, or set HF_TOKEN"
     if status == 403:
         return "may not be written by this account: name a repository of your own, or a token that may write"
-    lines = str(error).strip().splitlines() or [type(error).__name__]
+    reason = error.__cause__ or error
+    lines = str(reason).strip().splitlines() or [type(reason).__name__]
     return f"cannot be uploaded ({lines[0]}): try again"
