@@ -41,7 +41,9 @@ def slow_neighbourhoods(rows: list[Row], count: int) -> list[Row]:
     return around
 
 
-def slow_look(rows: list[Row], query: Row, scores: Row, look: Any) -> Row:
+def slow_look(
+    rows: list[Row], query: Row, scores: Row, look: Any, words: bool = False, likeness: Row | None = None
+) -> Row:
     if look == "direct" or len(scores) < 2:
         return scores
     blend = BLENDS[look]
@@ -58,7 +60,14 @@ def slow_look(rows: list[Row], query: Row, scores: Row, look: Any) -> Row:
     if blend.cap is not None:
         cap = sorted(close, reverse=True)[min(blend.cap, len(close)) - 1]
         close = [min(c, cap) for c in close]
-    return [s + blend.weight * c for s, c in zip(standard(scores), standard(close), strict=True)]
+    weight = blend.words_weight if words else blend.weight
+    values = [s + weight * c for s, c in zip(standard(scores), standard(close), strict=True)]
+    known = sorted(x for x in likeness or [] if not math.isnan(x))
+    if not known or likeness is None:
+        return values
+    middle = (known[(len(known) - 1) // 2] + known[len(known) // 2]) / 2
+    better = [0.0 if math.isnan(x) else max(x - middle, 0.0) for x in likeness]
+    return [v + blend.outlines * b for v, b in zip(values, standard(better), strict=True)]
 
 
 def made(seed: int, count: int, size: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:
@@ -78,6 +87,17 @@ def test_it_is_its_definition(look: Any, seed: int, count: int, size: int) -> No
     vectors, query, scores = made(seed, count, size)
     slow = slow_look(vectors.tolist(), query.tolist(), scores.tolist(), look)
     np.testing.assert_allclose(look_again(vectors, query, scores, look), slow, atol=2e-3)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@given(seed=st.integers(0, 10_000), count=st.integers(2, 30), unknown=st.floats(0, 1))
+def test_words_weigh_less_and_outlines_are_added(look: Any, seed: int, count: int, unknown: float) -> None:
+    vectors, query, scores = made(seed, count, 6)
+    random = np.random.default_rng(seed)
+    fits = np.where(random.random(count) < unknown, np.nan, random.random(count))
+    slow = slow_look(vectors.tolist(), query.tolist(), scores.tolist(), look, True, fits.tolist())
+    found = look_again(vectors, query, scores, look, words=True, likeness=fits)
+    np.testing.assert_allclose(found, slow, atol=2e-3)
 
 
 @given(seed=st.integers(0, 10_000))

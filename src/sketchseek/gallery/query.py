@@ -8,6 +8,7 @@ unliked ones is subtracted with weight 0.25.
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from sketchseek.gallery.errors import GalleryError
 from sketchseek.model import Model
+from sketchseek.outlines import SIDE
 
 if TYPE_CHECKING:
     from sketchseek.pictures import Sketch
@@ -69,11 +71,15 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One term: ``kind`` is sketch, photo or text, ``weight`` is negative for minus terms, ``vector`` has length 1."""
+    """One term: ``kind`` is sketch, photo or text, ``weight`` is negative for minus terms, ``vector`` has length 1.
+
+    ``ink``: of a drawing that is looked for, makes what ``outlines.likeness`` compares.
+    """
 
     kind: str
     weight: float
     vector: Vector
+    ink: Callable[[], NDArray[np.float32]] | None = None
 
 
 def encode(query: Query, model: Callable[[], Model], vector_of: Callable[[str], Vector]) -> list[Part]:
@@ -81,10 +87,10 @@ def encode(query: Query, model: Callable[[], Model], vector_of: Callable[[str], 
 
     ``model`` is called only if something has to be encoded; ``vector_of`` gives the vector of a photo by its id.
     """
-    from sketchseek.pictures import Sketch, load_sketch
+    from sketchseek.pictures import Sketch, ink_map, load_sketch
 
     def encode_sketches(values: Sequence[Any]) -> Iterable[Vector]:
-        return model().encode_sketches([value if isinstance(value, Sketch) else load_sketch(value) for value in values])
+        return model().encode_sketches(values)
 
     def encode_photos(values: Sequence[Any]) -> Iterable[Vector]:
         return model().encode_photos([_photo(value, model()) for value in values])
@@ -97,6 +103,7 @@ def encode(query: Query, model: Callable[[], Model], vector_of: Callable[[str], 
     def vectors_of(values: Sequence[Any]) -> Iterable[Vector]:
         return [vector_of(value) for value in values]
 
+    sketches = [value if isinstance(value, Sketch) else load_sketch(value) for value in _several(query.sketch)]
     minus = _several(query.minus)
     words = [value for value in minus if isinstance(value, str)]
     drawings = [value for value in minus if isinstance(value, Sketch)]
@@ -104,7 +111,7 @@ def encode(query: Query, model: Callable[[], Model], vector_of: Callable[[str], 
     weights = {**WEIGHTS, **query.weights}
     against = -weights["minus"] / max(1, len(minus))
     terms: list[tuple[str, Sequence[Any], float, Callable[[Sequence[Any]], Iterable[Vector]]]] = [
-        ("sketch", sketches := _several(query.sketch), weights["sketch"] / max(1, len(sketches)), encode_sketches),
+        ("sketch", sketches, weights["sketch"] / max(1, len(sketches)), encode_sketches),
         ("photo", examples := _several(query.photo), weights["photo"] / max(1, len(examples)), encode_photos),
         ("text", texts := _several(query.text), weights["text"] / max(1, len(texts)), encode_texts),
         ("text", words, against, encode_texts),
@@ -116,7 +123,8 @@ def encode(query: Query, model: Callable[[], Model], vector_of: Callable[[str], 
     parts = []
     for kind, values, weight, vectors in terms:
         if values and weight:
-            parts += [Part(kind, weight, vector) for vector in vectors(values)]
+            inks = [partial(ink_map, value, SIDE) if values is sketches else None for value in values]
+            parts += [Part(kind, weight, *both) for both in zip(vectors(values), inks, strict=True)]
     return parts
 
 

@@ -18,7 +18,8 @@ from sketchseek.gallery.hits import Hit, Hits
 from sketchseek.gallery.paths import below
 from sketchseek.gallery.query import Part, fuse, relevance
 from sketchseek.gallery.records import Photo
-from sketchseek.neighbours import DEFAULT_LOOK, LOOKS, POOL, Look, Scores, look_again
+from sketchseek.neighbours import BLENDS, DEFAULT_LOOK, LOOKS, POOL, Look, Scores, look_again
+from sketchseek.outlines import BYTES, likeness
 
 Day = str | date | None
 Taken = str | tuple[Day, Day] | None
@@ -52,6 +53,9 @@ class Candidates(Protocol):
     def nearest(self, vector: NDArray[np.float32], count: int) -> tuple[Sequence[int], NDArray[np.float16], bool]:
         """(keys, vectors (n, size), whether there may be more) of about the ``count`` nearest photos, in any order."""
 
+    def lines(self, keys: Sequence[int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """The outlines of photos that ``nearest`` returned: (n, bytes), and (n,) whether a photo has some."""
+
     def hit(self, key: int, score: float) -> Hit | None:
         """The photo of a key; None if it has no file."""
 
@@ -75,7 +79,7 @@ def rank(
         wide = vectors.astype(np.float64)
         # Row by row, so that a score does not depend on what else was found. Half floats are not exactly of length 1.
         scores = (wide * vector).sum(axis=1).clip(-1, 1)
-        values = _values(wide, vector, scores, options.look)
+        values = _values(candidates, keys, wide, parts, vector, scores, options.look)
         likely = relevance(parts, vectors, calibration)
         hits, places, enough, skipped = _take(candidates, keys, wide, scores, values, likely, options)
         if enough or not more:
@@ -92,15 +96,39 @@ def rank(
     return Hits(hits, unlikely=max(0, near - len(hits)), filtered=None if len(keys) else _filtered(options))
 
 
-def _values(vectors: NDArray[np.float64], vector: NDArray[np.float32], scores: Scores, look: Look) -> Scores:
+def _values(
+    candidates: Candidates,
+    keys: Sequence[int],
+    vectors: NDArray[np.float64],
+    parts: Sequence[Part],
+    vector: NDArray[np.float32],
+    scores: Scores,
+    look: Look,
+) -> Scores:
     """What candidates are ordered by: their scores; for the nearest ``POOL``, always ahead, those of a second look."""
     if look == "direct":
         return scores
     pool = np.argsort(-scores, kind="stable")[:POOL]
-    again = look_again(vectors[pool], vector, scores[pool], look)
+    words = all(part.kind == "text" for part in parts if part.weight > 0)
+    fits = _likeness(candidates, [keys[place] for place in pool], parts) if BLENDS[look].outlines else None
+    again = look_again(vectors[pool], vector, scores[pool], look, words=words, likeness=fits)
     values = np.array(scores)
     values[pool] = again - again.min(initial=0.0) + 2  # the others are at most 1
     return values
+
+
+def _likeness(candidates: Candidates, keys: Sequence[int], parts: Sequence[Part]) -> Scores | None:
+    """How well the drawings that are looked for fit the outlines of photos, (n,), NaN for a photo without any."""
+    drawings = [(part.weight, part.ink) for part in parts if part.weight > 0 and part.ink is not None]
+    if not drawings:
+        return None
+    packed, there = candidates.lines(keys)
+    if packed.shape[1] != BYTES or not there.any():
+        return None
+    found = np.full(len(keys), np.nan)
+    total = sum(weight for weight, _ in drawings)
+    found[there] = sum(weight / total * likeness(ink(), packed[there]).astype(np.float64) for weight, ink in drawings)
+    return found
 
 
 def _filtered(options: SearchOptions) -> str | None:

@@ -6,7 +6,7 @@
 from sketchseek.pictures.errors import PictureError
 from sketchseek.pictures.formats import PHOTO_SUFFIXES, SKETCH_SUFFIXES, supported_formats
 from sketchseek.pictures.photo import load_photo
-from sketchseek.pictures.prepare import fit, normalise, prepare, prepare_batch
+from sketchseek.pictures.prepare import fit, ink_map, normalise, prepare, prepare_batch
 from sketchseek.pictures.preprocessing import (
     CLIP_MEAN,
     CLIP_PHOTOS,
@@ -34,6 +34,7 @@ __all__ = [
     "Sketch",
     "StrokeSketch",
     "fit",
+    "ink_map",
     "load_photo",
     "load_sketch",
     "normalise",

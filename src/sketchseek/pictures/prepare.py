@@ -54,6 +54,12 @@ def fit(picture: NDArray[np.uint8] | Sketch, record: Preprocessing) -> NDArray[n
     return _fit_array(picture, record)
 
 
+def ink_map(sketch: Sketch, side: int) -> NDArray[np.float32]:
+    """How much of each cell is drawn, 0 to 1: a sketch, cropped to its ink and centred -> (side, side)."""
+    drawn = darkness(fit(sketch, Preprocessing(size=2 * side, fill=WHITE, placement="ink", margin=0.12)))
+    return np.asarray(drawn.reshape(side, 2, side, 2).mean(axis=(1, 3)) / 255, np.float32)
+
+
 def _fit_array(pixels: NDArray[np.uint8], record: Preprocessing) -> NDArray[np.uint8]:
     if record.fit == "pad":
         return _padded(pixels, record.size, record, record.fill)
