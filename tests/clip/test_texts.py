@@ -1,6 +1,8 @@
 """Words to token numbers: EOS is where it is said to be, whatever people type."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,3 +115,19 @@ def test_truncation_and_padding_saved_with_a_tokenizer_are_switched_off(
     other = TextTokenizer(tmp_path / "tokenizer.json", context=77, vocabulary=10_000)
     texts = ["a photo of a cat", "dog"]
     assert torch.equal(other(texts).ids, words(texts).ids)
+
+
+def test_a_tokenizer_that_takes_forever_ends_in_one_sentence(tmp_path: Path) -> None:
+    """And the process ends, though the thread that waits for the tokenizer does not."""
+    from tests.engine.test_hostile import slow, split, tokenizer
+
+    path = tmp_path / "tokenizer.json"
+    path.write_bytes(tokenizer(pre_tokenizer=split("(x+x+)+y|z"), normalizer=slow()))
+    script = (
+        "import sys; from pathlib import Path; from sketchseek.clip import texts; texts.SECONDS = 1.0\n"
+        "tokenizer = texts.TextTokenizer(Path(sys.argv[1]), context=77, vocabulary=10**6)\n"
+        "try: tokenizer(['x' * 4000])\n"
+        "except texts.SketchseekError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout == f"{path} takes longer than 1 s for a text: use another tokenizer\n"

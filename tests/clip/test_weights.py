@@ -4,6 +4,7 @@ import json
 import pickle
 import random
 import shutil
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from transformers import CLIPModel
 from sketchseek.clip.weights import read_backbone
 from sketchseek.errors import SketchseekError
 from sketchseek.hub.files import files_in
+from sketchseek.hub.find import find_backbone
 
 
 @pytest.fixture
@@ -350,6 +352,23 @@ def test_a_broken_folder_is_one_sentence(folder: Path, breaks: Callable[[Path], 
         read_backbone(files_in(folder))
     assert "\n" not in str(caught.value)
     assert str(folder) in str(caught.value)
+
+
+@pytest.mark.parametrize("tower", ["image", "text"])
+@pytest.mark.parametrize("name", ["layers", "heads", "width", "mlp_width"])
+@pytest.mark.parametrize("value", [0, -1, 10**6, 10**30, 1.5, "x", True, None, [1]])
+def test_a_lite_config_of_absurd_sizes_is_one_sentence_at_once(
+    tmp_path: Path, tower: str, name: str, value: object
+) -> None:
+    folder = Path(shutil.copytree(find_backbone("lite").folder, tmp_path / "lite"))
+    written = json.loads((folder / "config.json").read_text())
+    written[tower][name] = value
+    (folder / "config.json").write_text(json.dumps(written))
+    begin = time.monotonic()
+    with pytest.raises(SketchseekError) as caught:
+        read_backbone(files_in(folder))
+    assert "\n" not in str(caught.value)
+    assert time.monotonic() - begin < 20  # a million layers took minutes, and gigabytes
 
 
 def test_weights_cut_anywhere_are_one_sentence(folder: Path) -> None:

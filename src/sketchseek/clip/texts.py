@@ -1,8 +1,10 @@
 """Texts and class names -> token ids as tensors."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +14,8 @@ from sketchseek.tokenizer import Tokenizer
 from sketchseek.wording import class_in_words
 
 __all__ = ["TextTokenizer", "Texts"]
+
+SECONDS = 60.0  # for all texts of a call: a thousand class names take a hundredth of one
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,32 @@ class TextTokenizer:
 
     def __call__(self, texts: Sequence[str]) -> Texts:
         """Texts, unchanged -> token ids."""
-        tokens = self._tokenizer(texts)
+        tokens = _in_time(lambda: self._tokenizer(texts), self.path)
         return Texts(torch.from_numpy(tokens.ids), torch.from_numpy(tokens.ends))
 
     def of_classes(self, names: Sequence[str], template: str = "a photo of a {}") -> Texts:
         """Class names, written as words, in place of ``{}`` -> token ids."""
         return self([template.replace("{}", class_in_words(name)) for name in names])
+
+
+def _in_time(call: Callable[[], Any], path: Path) -> Any:
+    """The result of a call; an error after ``SECONDS``: a pattern in the file of a stranger can take years.
+
+    The thread cannot be stopped. It is left behind, and ends with the process.
+    """
+    results: list[Any] = []
+
+    def work() -> None:
+        try:
+            results.append(call())
+        except BaseException as error:  # it is raised in the thread that waits
+            results.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(SECONDS)
+    if not results:
+        raise SketchseekError(f"{path} takes longer than {SECONDS:g} s for a text: use another tokenizer")
+    if isinstance(results[0], BaseException):
+        raise results[0]
+    return results[0]

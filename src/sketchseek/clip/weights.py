@@ -23,6 +23,8 @@ from sketchseek.pictures import Preprocessing
 
 __all__ = ["load_backbone", "read_backbone"]
 
+MAX_NUMBER = 2**24  # in the config of a lite backbone: no width, vocabulary or number of layers is larger
+
 
 def load_backbone(name_or_path: str | Path, *, trust_pickle: bool = False) -> Backbone:
     """The backbone with this name or path, frozen, on the CPU, for a method to adapt."""
@@ -62,6 +64,7 @@ def read_backbone(files: BackboneFiles) -> Backbone:
 def _read_lite(files: BackboneFiles, config: dict[str, Any], state: Mapping[str, Tensor]) -> Backbone:
     """Our own small backbone: its tensors already have our names, and its config holds preprocessing records."""
     try:
+        _check_lite(config, state)
         with torch.device("meta"):
             image, text = build_lite(config)
         tokenizer = TextTokenizer(files.tokenizer, context=text.context, vocabulary=text.words.num_embeddings)
@@ -75,6 +78,16 @@ def _read_lite(files: BackboneFiles, config: dict[str, Any], state: Mapping[str,
     _check_tensors(files, backbone, state)
     backbone.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)
     return backbone.requires_grad_(False).eval()
+
+
+def _check_lite(config: dict[str, Any], state: Mapping[str, Tensor]) -> None:
+    """Before layers are built: a ``ValueError`` for a number that no backbone has, or that contradicts the weights."""
+    for tower, layers in zip(("image", "text"), layer_counts(state), strict=True):
+        for name, value in config[tower].items():
+            if name != "stem" and (type(value) is not int or not 0 < value <= MAX_NUMBER):
+                raise ValueError(f"{name} is {str(value)[:40]}, but must be a whole number from 1 to {MAX_NUMBER:,}")
+        if config[tower]["layers"] != layers:
+            raise ValueError(f"{tower}: {config[tower]['layers']} layers, but the weights have {layers}")
 
 
 def _read_tensors(path: Path, *, pickled: bool) -> dict[str, Tensor]:
