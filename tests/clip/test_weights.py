@@ -379,6 +379,14 @@ def test_weights_cut_anywhere_are_one_sentence(folder: Path) -> None:
             read_backbone(files_in(folder))
 
 
+def test_a_sentence_about_damaged_weights_does_not_quote_the_whole_file(folder: Path) -> None:
+    header = json.dumps({"a" * 5000: "b" * 5000}).encode()
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(SketchseekError, match="damaged or incomplete") as caught:
+        read_backbone(files_in(folder))
+    assert len(str(caught.value)) < 300 + len(str(folder))
+
+
 def test_a_folder_of_pickles_wants_to_be_trusted(folder: Path, pixels: Tensor) -> None:
     expected = read_backbone(files_in(folder))
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")

@@ -96,7 +96,8 @@ def _read_tensors(path: Path, *, pickled: bool) -> dict[str, Tensor]:
     except OSError as error:
         raise SketchseekError(f"{path} cannot be read: {error.strerror or error}") from None
     except SafetensorError as error:
-        raise SketchseekError(f"{path} is damaged or incomplete: download it again ({error})") from None
+        reason = " ".join(str(error).split())[:200]  # it quotes the file
+        raise SketchseekError(f"{path} is damaged or incomplete: download it again ({reason})") from None
 
 
 def _unpickle(path: Path) -> dict[str, Tensor]:
