@@ -3,6 +3,7 @@
 ``MAKERS``: family -> function that fills a folder as its repository on the hub is filled.
 """
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,7 @@ class Random:
 
     def matrix(self, *shape: int) -> NDArray[np.float32]:
         scale = float(np.prod(shape[1:])) ** -0.5
-        return (self.numbers.standard_normal(shape) * scale).astype(np.float32)
+        return np.asarray(self.numbers.standard_normal(shape) * scale, np.float32)
 
     def linear(self, name: str, out: int, inside: int) -> Tensors:
         return {f"{name}.weight": self.matrix(out, inside), f"{name}.bias": self.matrix(out, 100)[:, 0]}
@@ -57,7 +58,7 @@ def tokenizer(path: Path, *, ends: tuple[str, str] = ("<|startoftext|>", "<|endo
     made.normalizer = normalizers.Lowercase()
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.add_special_tokens([AddedToken(token, special=True) for token in ends])
-    start, end = ((token, made.token_to_id(token)) for token in ends)
+    start, end = ((token, made.get_vocab()[token]) for token in ends)
     made.post_processor = processors.RobertaProcessing(end, start, trim_offsets=False, add_prefix_space=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     made.save(str(path))
@@ -328,6 +329,18 @@ def immich(folder: Path) -> None:
     write_json(folder / "textual" / "tokenizer_config.json", {"pad_token": "<|endoftext|>"})
 
 
+def rclip(folder: Path) -> None:
+    """As yurijmikhalevich/rclip-models: a folder with two graphs, and the list of merges of CLIP's own tokenizer."""
+    from onnx import TensorProto
+
+    inside = folder / "ViT-B-32-256-datacomp_s34b_b86k"
+    _graph_of_pictures(inside / "visual.onnx", "input", "output", 8)
+    _graph_of_texts(inside / "textual.onnx", "input", "output", TensorProto.INT64, CONTEXT, 9)
+    merges = folder / "tokenizer" / "bpe_simple_vocab_16e6.txt.gz"
+    merges.parent.mkdir()
+    merges.write_bytes(gzip.compress(b"# version\nc a\nca t</w>\nd o\ndo g</w>"))
+
+
 def transformers_js(folder: Path) -> None:
     """As Xenova/clip-vit-base-patch32 and onnx-community/...: two graphs in a folder onnx."""
     from onnx import TensorProto
@@ -363,5 +376,6 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "open_clip": open_clip,
     "siglip": siglip,
     "immich": immich,
+    "rclip": rclip,
     "transformers_js": transformers_js,
 }

@@ -69,17 +69,16 @@ def _immich(spec: str, available: Collection[str]) -> list[str]:
 
 
 def _pair(spec: str, available: Collection[str]) -> list[str]:
-    """``visual.onnx`` and ``textual.onnx`` in one folder, with a tokenizer anywhere."""
+    """``visual.onnx`` and ``textual.onnx`` in one folder, with the list of merges of CLIP's tokenizer anywhere."""
     folders = sorted(PurePosixPath(name).parent for name in available if PurePosixPath(name).name == "visual.onnx")
     folder = next((one for one in folders if str(one / "textual.onnx") in available), None)
     if folder is None:
         return []
     beside = {PurePosixPath(name).name: name for name in sorted(available, reverse=True)}
-    tokenizer = beside.get("tokenizer.json") or beside.get(_VOCABULARY)
+    tokenizer = beside.get(_VOCABULARY)
     if tokenizer is None:
-        raise SketchseekError(f"{spec} has no tokenizer: it needs tokenizer.json or {_VOCABULARY}")
-    more = _present(available, *(str(folder / name) for name in ("preprocess_cfg.json", "config.json")))
-    return [str(folder / "visual.onnx"), str(folder / "textual.onnx"), tokenizer, *more]
+        raise SketchseekError(f"{spec} has no {_VOCABULARY}, the tokenizer of its graphs: name another repository")
+    return [str(folder / "visual.onnx"), str(folder / "textual.onnx"), tokenizer]
 
 
 def _transformers_js(spec: str, available: Collection[str]) -> list[str]:
