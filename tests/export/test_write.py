@@ -52,7 +52,7 @@ def test_the_folder_holds_what_it_says(exported: Encoder) -> None:
     written = json.loads((exported.folder / CONFIG).read_text())
     there = {path.name for path in exported.folder.iterdir()}
     assert there == {*written["files"], CONFIG, CARD}
-    assert (written["format"], written["version"], written["precision"]) == ("sketchseek-model", 1, "fp32")
+    assert (written["format"], written["version"], written["precision"]) == ("sketchseek-model", 2, "fp16")
     assert written["measured"]["parity"] > 0.9999
     assert written["graphs"]["photo"] == written["graphs"]["sketch"] == "photo.onnx"  # the very same numbers
     card = (exported.folder / CARD).read_text()

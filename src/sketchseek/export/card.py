@@ -44,6 +44,10 @@ def figures(record: Record) -> list[str]:
                 f"({cost['int8'] - cost['fp32']:+.2f}); weights are stored in 8 bits, "
                 f"{integers} computed with integers."
             )
+            if "lines" in measured["rounding"]:
+                found.append(
+                    f"Mean cosine of the lines over photos, int8 with fp32: {measured['rounding']['lines']:.4f}."
+                )
         curves = record.calibration or {}
         found += [
             f"Relevance of a {kind} query, fitted on {where}: 0.5 at cosine {midpoint:.3f}, scale {scale:.4f}."

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from sketchseek.clip.adaptation import Adaptation, Prompted
+from sketchseek.clip.lines import Lines
 from sketchseek.clip.texts import Texts
 from sketchseek.clip.towers import LayerInput
 from sketchseek.engine.folder import EngineError
@@ -30,11 +31,15 @@ OPSET = 18
 
 
 class PictureGraph(nn.Module):
-    """Pixels from ``fit`` -> unit vectors, and the tokens that enter the last layer."""
+    """Pixels from ``fit`` -> unit vectors, the tokens that enter the last layer, and perhaps the maps for lines.
+
+    Drawings need no maps, but only with the same outputs is their graph that of photos, which is stored once.
+    """
 
     def __init__(self, method: Method, modality: Modality, record: Preprocessing) -> None:
         super().__init__()
         self.method, self.modality = method, modality
+        self.lines = lines_of(method)
         std = torch.tensor(record.std)
         # The same numbers as in pictures.normalise.
         self.register_buffer("scale", (1 / 255) / std)
@@ -44,16 +49,29 @@ class PictureGraph(nn.Module):
 
     def encode(self, pixels: Tensor) -> tuple[Tensor, LayerInput]:
         """uint8 (n, side, side, 3) -> float (n, size), and the input of the last layer."""
-        prepared = (pixels.float() * self.scale - self.shift).permute(0, 3, 1, 2)
         image = self.method.backbone.image
         with image.recording(image.depth - 1) as inputs:
-            vectors = normalize(self.method.encode(prepared, self.modality), dim=1)
+            vectors = normalize(self.method.encode(self._prepared(pixels), self.modality), dim=1)
         return vectors, inputs[-1]  # a method may run the tower twice; the second run gives the vectors
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """uint8 (n, side, side, 3) -> float (n, size) and (n, tokens, width)."""
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """uint8 (n, side, side, 3) -> float (n, size), (n, tokens, width), and with lines what they are made of."""
         vectors, last_input = self.encode(pixels)
-        return vectors, last_input.tokens
+        if self.lines is None:
+            return vectors, last_input.tokens
+        # The stem runs once more here; ``simplified`` merges what is computed twice.
+        maps = self.lines.maps(self.method.backbone.image.stem, self._prepared(pixels))
+        return vectors, last_input.tokens, maps
+
+    def _prepared(self, pixels: Tensor) -> Tensor:
+        return (pixels.float() * self.scale - self.shift).permute(0, 3, 1, 2)
+
+
+def lines_of(method: Method) -> Lines | None:
+    """The head of lines; None if there is none, or if the method has trained the stem that the head looks at."""
+    trained = {id(parameter) for group in method.groups() for parameter in group.parameters}
+    stem = method.backbone.image.stem
+    return None if any(id(parameter) in trained for parameter in stem.parameters()) else method.backbone.lines
 
 
 class PatchGraph(nn.Module):
@@ -101,7 +119,8 @@ def trace_pictures(method: Method, modality: Modality, record: Preprocessing) ->
     pixels = torch.from_numpy(sample_pictures(2, record.size))
     with torch.no_grad():
         _, last_input = module.encode(pixels)  # also prepares what does not depend on pictures
-    pictures = _trace(module, {"pixels": pixels}, {"vectors": ["n"], "states": ["n"]}, {"pixels": ["n"]})
+    outputs = {"vectors": ["n"], "states": ["n"]} | ({} if module.lines is None else {"maps": ["n"]})
+    pictures = _trace(module, {"pixels": pixels}, outputs, {"pixels": ["n"]})
     patches = PatchGraph(method, last_input.adaptation).eval()
     if not _fits_all_pictures(patches, module, torch.from_numpy(sample_pictures(3, record.size, seed=1))):
         return pictures, None
@@ -117,6 +136,17 @@ def _fits_all_pictures(patches: PatchGraph, pictures: PictureGraph, pixels: Tens
             return torch.allclose(patches(last_input.tokens), own, atol=1e-5)
         except RuntimeError:  # made for another number of pictures
             return False
+
+
+def trace_lines(method: Method, record: Preprocessing) -> Traced | None:
+    """The graph of lines over photos, from the maps of their graph; None if the model has none."""
+    lines = lines_of(method)
+    if lines is None:
+        return None
+    pixels = torch.from_numpy(sample_pictures(2, record.size))
+    with torch.no_grad():
+        maps = PictureGraph(method, "photo", record)(pixels)[2]
+    return _trace(lines.eval(), {"maps": maps}, {"lines": ["n"]}, {"maps": ["n"]})
 
 
 def trace_texts(method: Method) -> Traced:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sketchseek.clip.backbone import Backbone
 from sketchseek.engine.folder import EngineError, Role
-from sketchseek.engine.golden import LEAST, least_cosine
+from sketchseek.engine.golden import LEAST, cosine_of_maps, least_cosine
 from sketchseek.engine.sample_inputs import SAMPLE_TEXTS, sample_pictures
 from sketchseek.engine.sessions import OrtSession
 from sketchseek.export.graphs import Traced, run_torch
@@ -18,13 +18,12 @@ _BATCHES = (1, 3)  # other sizes than the trace's
 
 
 def check_parity(graphs: Mapping[Role, Traced], backbone: Backbone) -> float:
-    """The lowest cosine between the vectors of a graph and those of torch; raises an error if it is too low."""
+    """The lowest cosine between the vectors or lines of a graph and those of torch; an error if it is too low."""
     least = 1.0
     for role, traced in graphs.items():
         session = OrtSession(traced.graph, "CPU", threads=0)
         for inputs in _inputs(role, graphs, backbone):
-            (found,) = session(inputs, ["vectors"])
-            cosine = least_cosine(found, run_torch(traced, inputs)[0])
+            cosine = _least(role, session, inputs, run_torch(traced, inputs))
             if not cosine >= LEAST["fp32"]:
                 raise EngineError(
                     f"the exported graph of {role} does not compute what torch does (cosine {cosine:.5f} on sample "
@@ -32,6 +31,16 @@ def check_parity(graphs: Mapping[Role, Traced], backbone: Backbone) -> float:
                 )
             least = min(least, cosine)
     return least
+
+
+def _least(role: Role, session: OrtSession, inputs: Inputs, expected: Sequence[NDArray[Any]]) -> float:
+    """The lowest cosine between what a graph computes and what torch does."""
+    if role == "lines":
+        return cosine_of_maps(session(inputs, ["lines"])[0], expected[0])
+    if role == "photo" and len(expected) == 3:
+        vectors, maps = session(inputs, ["vectors", "maps"])
+        return min(least_cosine(vectors, expected[0]), least_cosine(maps, expected[2]))
+    return least_cosine(session(inputs, ["vectors"])[0], expected[0])
 
 
 def _inputs(role: Role, graphs: Mapping[Role, Traced], backbone: Backbone) -> list[Inputs]:
@@ -42,6 +51,8 @@ def _inputs(role: Role, graphs: Mapping[Role, Traced], backbone: Backbone) -> li
     pixels: list[Inputs] = [{"pixels": sample_pictures(count, side, seed=count)} for count in _BATCHES]
     if role == pictures:
         return pixels
+    if role == "lines":
+        return [{"maps": run_torch(graphs["photo"], inputs)[2]} for inputs in pixels]
     return [{"states": run_torch(graphs[pictures], inputs)[1]} for inputs in pixels]
 
 

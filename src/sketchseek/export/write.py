@@ -7,9 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from sketchseek import outlines
 from sketchseek.clip.backbone import Backbone
+from sketchseek.engine.convert.source import PICTURES, TEXTS
 from sketchseek.engine.encoder import Encoder, load
 from sketchseek.engine.folder import (
     CARD,
@@ -26,12 +29,15 @@ from sketchseek.engine.folder import (
 from sketchseek.engine.golden import write_golden
 from sketchseek.engine.sample_inputs import SAMPLE_TEXTS, sample_pictures
 from sketchseek.engine.sessions import OrtSession
+from sketchseek.engine.weights import SharedWeights
 from sketchseek.export.card import model_card
-from sketchseek.export.graphs import Traced, trace_pictures, trace_texts
+from sketchseek.export.graphs import Traced, trace_lines, trace_pictures, trace_texts
+from sketchseek.export.measure import cosine_of_lines, draw_lines
 from sketchseek.export.parity import check_parity, text_inputs
 from sketchseek.export.pictures import MeasuredPictures, read_pictures
 from sketchseek.export.relevance import Curve, relevance_curves
 from sketchseek.export.rounding import round_pictures
+from sketchseek.export.sharing import share_weights
 from sketchseek.export.source import Source, open_source
 from sketchseek.export.weights import store_in_8_bits
 from sketchseek.methods.method import Method
@@ -43,7 +49,9 @@ _FILES: Mapping[Role, str] = {
     "text": "text.onnx",
     "photo_patches": "patches.onnx",
     "sketch_patches": "sketch_patches.onnx",
+    "lines": "lines.onnx",
 }
+LINES_SAMPLE, LEAST_LINES = 64, 0.95  # photos whose lines are compared before and after rounding; mean cosine
 _TWIN: Mapping[Role, Role] = {"sketch": "photo", "sketch_patches": "photo_patches"}
 
 
@@ -90,7 +98,7 @@ def export(
             "sketches": len(pictures.sketches),
         }
     with temporary_folder(target) as folder:
-        described = _Described(target.name, opened, "int8" if int8 else "fp32", calibration, measured)
+        described = _Described(target.name, opened, "int8" if int8 else "fp16", calibration, measured)
         _write(folder, described, graphs)
         load(folder, provider="CPU").verify()
         folder.chmod(0o755)  # mkdtemp makes folders private
@@ -103,7 +111,17 @@ def _rounded(graphs: Graphs, pictures: MeasuredPictures) -> tuple[Graphs, dict[s
     photo, sketch = found.graphs
     others = {role: store_in_8_bits(graphs[role]) for role in graphs if role not in ("photo", "sketch")}
     cost = {"whole": str(found.choice), "map@all": {"fp32": round(found.before, 2), "int8": round(found.after, 2)}}
-    return {"photo": photo, "sketch": sketch, **others}, cost
+    rounded: Graphs = {"photo": photo, "sketch": sketch, **others}
+    if "lines" in graphs:
+        sample = pictures.photos[:LINES_SAMPLE]
+        cosine = cosine_of_lines(draw_lines(graphs, sample), draw_lines(rounded, sample))
+        if not cosine >= LEAST_LINES:
+            raise EngineError(
+                f"rounding to 8 bits changes where lines are drawn over photos (mean cosine {cosine:.3f}, {LEAST_LINES} "
+                "is required): export without int8"
+            )
+        cost["lines"] = round(cosine, 4)
+    return rounded, cost
 
 
 def _calibration(backbone: Backbone, graphs: Graphs, pictures: MeasuredPictures) -> dict[str, Curve]:
@@ -134,6 +152,8 @@ def traced(method: Method) -> tuple[Graphs, float]:
     }
     if photo_patches is not None and sketch_patches is not None:
         roles |= {"photo_patches": photo_patches, "sketch_patches": sketch_patches}
+    if (lines := trace_lines(method, backbone.photos)) is not None:
+        roles["lines"] = lines
     cosine = check_parity(roles, backbone)
     return {role: traced.graph for role, traced in roles.items()}, cosine
 
@@ -146,8 +166,13 @@ def _write(folder: Path, described: _Described, graphs: Graphs) -> None:
         twin = _TWIN.get(role)
         # Photos and sketches often have the same graph.
         names[role] = names[twin] if twin is not None and graphs[twin] == graph else _FILES[role]
+    facts: dict[str, FileFacts] = {}
+    weights: dict[str, str] = {}
+    if described.precision != "int8":  # whose graphs are small, and have their weights inside
+        graphs, weights, facts = _shared(folder, graphs, names)
+    sessions = {names[role]: _session(folder, graph, weights.get(names[role])) for role, graph in graphs.items()}
     files = {names[role]: graph for role, graph in graphs.items()}
-    files |= {TOKENIZER: _without_spaces(backbone.tokenizer.path), GOLDEN: _golden(method, graphs, names)}
+    files |= {TOKENIZER: _without_spaces(backbone.tokenizer.path), GOLDEN: _golden(method, sessions, names)}
     record = Record(
         name=described.name,
         about=described.source.about,
@@ -165,7 +190,9 @@ def _write(folder: Path, described: _Described, graphs: Graphs) -> None:
         graphs=names,
         calibration=described.calibration,
         measured=described.measured,
-        files={file: FileFacts.of(data) for file, data in files.items()},
+        files=facts | {file: FileFacts.of(data) for file, data in files.items()},
+        weights=weights,
+        lines=outlines.BYTES if "lines" in names else None,
     )
     for file, data in files.items():
         (folder / file).write_bytes(data)
@@ -173,19 +200,41 @@ def _write(folder: Path, described: _Described, graphs: Graphs) -> None:
     write_record(folder, record)
 
 
+def _shared(
+    folder: Path, graphs: Graphs, names: Mapping[Role, str]
+) -> tuple[Graphs, dict[str, str], dict[str, FileFacts]]:
+    """Write the weights of the graphs into files; the graphs without them, graph -> its file, facts of the files."""
+    # Lines keep their weights, so that no vector's identity depends on them.
+    shared: Graphs = {role: graph for role, graph in graphs.items() if role == "lines"}
+    weights: dict[str, str] = {}
+    facts: dict[str, FileFacts] = {}
+    for file, roles in ((TEXTS, {"text"} & graphs.keys()), (PICTURES, graphs.keys() - {"text", "lines"})):
+        made, tensors = share_weights({names[role]: graphs[role] for role in sorted(roles)}, file)
+        facts[file] = tensors.write(folder)
+        shared |= {role: made[names[role]] for role in roles}
+        weights |= dict.fromkeys(made, file)
+    return shared, weights, facts
+
+
+def _session(folder: Path, graph: bytes, weights: str | None) -> OrtSession:
+    """A graph, with its weights in a file of the folder if it names one."""
+    shared = SharedWeights(weights, np.fromfile(folder / weights, np.uint8)) if weights else None
+    return OrtSession(graph, "CPU", 0, shared)
+
+
 def _without_spaces(path: Path) -> bytes:
     """The content of a JSON file without white space."""
     return json.dumps(json.loads(path.read_bytes()), separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _golden(method: Method, graphs: Graphs, names: Mapping[Role, str]) -> bytes:
+def _golden(method: Method, sessions: Mapping[str, OrtSession], names: Mapping[Role, str]) -> bytes:
     """Sample inputs and the vectors that the graphs give for them on the CPU."""
     backbone = method.backbone
     arrays: dict[str, NDArray[Any]] = {}
 
-    def keep(role: Role, inputs: Mapping[str, NDArray[Any]]) -> None:
-        (vectors,) = OrtSession(graphs[role], "CPU", 0)(inputs, ["vectors"])
-        arrays.update({f"{names[role]}/{name}": values for name, values in {**inputs, "vectors": vectors}.items()})
+    def keep(role: Role, inputs: Mapping[str, NDArray[Any]], output: str = "vectors") -> None:
+        (found,) = sessions[names[role]](inputs, [output])
+        arrays.update({f"{names[role]}/{name}": values for name, values in {**inputs, output: found}.items()})
 
     sides: tuple[tuple[Role, Role, int], ...] = (
         ("photo", "photo_patches", backbone.photos.size),
@@ -194,8 +243,12 @@ def _golden(method: Method, graphs: Graphs, names: Mapping[Role, str]) -> bytes:
     for role, patches, side in sides:
         pixels = sample_pictures(2, side)
         keep(role, {"pixels": pixels})
-        if patches in graphs:
-            (states,) = OrtSession(graphs[role], "CPU", 0)({"pixels": pixels[:1]}, ["states"])
+        if patches in names:
+            (states,) = sessions[names[role]]({"pixels": pixels[:1]}, ["states"])
             keep(patches, {"states": states})
     keep("text", text_inputs(backbone, SAMPLE_TEXTS))
+    if "lines" in names:
+        (maps,) = sessions[names["photo"]]({"pixels": sample_pictures(1, backbone.photos.size)}, ["maps"])
+        # Real ones take a megabyte; these repeat, so that they take little when compressed.
+        keep("lines", {"maps": np.resize(maps[:, :997], maps.shape)}, "lines")
     return write_golden(arrays)

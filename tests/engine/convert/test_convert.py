@@ -20,11 +20,15 @@ from tests.engine.convert.conftest import Graphs
 
 BATCHES = (1, 3, 16)
 TEXTS = ["a cat", "a photo of the red fish, not of a toy", "", "Dog"]
-CLOSE = {"rtol": 0, "atol": 1e-4}
 
 
 def unit(vectors: Any) -> NDArray[np.float32]:
     return np.asarray(torch.nn.functional.normalize(vectors, dim=-1).detach().numpy())
+
+
+def close(found: NDArray[Any], wanted: NDArray[Any]) -> None:
+    """What every graph of 32-bit weights must do."""
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4)
 
 
 def pixels(count: int, record: Preprocessing) -> tuple[NDArray[np.uint8], torch.Tensor]:
@@ -58,12 +62,12 @@ def test_clip(tiny_clip_folder: Path, clip_model: Any, converted: Callable[..., 
     for count in BATCHES:
         prepared, seen = pixels(count, graphs.record.photos)
         wanted = unit(clip_model.get_image_features(pixel_values=seen).pooler_output)
-        np.testing.assert_allclose(graphs("photo", pixels=prepared), wanted, **CLOSE)
-        np.testing.assert_allclose(graphs("sketch", pixels=prepared), wanted, **CLOSE)
+        close(graphs("photo", pixels=prepared), wanted)
+        close(graphs("sketch", pixels=prepared), wanted)
         texts = (TEXTS * 4)[:count]
         inputs = text_inputs(graphs, texts)
         wanted = unit(clip_model.get_text_features(torch.from_numpy(inputs["ids"])).pooler_output)
-        np.testing.assert_allclose(graphs("text", **inputs), wanted, **CLOSE)
+        close(graphs("text", **inputs), wanted)
 
 
 def test_patches_of_clip_are_the_last_layers_tokens_projected(
@@ -74,7 +78,7 @@ def test_patches_of_clip_are_the_last_layers_tokens_projected(
     image = backbone.image
     left = image.run(image.embed(seen), keep=[image.depth]).tokens[image.depth]
     states = graphs("photo", "states", pixels=prepared)
-    np.testing.assert_allclose(graphs("photo_patches", states=states), unit(image.project(left[:, 1:])), **CLOSE)
+    close(graphs("photo_patches", states=states), unit(image.project(left[:, 1:])))
 
 
 def test_siglip(siglip: tuple[Path, Any], converted: Callable[..., Graphs]) -> None:
@@ -83,10 +87,10 @@ def test_siglip(siglip: tuple[Path, Any], converted: Callable[..., Graphs]) -> N
     for count in BATCHES:
         prepared, seen = pixels(count, graphs.record.photos)
         wanted = unit(model.get_image_features(pixel_values=seen).pooler_output)
-        np.testing.assert_allclose(graphs("photo", pixels=prepared), wanted, **CLOSE)
+        close(graphs("photo", pixels=prepared), wanted)
         inputs = text_inputs(graphs, (TEXTS * 4)[:count])
         wanted = unit(model.get_text_features(filled(inputs, 64, padding=1)).pooler_output)
-        np.testing.assert_allclose(graphs("text", **inputs), wanted, **CLOSE)
+        close(graphs("text", **inputs), wanted)
 
 
 def test_a_patch_of_siglip_is_what_the_head_makes_of_it_alone(
@@ -98,7 +102,7 @@ def test_a_patch_of_siglip_is_what_the_head_makes_of_it_alone(
     tokens = model.vision_model(pixel_values=seen).last_hidden_state  # (2, 16, 32)
     alone = model.vision_model.head(tokens.reshape(-1, 1, 32)).reshape(2, 16, 32)
     states = graphs("photo", "states", pixels=prepared)
-    np.testing.assert_allclose(graphs("photo_patches", states=states), unit(alone), **CLOSE)
+    close(graphs("photo_patches", states=states), unit(alone))
 
 
 def test_siglip_2_for_any_shape_at_a_square(siglip2: tuple[Path, Any], converted: Callable[..., Graphs]) -> None:
@@ -108,10 +112,10 @@ def test_siglip_2_for_any_shape_at_a_square(siglip2: tuple[Path, Any], converted
     patches = seen.reshape(3, 3, 4, 16, 4, 16).permute(0, 2, 4, 3, 5, 1).reshape(3, 16, -1)
     mask, shapes = torch.ones(3, 16, dtype=torch.long), torch.full((3, 2), 4)
     features = model.get_image_features(pixel_values=patches, pixel_attention_mask=mask, spatial_shapes=shapes)
-    np.testing.assert_allclose(graphs("photo", pixels=prepared), unit(features.pooler_output), **CLOSE)
+    close(graphs("photo", pixels=prepared), unit(features.pooler_output))
     inputs = text_inputs(graphs, TEXTS)
     wanted = unit(model.get_text_features(filled(inputs, 64, padding=0)).pooler_output)
-    np.testing.assert_allclose(graphs("text", **inputs), wanted, **CLOSE)
+    close(graphs("text", **inputs), wanted)
 
 
 @pytest.mark.parametrize(("precision", "least"), [("fp16", 0.999999), ("int8", 0.999)])

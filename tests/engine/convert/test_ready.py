@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import pytest
 import torch
@@ -18,7 +17,7 @@ from sketchseek.engine.convert import ConvertError, convert, family
 from sketchseek.engine.convert.ready import MERGES
 from sketchseek.engine.convert.texts import bytes_to_letters
 from tests.engine.convert.conftest import Graphs
-from tests.engine.convert.test_convert import CLOSE, TEXTS, filled, pixels, text_inputs, unit
+from tests.engine.convert.test_convert import TEXTS, close, filled, pixels, text_inputs, unit
 
 CFG = {"size": [224, 224], "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4], "interpolation": "bicubic"}
 
@@ -40,7 +39,7 @@ class Texts(Pictures):
 def trace(module: Any, inputs: dict[str, Any], output: str, path: Path, *, free: bool) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     axes = {name: {0: "n"} for name in (*inputs, output)} if free else None
-    names = {"input_names": list(inputs), "output_names": [output]}
+    names: dict[str, Any] = {"input_names": list(inputs), "output_names": [output]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of sizes that become constants
         torch.onnx.export(
@@ -74,10 +73,10 @@ def same(graphs: Graphs, model: Any) -> None:
     for count in (1, 3):
         prepared, seen = pixels(count, graphs.record.photos)
         wanted = unit(model.get_image_features(pixel_values=seen).pooler_output)
-        np.testing.assert_allclose(graphs("photo", pixels=prepared), wanted, **CLOSE)
+        close(graphs("photo", pixels=prepared), wanted)
         inputs = text_inputs(graphs, TEXTS[:count])
         wanted = unit(model.get_text_features(torch.from_numpy(inputs["ids"])).pooler_output)
-        np.testing.assert_allclose(graphs("text", **inputs), wanted, **CLOSE)
+        close(graphs("text", **inputs), wanted)
 
 
 def test_immichs_in_processes_of_their_own(immich: Path, model: Any, converted: Callable[..., Graphs]) -> None:
@@ -132,10 +131,10 @@ def test_onnx_communitys(siglip: tuple[Path, Any], converted: Callable[..., Grap
     graphs = converted(folder)
     prepared, seen = pixels(3, graphs.record.photos)
     wanted = unit(torch_model.get_image_features(pixel_values=seen).pooler_output)
-    np.testing.assert_allclose(graphs("photo", pixels=prepared), wanted, **CLOSE)
+    close(graphs("photo", pixels=prepared), wanted)
     inputs = text_inputs(graphs, TEXTS)
     wanted = unit(torch_model.get_text_features(filled(inputs, 64, padding=1)).pooler_output)
-    np.testing.assert_allclose(graphs("text", **inputs), wanted, **CLOSE)
+    close(graphs("text", **inputs), wanted)
 
 
 def test_a_mask_of_texts_is_given(
@@ -166,7 +165,7 @@ def test_rclips(model: Any, tiny_clip_folder: Path, converted: Callable[..., Gra
     graphs = converted(folder.parent)
     prepared, seen = pixels(2, graphs.record.photos)
     wanted = unit(model.get_image_features(pixel_values=seen).pooler_output)
-    np.testing.assert_allclose(graphs("photo", pixels=prepared), wanted, **CLOSE)
+    close(graphs("photo", pixels=prepared), wanted)
     # Clip's vocabulary in its own order: letters, letters that end a word, merges, start and end.
     order = {letter: number for number, letter in enumerate(bytes_to_letters())}
     ids = text_inputs(graphs, ["a"])["ids"][0]

@@ -136,7 +136,7 @@ class Graph:
             return self._in_8_bits(name, shape, load, per)
         half = rounds and self._precision != "fp32"
         kind = np.float16 if half else np.float32
-        self.share(name, kind, shape, (lambda: _halved(load())) if half else load)
+        self.share(name, kind, shape, (lambda: halved(load())) if half else load)
         return self.node("Cast", name, to=TensorProto.FLOAT) if half else name
 
     def _in_8_bits(self, name: str, shape: tuple[int, ...], load: Load, per: int) -> str:
@@ -202,5 +202,6 @@ def external_tensor(name: str, kind: int, shape: tuple[int, ...], file: str, pla
     return tensor
 
 
-def _halved(values: Values) -> Values:
+def halved(values: Values) -> Values:
+    """Numbers in 16 bits."""
     return np.clip(values, -_LARGEST_HALF, _LARGEST_HALF).astype(np.float16)
