@@ -31,10 +31,10 @@ def main(name: str, place: str, seed: str) -> None:
 
 @contextmanager
 def _answered(answers: IO[str], answer: dict[str, Any]) -> Iterator[None]:
-    """An exception is an answer."""
+    """An exception is an answer, also a group of them."""
     try:
         yield
-    except Exception:
+    except BaseException:
         _answer(answers, {"counted": 0, **answer, "error": traceback.format_exc()})
 
 

@@ -1,5 +1,6 @@
 """The FAISS index against a plain matrix product, and its files against every kind of harm."""
 
+import errno
 import json
 import os
 import subprocess
@@ -266,6 +267,21 @@ def test_an_index_that_cannot_be_saved_is_a_note(
     assert len(load_or_build(store.catalogue, store.model)) == 5
     assert "could not be saved (No space left on device)" in caplog.text
     assert not [path for path in store.catalogue.folder.iterdir() if path.suffix == ".new"]
+
+
+def test_an_index_whose_files_cannot_be_renamed_or_removed_is_a_note(
+    store: Store, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On some network drives one may write, but not change names."""
+    store.add(5)
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    for call in ("unlink", "replace"):
+        monkeypatch.setattr(os, call, refused)
+    assert len(load_or_build(store.catalogue, store.model)) == 5
+    assert "could not be saved ([Errno 13] Permission denied" in caplog.text
 
 
 # Files of strangers: the checksum is right, the content is not.

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import zlib
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from threading import get_ident
@@ -95,8 +96,8 @@ def save(index: VectorIndex, folder: Path) -> None:
             log.warning("the index file %s could not be saved (%s); searches build it again", data.name, error)
     finally:
         for path in fresh:
-            if os.access(folder, os.W_OK):
-                path.unlink(missing_ok=True)
+            with suppress(OSError):  # if it cannot be removed either, the warning says enough
+                path.unlink()
 
 
 def paths(folder: Path, model: ModelSet) -> tuple[Path, Path]:
