@@ -78,6 +78,25 @@ def calibration_of(model: Model | None) -> Mapping[str, tuple[float, float]] | N
     return calibration
 
 
+class LinesModel(Model, Protocol):
+    """A model that also says where a person would draw lines over a photo: its outlines, ``line_bytes`` for each photo.
+
+    They do not depend on the other photos. What the bytes mean is up to the model; galleries only keep them.
+    """
+
+    line_bytes: int
+
+    def encode_photos_with_lines(
+        self, photos: "Sequence[NDArray[np.uint8]]"
+    ) -> "tuple[NDArray[np.float32], NDArray[np.uint8]]":
+        """The vectors of ``encode_photos``, and lines (n, ``line_bytes``)."""
+
+
+def has_lines(model: Model | None) -> TypeGuard[LinesModel]:
+    """Whether the model offers ``encode_photos_with_lines``."""
+    return bool(getattr(model, "line_bytes", None))
+
+
 class PatchRecord(Protocol):
     """How a model prepares pictures, and the names of its graphs."""
 

@@ -12,6 +12,7 @@ from PIL import Image
 import sketchseek.engine.models
 from sketchseek.cli import main
 from sketchseek.cli.index import _interrupted
+from sketchseek.gallery import Gallery
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, png, put
 from tests.pictures import corpus
@@ -50,11 +51,23 @@ def test_json_has_these_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     captured = capsys.readouterr()
     found: dict[str, Any] = json.loads(captured.out)
     assert captured.err == ""
-    assert list(found) == ["added", "updated", "moved", "removed", "unchanged", "failed", "seconds"]
+    assert list(found) == ["added", "updated", "moved", "removed", "unchanged", "outlined", "failed", "seconds"]
     assert (found["added"], found["unchanged"]) == (3, 0)
     assert found["failed"] == [{"path": str(broken), "reason": "is a zip archive; unpack it first"}]
     assert run("--json") == 0
     assert json.loads(capsys.readouterr().out)["unchanged"] == 3
+
+
+def test_outlines_that_were_filled_in_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path / "p", 3)
+    with Gallery.open(tmp_path / "gallery", GridModel(lines=False)) as gallery:
+        gallery.add(tmp_path / "p")
+    assert run(tmp_path / "p") == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("0 added, 0 updated, 0 moved, 0 removed, 3 unchanged, 0 failed in ")
+    assert second == "3 of the unchanged were given the outlines that the gallery lacked"
+    assert run(tmp_path / "p") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
 
 
 def test_names_that_are_no_text_come_back_from_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,20 +18,29 @@ COLOURS = {
 
 
 class GridModel:
-    """Mean colours of 4 x 4 cells and edge strengths: 65 numbers. ``flavour`` makes models whose vectors do not mix."""
+    """Mean colours of 4 x 4 cells and edge strengths: 65 numbers. ``flavour`` makes models whose vectors do not mix.
+
+    Its lines are 8 x 8 bits: which cells are brighter than the whole photo. ``lines``: whether it has any.
+    """
 
     photo_side = 16
     size = 65
 
-    def __init__(self, flavour: str = "plain") -> None:
+    def __init__(self, flavour: str = "plain", *, lines: bool = True) -> None:
         self.name = f"grid-{flavour}"
         self.identity = f"grid/1/{flavour}"
+        self.line_bytes = 8 if lines else 0
         self.encoded = 0
         self._turn = np.roll(np.arange(self.size), sum(map(ord, flavour)))
 
     def encode_photos(self, photos: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         self.encoded += len(photos)
         return np.stack([self._vector(photo) for photo in photos])
+
+    def encode_photos_with_lines(
+        self, photos: Sequence[NDArray[np.uint8]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        return self.encode_photos(photos), np.stack([lines_of(photo) for photo in photos])
 
     def encode_sketches(self, sketches: Sequence[Sketch]) -> NDArray[np.float32]:
         from sketchseek.pictures import Preprocessing, fit
@@ -50,3 +59,9 @@ class GridModel:
         features = np.concatenate([small.ravel(), across.ravel()[:8], down.ravel()[:8], [0.1]])[self._turn]
         unit: NDArray[np.float32] = (features / np.linalg.norm(features)).astype(np.float32)
         return unit
+
+
+def lines_of(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The lines (8,) of ``GridModel``."""
+    grey = np.asarray(Image.fromarray(photo).convert("L").resize((8, 8), Image.Resampling.BOX), np.float32)
+    return np.packbits(grey > grey.mean())

@@ -26,8 +26,8 @@ def contents(gallery: Gallery) -> list[tuple[Any, ...]]:
     with sqlite3.connect(Path(gallery.path) / "gallery.sqlite") as db:
         rows = db.execute(
             "SELECT f.path, f.size, f.mtime_ns, f.failure, c.hash, c.width, c.height, c.taken, c.copies, m.identity, "
-            "v.vector FROM files f LEFT JOIN contents c ON c.row = f.content LEFT JOIN vectors v ON v.content = c.row "
-            "LEFT JOIN models m ON m.row = v.model ORDER BY f.path, m.identity"
+            "v.vector, v.lines FROM files f LEFT JOIN contents c ON c.row = f.content "
+            "LEFT JOIN vectors v ON v.content = c.row LEFT JOIN models m ON m.row = v.model ORDER BY f.path, m.identity"
         ).fetchall()
     db.close()
     return rows

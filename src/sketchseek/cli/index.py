@@ -146,6 +146,8 @@ def _print(report: "Report", as_json: bool, *, compact: bool) -> None:
         print_message(f"{shown(failure.path)}: {failure.reason}")
     counts = [f"{data[key]:,} {key}" for key in ("added", "updated", "moved", "removed", "unchanged")]
     click.echo(f"{', '.join(counts)}, {len(report.failed):,} failed in {report.seconds:.1f} s")
+    if report.outlined:
+        click.echo(f"{report.outlined:,} of the unchanged were given the outlines that the gallery lacked")
 
 
 @contextmanager

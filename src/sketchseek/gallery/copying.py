@@ -16,7 +16,7 @@ from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.gallery import Gallery
 from sketchseek.gallery.paths import below
 from sketchseek.gallery.records import Entry, KnownFile
-from sketchseek.gallery.store_protocols import Store
+from sketchseek.gallery.store_protocols import Store, keeps_lines
 from sketchseek.wording import shown
 
 SAMPLE = 1000  # vectors compared at the end
@@ -44,6 +44,7 @@ def copy(source: Gallery, target: Gallery, progress: Callable[[Copied], None] | 
     with target.receive_copy(model) as (store, row):
         folders = source.indexed_folders()
         known: dict[bytes, KnownFile] = {}
+        without_lines = store.without_lines(row) if keeps_lines(store) else set()
         for folder in folders:
             _check(folder, target)
             known |= store.known(folder, row)
@@ -52,7 +53,7 @@ def copy(source: Gallery, target: Gallery, progress: Callable[[Copied], None] | 
                 for folder, device in new.items():
                     store.add_folder(folder, device)
         for page in source.entries(model):
-            fresh = [entry for entry in page if not _same(known.get(entry.path), entry)]
+            fresh = [entry for entry in page if not _same(known.get(entry.path), entry, without_lines)]
             for entry in fresh:
                 _check(entry.path, target)
             if fresh:
@@ -74,15 +75,21 @@ def _write(store: Store, row: int, entries: Sequence[Entry]) -> None:
             content = None
             if (facts := entry.facts) is not None:
                 content = store.add_content(facts.digest, facts.width, facts.height, facts.taken)
-                store.add_vector(row, content, facts.vector.astype(np.float32))
+                vector = facts.vector.astype(np.float32)
+                if facts.lines is not None and keeps_lines(store):
+                    store.add_vector(row, content, vector, facts.lines)
+                else:
+                    store.add_vector(row, content, vector)
             store.set_file(entry.path, entry.size, entry.mtime_ns, content, entry.failure)
         store.set_devices({entry.path: entry.device for entry in entries if entry.device is not None})
 
 
-def _same(known: KnownFile | None, entry: Entry) -> bool:
-    """Whether the target has this very file already."""
+def _same(known: KnownFile | None, entry: Entry, without_lines: set[int]) -> bool:
+    """Whether the target has this very file already, with the outlines that the source has."""
+    has_lines = entry.facts is not None and entry.facts.lines is not None
     return (
         known is not None
+        and not (has_lines and known.content in without_lines)
         and (known.size, known.mtime_ns, known.failure) == (entry.size, entry.mtime_ns, entry.failure)
         and bool(known.encoded) == (entry.facts is not None)
     )

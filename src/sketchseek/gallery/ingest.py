@@ -22,11 +22,13 @@ from sketchseek.gallery.read_ahead import MEMORY, batches_of_readings
 from sketchseek.gallery.reading import Reading
 from sketchseek.gallery.records import KnownFile, ModelSet
 from sketchseek.gallery.scan import FoundFile, device_of, scan
-from sketchseek.gallery.store_protocols import KnownFiles, Store
-from sketchseek.model import Model
+from sketchseek.gallery.store_protocols import KnownFiles, Store, keeps_lines
+from sketchseek.model import Model, has_lines
 from sketchseek.wording import counted, shown
 
 log = logging.getLogger(__name__)
+
+Encoded = tuple[Reading, NDArray[np.float32], bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,17 @@ class Failure:
 
 @dataclass(slots=True)
 class Report:
-    """What a run did. Files found = added + updated + moved + unchanged + failed."""
+    """What a run did. Files found = added + updated + moved + unchanged + failed.
+
+    ``outlined``: how many of the unchanged were opened for the outlines that an earlier run did not keep.
+    """
 
     added: int = 0
     updated: int = 0
     moved: int = 0
     removed: int = 0
     unchanged: int = 0
+    outlined: int = 0
     failed: list[Failure] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -69,13 +75,15 @@ class Progress:
 class Plan:
     """What to do, from comparing the folders with the store.
 
-    ``to_open``: new and changed files, in path order. ``not_found``: known files that were deleted.
+    ``to_open``: new and changed files, and those that lack outlines, in path order. ``not_found``: known files that
+    were deleted. ``for_lines``: those of ``to_open`` that have not changed, and have their vector.
     """
 
     to_open: list[bytes]
     known: dict[bytes, KnownFile]
     not_found: set[bytes]
     drives: Drives = field(default_factory=lambda: Drives({}, {}))
+    for_lines: set[bytes] = field(default_factory=set)
 
 
 class Ingestion:
@@ -97,6 +105,11 @@ class Ingestion:
         self.batch, self.threads, self.progress, self.memory = batch, threads, progress, memory or MEMORY
         self.report = Report()
         self._encoded = self._done = 0
+        # Contents whose vector is kept, but not yet their outlines, at the beginning; and those given theirs since.
+        self._without_lines: set[int] = set()
+        self._given_lines: set[int] = set()
+        if has_lines(model) and keeps_lines(store):
+            self._without_lines = store.without_lines(model_set.row)
 
     def run(self, folders: Iterable[bytes], *, retry: bool) -> Report:
         """``retry``: open files that failed before again, even if they have not changed."""
@@ -162,7 +175,15 @@ class Ingestion:
                     self.store.add_folder(path, device)
                 self.store.set_devices(moved)
         waiting = [path for path, seen in found.files.items() if self._must_open(path, seen, known.get(path), retry)]
-        return Plan(sorted(waiting), known, vanished, drives)
+        for_lines = {
+            path
+            for path in waiting
+            if (before := known.get(path))
+            and before.encoded
+            and before.content in self._without_lines
+            and before[:2] == found.files[path][:2]
+        }
+        return Plan(sorted(waiting), known, vanished, drives, for_lines)
 
     def _must_open(self, path: bytes, seen: FoundFile, before: KnownFile | None, retry: bool) -> bool:
         """Whether a file has to be opened; if not, it is counted here."""
@@ -172,12 +193,16 @@ class Ingestion:
             if not retry:
                 self._add_failure(path, before.failure)
             return retry
-        self.report.unchanged += before.encoded
-        return not before.encoded
+        if not before.encoded or before.content in self._without_lines:
+            return True
+        self.report.unchanged += 1
+        return False
 
     def _needs_encoding(self, digest: bytes) -> bool:
         found = self.store.content(digest, self.model_set.row)
-        return found is None or not found[1]
+        if found is None or not found[1]:
+            return True
+        return found[0] in self._without_lines and found[0] not in self._given_lines
 
     def _commit(self, readings: list[Reading], plan: Plan) -> None:
         """Encode what has pixels, then write the whole batch in one transaction."""
@@ -186,9 +211,13 @@ class Ingestion:
         fresh = [reading for digest, reading in decoded.items() if self._needs_encoding(digest)]
         encoded, failed = self._encode(fresh)
         with self.store.batch():
-            for reading, vector in encoded:
+            for reading, vector, lines in encoded:
                 content = self.store.add_content(reading.digest, reading.width, reading.height, reading.taken)
-                self.store.add_vector(self.model_set.row, content, vector)
+                if lines is not None and keeps_lines(self.store):
+                    self.store.add_vector(self.model_set.row, content, vector, lines)
+                    self._given_lines.add(content)
+                else:
+                    self.store.add_vector(self.model_set.row, content, vector)
             for reading in readings:
                 if reading.pixels is not None and reading.digest in failed:
                     # The next run tries again: the fault is the model's, or memory was short.
@@ -199,8 +228,8 @@ class Ingestion:
         self._done += len(readings)
         self._report_progress()
 
-    def _encode(self, readings: list[Reading]) -> tuple[list[tuple[Reading, NDArray[np.float32]]], dict[bytes, str]]:
-        """(readings with their vectors (size,), digests of the others and why).
+    def _encode(self, readings: list[Reading]) -> tuple[list[Encoded], dict[bytes, str]]:
+        """(readings with their vectors (size,) and outlines, digests of the others and why).
 
         If a batch fails, each of its photos is encoded alone, so that a bad one does not stop the rest.
         """
@@ -208,16 +237,23 @@ class Ingestion:
             return [], {}
         try:
             pixels = [reading.pixels for reading in readings if reading.pixels is not None]
-            vectors = self.model.encode_photos(pixels)
+            lines: list[bytes | None] = [None] * len(readings)
+            if has_lines(self.model) and keeps_lines(self.store):
+                vectors, packed = self.model.encode_photos_with_lines(pixels)
+                if packed.shape != (len(readings), self.model.line_bytes) or packed.dtype != np.uint8:
+                    raise ValueError("its outlines are not bytes of the right number")
+                lines = [row.tobytes() for row in packed]
+            else:
+                vectors = self.model.encode_photos(pixels)
             if vectors.shape != (len(readings), self.model.size) or not np.isfinite(vectors).all():
                 raise ValueError("its vectors are not finite numbers of the right shape")
-            return list(zip(readings, vectors, strict=True)), {}
+            return list(zip(readings, vectors, lines, strict=True)), {}
         except (SketchseekError, OSError):  # of the model itself or the machine (a full disk): not of any photo
             raise
         except Exception as error:
             if len(readings) == 1:
                 return [], {readings[0].digest: f"the model cannot encode it ({error_line(error)})"}
-        encoded, failed = [], dict[bytes, str]()
+        encoded, failed = list[Encoded](), dict[bytes, str]()
         for reading in readings:
             good, bad = self._encode([reading])
             encoded += good
@@ -230,6 +266,10 @@ class Ingestion:
             if path in plan.known and plan.drives.is_deleted(path):
                 plan.not_found.add(path)
             return
+        before = plan.known.get(path)
+        if reading.failure is not None and before is not None and self._is_kept(reading, before, plan):
+            self._add_failure(path, f"{reading.failure}; it is kept, without outlines")
+            return
         if reading.failure is not None:
             mtime_ns = -1 if reading.temporary else reading.mtime_ns  # no file has time -1: the next run opens it
             self.store.set_file(path, reading.size, mtime_ns, None, reading.failure)
@@ -237,7 +277,6 @@ class Ingestion:
             return
         found = self.store.content(reading.digest, self.model_set.row)
         assert found is not None, "a file that was read without pixels has a known content"
-        before = plan.known.get(path)
         moved_from = (
             next((old for old in self.store.paths(found[0]) if old in plan.not_found), None) if before is None else None
         )
@@ -249,9 +288,17 @@ class Ingestion:
         elif before is None or (before.content == found[0] and not before.encoded):
             self.report.added += 1  # to the gallery, or to this model's set of vectors
         elif before.content == found[0]:
-            self.report.unchanged += 1  # only its time had changed
+            self.report.unchanged += 1  # only its time had changed, or it was opened for its outlines
+            self.report.outlined += path in plan.for_lines
         else:
             self.report.updated += 1
+
+    def _is_kept(self, reading: Reading, before: KnownFile, plan: Plan) -> bool:
+        """Whether a file that failed has not changed since its vector was made, and was opened for its outlines."""
+        if reading.path not in plan.for_lines:
+            return False
+        found = self.store.content(reading.digest, self.model_set.row) if reading.digest else None
+        return not reading.digest or (found is not None and found[0] == before.content)
 
     def _finish(self, plan: Plan) -> None:
         """Remove missing files; make this model the default if every photo has its vector.

@@ -1,5 +1,6 @@
 """What a gallery keeps about files, contents and models, in the same form for every store."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,13 +10,17 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A content, whichever files it is in: its hash, its size in px and its stored ``vector`` (size,)."""
+    """A content, whichever files it is in: its hash, its size in px and its stored ``vector`` (size,).
+
+    ``lines``: its outlines as the model gives them (see ``model.LinesModel``); None if it has none.
+    """
 
     digest: bytes
     width: int
     height: int
     taken: str | None
     vector: NDArray[np.float16]
+    lines: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,17 @@ class Photo:
 def content_id(digest: bytes) -> str:
     """The public id of a content: a prefix of its hash, so it is the same in every gallery and after every move."""
     return digest[:8].hex()
+
+
+def stacked(lines: Sequence[bytes | None]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Outlines of n photos -> (n, bytes of a photo), and (n,) whether a photo has some; rows of the others are 0.
+
+    All have the length of the first; one of another length, which its model cannot have made, counts as none.
+    """
+    length = len(next((one for one in lines if one is not None), b""))
+    there = [one is not None and len(one) == length for one in lines]
+    joined = b"".join(one if has and one is not None else bytes(length) for one, has in zip(lines, there, strict=True))
+    return np.frombuffer(joined, np.uint8).reshape(len(lines), length), np.array(there, bool)
 
 
 @dataclass(frozen=True, slots=True)

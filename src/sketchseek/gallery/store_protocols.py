@@ -7,7 +7,7 @@ files of the same bytes are one content), ``digest`` the hash of its bytes. Path
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,3 +84,18 @@ class Store(KnownFiles, Protocol):
 
     def use_model(self, model: int) -> None:
         """Search this set by default from now on."""
+
+
+class LinesStore(Store, Protocol):
+    """A store that also keeps the outlines of photos beside their vectors (see ``model.LinesModel``)."""
+
+    def add_vector(self, model: int, content: int, vector: NDArray[np.float32], lines: bytes | None = None) -> None:
+        """See ``Store``; an earlier vector that has no outlines stays and is given these."""
+
+    def without_lines(self, model: int) -> set[int]:
+        """The contents that have a vector of ``model`` without outlines, which could be kept."""
+
+
+def keeps_lines(store: Store) -> TypeGuard[LinesStore]:
+    """Whether a store is a ``LinesStore``."""
+    return hasattr(store, "without_lines")

@@ -41,7 +41,7 @@ def committed(gallery: Path) -> dict[bytes, tuple[bytes, bytes]]:
         if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             return {}
         rows = db.execute(
-            "SELECT f.path, f.failure, v.model, v.content, v.vector, v.crc, c.hash FROM files f "
+            "SELECT f.path, f.failure, v.model, v.content, v.lines, v.vector, v.crc, c.hash FROM files f "
             "LEFT JOIN vectors v ON v.content = f.content LEFT JOIN contents c ON c.row = f.content"
         ).fetchall()
         copies = db.execute(
@@ -50,9 +50,9 @@ def committed(gallery: Path) -> dict[bytes, tuple[bytes, bytes]]:
     finally:
         db.close()
     assert copies == 0
-    for _, failure, model, content, vector, crc, _ in rows:
-        assert failure is not None or row_crc(model, content, vector) == crc
-    return {path: (digest or b"", vector or b"") for path, _, _, _, vector, _, digest in rows}
+    for _, failure, model, content, lines, vector, crc, _ in rows:
+        assert failure is not None or row_crc(model, content, lines, vector) == crc
+    return {path: (digest or b"", vector or b"") for path, _, _, _, _, vector, _, digest in rows}
 
 
 def test_killed_at_any_moment_nothing_committed_is_lost(tmp_path: Path, crash: Crash) -> None:

@@ -199,13 +199,12 @@ def test_a_destroyed_page_of_vectors_costs_those_vectors(filled: Path, photos: P
         assert (filled / "gallery.sqlite.damaged").exists()
 
 
-def test_a_damaged_vector_is_noticed_and_made_again(
-    filled: Path, photos: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.parametrize("column", ["vector", "lines"])
+def test_a_damaged_vector_is_noticed_and_made_again(filled: Path, photos: Path, column: str) -> None:
     path = filled / "gallery.sqlite"
     with sqlite3.connect(path) as db:
-        vector = db.execute("SELECT vector FROM vectors WHERE row = 7").fetchone()[0]
-        db.execute("UPDATE vectors SET vector = ? WHERE row = 7", (vector[:-1] + bytes([vector[-1] ^ 1]),))
+        data = db.execute(f"SELECT {column} FROM vectors WHERE row = 7").fetchone()[0]
+        db.execute(f"UPDATE vectors SET {column} = ? WHERE row = 7", (data[:-1] + bytes([data[-1] ^ 1]),))
     db.close()
     with Gallery.open(filled, model := GridModel()) as gallery:
         assert len(gallery.search(text="red", k=200)) == 149

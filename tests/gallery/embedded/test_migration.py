@@ -1,10 +1,11 @@
-"""A gallery of an earlier format is migrated when it is opened: a small one, made by the code that wrote format 2."""
+"""A gallery of an earlier format is migrated when it is opened: small ones, made by the code that wrote that format."""
 
 import gzip
 import logging
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,24 @@ import numpy as np
 import pytest
 
 from sketchseek.gallery import Gallery, GalleryError
+from sketchseek.gallery.embedded.formats import FORMATS
+from sketchseek.gallery.embedded.rows import row_crc
 from sketchseek.gallery.embedded.schema import FORMAT
 from sketchseek.gallery.embedded.writer import write_lock
 from tests.gallery.grid_model import GridModel
+from tests.gallery.photos import fill
+from tests.gallery.test_ingest import contents
 
-FIXTURE = Path(__file__).with_name("format-2.sqlite.gz")
+FIXTURES = {number: Path(__file__).with_name(f"format-{number}.sqlite.gz") for number in range(2, FORMAT)}
+FIXTURE = FIXTURES[FORMAT - 1]
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    """The folder of a gallery of format 2: 13 files in /photos (copies, dates, a failure, an odd name), two models."""
+@pytest.fixture(params=FIXTURES)
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The folder of an earlier gallery: 13 files in /photos (copies, dates, a failure, an odd name), two models."""
     folder = tmp_path / "old"
     folder.mkdir()
-    (folder / "gallery.sqlite").write_bytes(gzip.decompress(FIXTURE.read_bytes()))
+    (folder / "gallery.sqlite").write_bytes(gzip.decompress(FIXTURES[request.param].read_bytes()))
     return folder
 
 
@@ -75,7 +81,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @pytest.mark.parametrize("readonly", [False, True])
 def test_an_earlier_format_is_migrated(old: Path, readonly: bool, caplog: pytest.LogCaptureFixture) -> None:
-    assert version(old) == 2
+    assert version(old) < FORMAT
     before, expected = rows(old), nearest(old)
     caplog.set_level(logging.INFO)
     with Gallery.open(old, GridModel(), readonly=readonly) as gallery:
@@ -116,7 +122,7 @@ def test_without_permission_to_write_it_is_one_sentence(old: Path, monkeypatch: 
     with monkeypatch.context() as patch:
         patch.setattr("sketchseek.gallery.embedded.replacement.flush", denied)
         with pytest.raises(
-            GalleryError, match=r"has format 2, .* run `sketchseek index` once with permission to write"
+            GalleryError, match=rf"has format {version(old)}, .* run `sketchseek index` once with permission to write"
         ):
             Gallery.open(old, readonly=True)
     assert (old / "gallery.sqlite").read_bytes() == before
@@ -124,9 +130,10 @@ def test_without_permission_to_write_it_is_one_sentence(old: Path, monkeypatch: 
 
 
 def test_while_another_process_writes_it_waits(old: Path) -> None:
+    before = version(old)
     with write_lock(old), pytest.raises(GalleryError, match="another process is writing to the gallery"):
         Gallery.open(old, readonly=True)
-    assert version(old) == 2
+    assert version(old) == before < FORMAT
 
 
 def test_damaged_rows_are_dropped_and_said(old: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -165,3 +172,35 @@ def test_a_lost_first_page_of_an_earlier_format_costs_nothing(old: Path) -> None
     with Gallery.open(old, GridModel()) as gallery:
         gallery.rebuild()
     assert rows(old) == before
+
+
+def test_the_next_index_adds_the_outlines_and_keeps_the_vectors(tmp_path: Path) -> None:
+    """A real gallery, taken back to format 3: its rows there have neither the column nor its checksum."""
+    photos, folder = tmp_path / "photos", tmp_path / "gallery"
+    fill(photos, 5)
+    with Gallery.open(folder, GridModel()) as gallery:
+        gallery.add(photos)
+        wanted = contents(gallery)
+    take_back(folder)
+    assert version(folder) == 3
+    model = GridModel()
+    with Gallery.open(folder, model) as gallery:
+        assert [row[:-1] for row in contents(gallery)] == [row[:-1] for row in wanted]
+        assert {row[-1] for row in contents(gallery)} == {None}
+        report = gallery.add(photos)
+        assert (report.unchanged, report.outlined, model.encoded) == (5, 5, 5)
+        assert contents(gallery) == wanted
+        assert gallery.verify() == []
+
+
+def take_back(folder: Path) -> None:
+    """Write a gallery's rows into a new database of format 3."""
+    new = folder / "gallery.sqlite.old"
+    with closing(sqlite3.connect(folder / "gallery.sqlite")) as db, closing(sqlite3.connect(new)) as old:
+        old.executescript(FORMATS[3].schema)
+        for table, columns in FORMATS[3].covered.items():
+            for row in db.execute(f"SELECT {','.join(columns)} FROM {table}").fetchall():
+                names, marks = ",".join((*columns, "crc")), ",".join("?" * (len(columns) + 1))
+                old.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", (*row, row_crc(*row)))
+        old.commit()
+    new.replace(folder / "gallery.sqlite")

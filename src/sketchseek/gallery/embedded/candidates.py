@@ -11,7 +11,7 @@ from sketchseek.gallery.embedded.index import VectorIndex
 from sketchseek.gallery.hits import Hit
 from sketchseek.gallery.paths import absolute, below
 from sketchseek.gallery.ranking import SearchOptions, dates, hit_of
-from sketchseek.gallery.records import Photo
+from sketchseek.gallery.records import Photo, stacked
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ class EmbeddedCandidates:
         self.under = absolute(options.under) if options.under is not None else None
         self.first, self.last = dates(options.taken)
         self.warned = False
+        self.read_lines: dict[int, bytes | None] = {}
         model = index.model.row
         self.allowed = None
         if self.under is not None or options.taken is not None:
@@ -34,10 +35,15 @@ class EmbeddedCandidates:
     def nearest(self, vector: NDArray[np.float32], count: int) -> tuple[Sequence[int], NDArray[np.float16], bool]:
         """See ``ranking.Candidates``."""
         found = self.index.candidates(vector, count, allowed=self.allowed, excluded=self.excluded)
-        rows, vectors = self.catalogue.vectors_of(self.index.model, found)
+        rows, vectors, lines = self.catalogue.vectors_of(self.index.model, found)
         if len(rows) < len(found):
             self._warn()
+        self.read_lines.update(zip(rows.tolist(), lines, strict=True))
         return rows.tolist(), vectors, len(found) >= count
+
+    def lines(self, keys: Sequence[int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """See ``ranking.Candidates``; they were read with the vectors, because one checksum covers both."""
+        return stacked([self.read_lines[key] for key in keys])
 
     def hit(self, key: int, score: float) -> Hit | None:
         """See ``ranking.Candidates``."""

@@ -29,6 +29,7 @@ from sketchseek.gallery.records import Entry, Facts, KnownFile, ModelSet, Photo,
 from sketchseek.wording import shown
 
 CHUNK = 8192  # rows fetched at once: 8 MB of vectors of 512
+_VECTOR = "row, crc, model, content, lines, vector"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,20 +222,22 @@ class Catalogue:
     def vectors_after(self, model: ModelSet, row: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
         """Chunks of (rows (n,), vectors (n, size)) after ``row``, ascending; damaged vectors are omitted."""
         cursor = self._db.execute(
-            "SELECT row, crc, model, content, vector FROM vectors WHERE row > ? AND model = ? ORDER BY row",
+            f"SELECT {_VECTOR} FROM vectors WHERE row > ? AND model = ? ORDER BY row",  # noqa: S608
             (row, model.row),
         )
         while fetched := cursor.fetchmany(CHUNK):
-            yield _unpack(fetched, model.size)
+            yield _unpack(fetched, model.size)[:2]
 
-    def vectors_of(self, model: ModelSet, rows: Iterable[int]) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
-        """(rows (n,), vectors (n, size)) of those of ``rows`` that exist and are not damaged, ascending."""
+    def vectors_of(
+        self, model: ModelSet, rows: Iterable[int]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float16], list[bytes | None]]:
+        """(rows (n,), vectors (n, size), outlines) of those of ``rows`` that exist and are not damaged, ascending."""
         wanted = sorted(int(row) for row in rows)
         fetched: list[tuple[Any, ...]] = []
         for start in range(0, len(wanted), 500):  # SQLite binds at most 999 values in old builds
             part = wanted[start : start + 500]
             marks = ",".join("?" * len(part))
-            sql = f"SELECT row, crc, model, content, vector FROM vectors WHERE row IN ({marks}) ORDER BY row"  # noqa: S608
+            sql = f"SELECT {_VECTOR} FROM vectors WHERE row IN ({marks}) ORDER BY row"  # noqa: S608
             fetched += self._db.execute(sql, part).fetchall()
         return _unpack(fetched, model.size)
 
@@ -301,7 +304,7 @@ class Catalogue:
         """The next ``count`` files by path, with what a copy needs; files with a damaged row are omitted."""
         found = self._db.execute(
             "SELECT f.crc, f.path, f.size, f.mtime_ns, f.content, f.failure, f.device, c.crc, c.row, c.hash, c.width, "
-            "c.height, c.taken, v.crc, v.model, v.content, v.vector FROM files f "
+            "c.height, c.taken, v.crc, v.model, v.content, v.lines, v.vector FROM files f "
             "LEFT JOIN contents c ON c.row = f.content LEFT JOIN vectors v ON v.content = c.row AND v.model = ? "
             "WHERE f.path > ? ORDER BY f.path LIMIT ?",
             (model.row, path, count),
@@ -346,6 +349,11 @@ class Catalogue:
         )
         return self._one(sql, (model,))[0]
 
+    def without_lines(self, model: int) -> set[int]:
+        """See ``LinesStore``."""
+        rows = self._db.execute("SELECT content FROM vectors WHERE model = ? AND lines IS NULL", (model,))
+        return {row[0] for row in rows}
+
     def vectors_count(self, model: int) -> int:
         return self._one("SELECT count(*) FROM vectors WHERE model = ?", (model,))[0]
 
@@ -360,11 +368,15 @@ def _entry(row: tuple[Any, ...]) -> Entry | None:
     if not (is_intact(content) and is_intact(vector)):
         return None
     digest, width, height, taken = content[2:]
-    facts = Facts(digest, width, height, taken, np.frombuffer(vector[3], "<f2"))
+    facts = Facts(digest, width, height, taken, np.frombuffer(vector[4], "<f2"), vector[3])
     return Entry(path, size, mtime_ns, facts, None, device)
 
 
-def _unpack(fetched: Sequence[tuple[Any, ...]], size: int) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
-    whole = [row for row in fetched if is_intact(row[1:]) and len(row[4]) == 2 * size]
+def _unpack(
+    fetched: Sequence[tuple[Any, ...]], size: int
+) -> tuple[NDArray[np.int64], NDArray[np.float16], list[bytes | None]]:
+    """Rows with the columns of ``_VECTOR`` -> (rows (n,), vectors (n, size), outlines) of those that are intact."""
+    whole = [row for row in fetched if is_intact(row[1:]) and len(row[5]) == 2 * size]
     rows = np.fromiter((row[0] for row in whole), np.int64, len(whole))
-    return rows, np.frombuffer(b"".join(row[4] for row in whole), "<f2").reshape(len(whole), size)
+    vectors = np.frombuffer(b"".join(row[5] for row in whole), "<f2").reshape(len(whole), size)
+    return rows, vectors, [row[4] for row in whole]

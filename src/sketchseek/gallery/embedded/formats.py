@@ -23,17 +23,34 @@ class Format:
     upgrade: Callable[[str, Row], Row]
 
 
+def _without(schema: str, number: int, *lines: str) -> str:
+    """``schema`` without these lines, as that of format ``number``."""
+    for line in lines:
+        schema = schema.replace(f"{line}\n", "")
+    return schema.replace(f"user_version = {number + 1}", f"user_version = {number}")
+
+
+def _add_lines(table: str, row: Row) -> Row:
+    """3 to 4: a vector has the outlines of its photo beside it; None until they are indexed."""
+    return (*row[:2], None, row[2]) if table == "vectors" else row
+
+
 def _add_device(table: str, row: Row) -> Row:
     """2 to 3: a file remembers its device; None is unknown."""
     return (*row, None) if table == "files" else row
 
 
+_INDEX = "CREATE INDEX vectors_without_lines ON vectors (model, content) WHERE lines IS NULL;"
+_SCHEMA_3 = _without(SCHEMA, 3, "  lines BLOB,", _INDEX)
+_COVERED_3 = {**COVERED, "vectors": ("model", "content", "vector")}
+
 FORMATS: Mapping[int, Format] = {
     2: Format(
-        SCHEMA.replace(f"user_version = {FORMAT}", "user_version = 2").replace("  device INTEGER,\n", ""),
-        {**COVERED, "files": ("path", "size", "mtime_ns", "content", "failure")},
+        _without(_SCHEMA_3, 2, "  device INTEGER,"),
+        {**_COVERED_3, "files": ("path", "size", "mtime_ns", "content", "failure")},
         _add_device,
     ),
+    3: Format(_SCHEMA_3, _COVERED_3, _add_lines),
     FORMAT: Format(SCHEMA, COVERED, lambda _, row: row),
 }
 

@@ -4,7 +4,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sketchseek.gallery.embedded.sqlite_errors import damaged
 
@@ -15,16 +15,22 @@ COVERED: Mapping[str, tuple[str, ...]] = {
     "models": ("row", "identity", "name", "source", "size", "used"),
     "contents": ("row", "hash", "width", "height", "taken"),
     "files": ("path", "size", "mtime_ns", "content", "failure", "device"),
-    "vectors": ("model", "content", "vector"),
+    "vectors": ("model", "content", "lines", "vector"),
 }
 
 
 def row_crc(*values: object) -> int:
-    """The checksum of a row's values and their types; a vector, which comes last, is covered by its bytes."""
-    last = values[-1]
-    if isinstance(last, bytes):
-        return zlib.crc32(last, zlib.crc32(repr(values[:-1]).encode()))
-    return zlib.crc32(repr(values).encode())
+    """The checksum of a row's values and their types; outlines and vector, which come last, are covered by their bytes.
+
+    ``repr`` of long bytes is slow.
+    """
+    plain = len(values)
+    while plain and isinstance(values[plain - 1], bytes):
+        plain -= 1
+    crc = zlib.crc32(repr(values[:plain]).encode())
+    for data in values[plain:]:
+        crc = zlib.crc32(cast(bytes, data), crc)
+    return crc
 
 
 def is_intact(row: tuple[Any, ...]) -> bool:

@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from functools import cache
 
-FORMAT = 3
+FORMAT = 4
 APPLICATION = 0x536B5365  # "SkSe", by which we and the command `file` recognise a gallery
 
 SCHEMA = f"""
@@ -70,8 +70,10 @@ CREATE TABLE vectors (
   content INTEGER NOT NULL REFERENCES contents (row),
   vector BLOB NOT NULL,
   crc INTEGER NOT NULL,
+  lines BLOB,
   UNIQUE (content, model)
 );
+CREATE INDEX vectors_without_lines ON vectors (model, content) WHERE lines IS NULL;
 
 -- contents.copies counts files, so that contents without one are found without looking at all.
 CREATE TRIGGER file_added AFTER INSERT ON files WHEN new.content IS NOT NULL

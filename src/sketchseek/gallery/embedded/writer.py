@@ -118,13 +118,26 @@ class Writer(Catalogue):
         self._db.execute("UPDATE contents SET crc = ? WHERE row = ?", (row_crc(row, *values), row))
         return row
 
-    def add_vector(self, model: int, content: int, vector: NDArray[np.float32]) -> None:
-        values = (model, content, vector.astype("<f2").tobytes())
+    def add_vector(self, model: int, content: int, vector: NDArray[np.float32], lines: bytes | None = None) -> None:
+        """See ``LinesStore``."""
+        values = (model, content, lines, vector.astype("<f2").tobytes())
         sql = (
-            "INSERT INTO vectors (model, content, vector, crc) VALUES (?, ?, ?, ?) ON CONFLICT (content, model) "
-            "DO NOTHING"
+            "INSERT INTO vectors (model, content, lines, vector, crc) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (content, model) DO NOTHING"
         )
-        self._db.execute(sql, (*values, row_crc(*values)))
+        if not self._db.execute(sql, (*values, row_crc(*values))).rowcount and lines is not None:
+            self._add_lines(model, content, lines)
+
+    def _add_lines(self, model: int, content: int, lines: bytes) -> None:
+        """Give a vector that has no outlines these; a damaged row stays one."""
+        row = self._db.execute(
+            "SELECT crc, model, content, lines, vector FROM vectors WHERE content = ? AND model = ?", (content, model)
+        ).fetchone()
+        if row[3] is None and is_intact(row):
+            self._db.execute(
+                "UPDATE vectors SET lines = ?, crc = ? WHERE content = ? AND model = ?",
+                (lines, row_crc(model, content, lines, row[4]), content, model),
+            )
 
     def set_file(self, path: bytes, size: int, mtime_ns: int, content: int | None, failure: str | None) -> None:
         values = (path, size, mtime_ns, content, failure, None)

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.gallery.hits import Hit
-from sketchseek.gallery.milvus.reader import Reader, within
+from sketchseek.gallery.milvus.reader import Reader, lines_of, within
 from sketchseek.gallery.milvus.server import ANSWER_S, as_gallery_errors
 from sketchseek.gallery.milvus.tables import MAX_RESULTS, photo_of_id
 from sketchseek.gallery.ranking import SearchOptions, dates, hit_of
-from sketchseek.gallery.records import Photo
+from sketchseek.gallery.records import Photo, stacked
 
 
 class MilvusCandidates:
@@ -31,6 +31,7 @@ class MilvusCandidates:
             tests.append(f"photo not in {skipped}")
         self.filter = " and ".join(f"({test})" for test in tests)
         self.photos: dict[int, Photo] = {}
+        self.read_lines: dict[int, bytes] = {}
 
     def nearest(self, vector: NDArray[np.float32], count: int) -> tuple[Sequence[int], NDArray[np.float16], bool]:
         """See ``ranking.Candidates``."""
@@ -42,7 +43,7 @@ class MilvusCandidates:
                 anns_field="vector",
                 limit=count,
                 filter=self.filter,
-                output_fields=["photo", "vector"],
+                output_fields=["photo", "vector", *(["lines"] if reader.tables.keeps_lines else [])],
                 search_params=reader.address.search_parameters(reader.tables.kind, count),
                 consistency_level=reader.address.consistency,
                 timeout=ANSWER_S,
@@ -50,10 +51,16 @@ class MilvusCandidates:
         vectors: dict[int, list[float]] = {}
         for row in rows:
             vectors.setdefault(row["entity"]["photo"], row["entity"]["vector"])
+            if lines := lines_of(row["entity"].get("lines", "")):
+                self.read_lines[row["entity"]["photo"]] = lines
         if fresh := [photo for photo in vectors if photo not in self.photos]:
             self.photos |= reader.photos(fresh)
         matrix = np.array(list(vectors.values()), np.float32).reshape(len(vectors), len(vector))
         return list(vectors), matrix.astype(np.float16), len(rows) == count < MAX_RESULTS
+
+    def lines(self, keys: Sequence[int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """See ``ranking.Candidates``; they came with the vectors."""
+        return stacked([self.read_lines.get(key) for key in keys])
 
     def hit(self, key: int, score: float) -> Hit | None:
         """See ``ranking.Candidates``."""

@@ -1,6 +1,7 @@
 """Reading a gallery on a server: its folders, files and contents."""
 
 import os
+from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from sketchseek.gallery.milvus.address import Address
 from sketchseek.gallery.milvus.server import ANSWER_S, as_gallery_errors
-from sketchseek.gallery.milvus.tables import FACTS, MAX_RESULTS, Tables, id_of
+from sketchseek.gallery.milvus.tables import MAX_RESULTS, PLACE, Tables, id_of
 from sketchseek.gallery.records import Entry, Facts, KnownFile, ModelSet, Photo
 from sketchseek.gallery.roots import Place, Roots, decoded, encoded
 
@@ -143,7 +144,7 @@ class Reader:
 
     def rows(self, *, page: int = 1000) -> Iterator[list[FileRow]]:
         """All file rows with their vectors, fresh."""
-        for found in self.pages("", ["key", *FACTS, "photo", "vector"], page=page):
+        for found in self.pages("", ["key", *PLACE, "photo", *self.tables.content_fields], page=page):
             yield [
                 FileRow(row["key"], place_of(row), row["size"], row["mtime_ns"], row["photo"], content_of(row))
                 for row in found
@@ -153,12 +154,12 @@ class Reader:
 
     def content_row(self, photo: int) -> Facts | None:
         """A content by its number, from any of its files; None if it has none."""
-        rows = self.query(f"photo == {photo}", ["hash", "width", "height", "taken", "vector"])
+        rows = self.query(f"photo == {photo}", self.tables.content_fields)
         return content_of(rows[0]) if rows else None
 
     def photos(self, numbers: Sequence[int]) -> dict[int, Photo]:
         """Contents with all their files, by number."""
-        rows = self.query(f"photo in {list(numbers)}", [*FACTS, "photo"])
+        rows = self.query(f"photo in {list(numbers)}", ["root", "path", "width", "height", "taken", "photo"])
         places: dict[int, list[bytes]] = {}
         facts: dict[int, dict[str, Any]] = {}
         for row in rows:
@@ -199,9 +200,7 @@ class Reader:
         """Vectors by the number of their content."""
         return {
             row["photo"]: content_of(row).vector
-            for row in self.query(
-                f"photo in {list(numbers)}", ["photo", "hash", "width", "height", "taken", "vector"], fresh=True
-            )
+            for row in self.query(f"photo in {list(numbers)}", ["photo", *self.tables.content_fields], fresh=True)
         }
 
     def _path(self, row: dict[str, Any]) -> bytes | None:
@@ -228,4 +227,13 @@ def place_of(row: dict[str, Any]) -> Place | None:
 
 def content_of(row: dict[str, Any]) -> Facts:
     vector = np.asarray(row["vector"], np.float32).astype(np.float16)
-    return Facts(bytes.fromhex(row["hash"]), row["width"], row["height"], row["taken"] or None, vector)
+    lines = lines_of(row.get("lines", ""))
+    return Facts(bytes.fromhex(row["hash"]), row["width"], row["height"], row["taken"] or None, vector, lines)
+
+
+def lines_of(text: str) -> bytes | None:
+    """Outlines from the field ``lines``; None if there are none, or if they are damaged."""
+    try:
+        return b64decode(text, validate=True) or None
+    except ValueError:
+        return None

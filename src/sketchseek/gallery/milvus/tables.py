@@ -2,9 +2,10 @@
 
 The alias is the gallery's name. It points to the collection of *files*: a row is one file with its content's vector,
 so a row is written, moved and removed whole. Its key comes from the root and the relative path, so that all machines
-write the same row for the same file; ``photo`` is the public id of the content as a number. The collection's
-description names the model. The collection of *notes* has what has no vector: folders that were added, and files that
-could not be indexed.
+write the same row for the same file; ``photo`` is the public id of the content as a number, ``lines`` its outlines in
+base64, empty if it has none. Collections made before there were outlines have no such field, and go on without. The
+collection's description names the model. The collection of *notes* has what has no vector: folders that were added,
+and files that could not be indexed.
 """
 
 import hashlib
@@ -22,17 +23,26 @@ from sketchseek.gallery.roots import Place, encoded
 FORMAT = 1
 MARK = "sketchseek"
 MAX_RESULTS = 16_384  # rows that the server returns at once
-FACTS = ("root", "path", "size", "mtime_ns", "hash", "width", "height", "taken")
+PLACE = ("root", "path", "size", "mtime_ns")
 LOAD_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The collections that an alias points to, the model of their vectors, and the kind of index."""
+    """The collections that an alias points to, the model of their vectors, and the kind of index.
+
+    ``keeps_lines``: whether the files have a field for outlines.
+    """
 
     files: str
     model: ModelSet
     kind: str
+    keeps_lines: bool
+
+    @property
+    def content_fields(self) -> list[str]:
+        """What ``reader.content_of`` reads of a row."""
+        return ["hash", "width", "height", "taken", "vector", *(["lines"] if self.keeps_lines else [])]
 
     @property
     def notes(self) -> str:
@@ -78,11 +88,13 @@ def find(client: Any, address: Address, *, any_index: bool = False) -> Tables | 
             raise
     files = str(description["collection_name"])
     model = _model_of(description, address)
+    keeps_lines = any(field["name"] == "lines" for field in description["fields"])
     with as_gallery_errors(address):
         made = client.describe_index(files, "vector")
     kind = str(made.get("index_type", "")).lower() if made else "none"
+    tables = Tables(files, model, kind, keeps_lines)
     if any_index:
-        return Tables(files, model, kind)
+        return tables
     if kind not in KINDS:
         raise OtherIndexError(
             f"the gallery {address} has an index of kind {kind}, which this sketchseek does not know; build it again "
@@ -90,7 +102,7 @@ def find(client: Any, address: Address, *, any_index: bool = False) -> Tables | 
         )
     address.check_index(made)
     check_keeps_vectors(client, address, kind)
-    return Tables(files, model, kind)
+    return tables
 
 
 def _model_of(description: dict[str, Any], address: Address) -> ModelSet:
@@ -144,6 +156,7 @@ def create(client: Any, address: Address, identity: str, name: str, source: str,
         rows.add_field("width", DataType.INT32)
         rows.add_field("height", DataType.INT32)
         _text(rows, "taken", 32)
+        _text(rows, "lines", 65_535)
         rows.add_field("vector", DataType.FLOAT_VECTOR, dim=size)
         _make(client, files, rows, vectors)
         try:

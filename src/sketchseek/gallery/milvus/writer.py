@@ -5,9 +5,11 @@ old ones. Several processes may write at once, because they write the same rows 
 """
 
 import threading
+from base64 import b64encode
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -110,8 +112,20 @@ class MilvusWriter(Reader):
         self._facts[photo] = (digest, width, height, taken)
         return photo
 
-    def add_vector(self, model: int, content: int, vector: NDArray[np.float32]) -> None:
-        self._keep_recent(content, Facts(*self._facts[content], vector.astype(np.float16)))
+    def add_vector(self, model: int, content: int, vector: NDArray[np.float32], lines: bytes | None = None) -> None:
+        """See ``LinesStore``; an earlier vector is in memory, because ``content`` was called."""
+        facts = Facts(*self._facts[content], vector.astype(np.float16), lines)
+        with self._lock:
+            before = self._recent.get(content)
+        if before is not None and before.digest == facts.digest:
+            facts = replace(before, lines=before.lines or lines)
+        self._keep_recent(content, facts)
+
+    def without_lines(self, model: int) -> set[int]:
+        """See ``LinesStore``."""
+        if not self.tables.keeps_lines:
+            return set()
+        return {row["photo"] for page in self.pages('lines == ""', ["photo"]) for row in page}
 
     def set_file(self, path: bytes, size: int, mtime_ns: int, content: int | None, failure: str | None) -> None:
         place = self.roots.place(path)
@@ -206,7 +220,7 @@ class MilvusWriter(Reader):
             "height": content.height,
             "taken": content.taken or "",
             "vector": content.vector.astype(np.float32),
-        }
+        } | ({"lines": b64encode(content.lines or b"").decode()} if self.tables.keeps_lines else {})
 
     def _note(self, kind: str, place: Place, size: int, mtime_ns: int, text: str) -> None:
         key = _note_key(kind, place)
