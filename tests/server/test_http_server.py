@@ -330,6 +330,22 @@ def test_hostile_requests_do_not_fill_the_log(gallery_path: Path) -> None:
         assert len(stderr.splitlines()) < 8, stderr
 
 
+@pytest.mark.parametrize("more", [b"", b"Content-Length: 9\r\n"])
+@pytest.mark.parametrize("path", [b"/api/search", b"/api/status", b"/nothing"])
+def test_a_body_that_is_not_http_gets_one_answer(gallery_path: Path, path: bytes, more: bytes) -> None:
+    """It arrives with the head, before the response to the head has begun."""
+    request = (
+        b"POST " + path + b" HTTP/1.1\r\nHost: localhost\r\n" + more + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n"
+    )
+    with live("--gallery", str(gallery_path), "--model", "grid-plain") as server:
+        with server.connect(head + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n") as connection:
+            assert status_of(connection) == 400
+            assert connection.recv(1000) == b""
+        code, stderr = server.end()
+        assert code == 0
+        assert "Traceback" not in stderr
+
+
 def test_idle_connections_make_room_and_leave_descriptors_for_files(gallery_path: Path) -> None:
     """Ten times as many as the server has descriptors, while another client searches and loads photos."""
     with live("--gallery", str(gallery_path), "--model", "grid-plain", SERVE_GRID_FILES="128") as server:

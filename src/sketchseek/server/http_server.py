@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, cast
 
+import h11
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
@@ -133,6 +134,17 @@ class _Connection(H11Protocol):
             self._cancel_head_timer()
         elif self._head_timer is None:
             self._start_head_timer()
+
+    def send_400_response(self, msg: str) -> None:
+        """For a body that is not HTTP as well: the task that responds to its head must not write after this."""
+        cycle = cast(RequestResponseCycle | None, self.cycle)
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:  # a response has begun
+            self.transport.close()
 
     def pause_writing(self) -> None:
         super().pause_writing()
