@@ -334,9 +334,7 @@ def test_hostile_requests_do_not_fill_the_log(gallery_path: Path) -> None:
 @pytest.mark.parametrize("path", [b"/api/search", b"/api/status", b"/nothing"])
 def test_a_body_that_is_not_http_gets_one_answer(gallery_path: Path, path: bytes, more: bytes) -> None:
     """It arrives with the head, before the response to the head has begun."""
-    request = (
-        b"POST " + path + b" HTTP/1.1\r\nHost: localhost\r\n" + more + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n"
-    )
+    head = b"POST " + path + b" HTTP/1.1\r\nHost: localhost\r\n" + more
     with live("--gallery", str(gallery_path), "--model", "grid-plain") as server:
         with server.connect(head + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n") as connection:
             assert status_of(connection) == 400
