@@ -1,6 +1,5 @@
 """``sketchseek models``: the models known by name, those on this machine, and what to do with them."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +8,6 @@ import click
 from sketchseek.cli.get_model import get_and_say
 from sketchseek.cli.options import YES
 from sketchseek.cli.output import human_size, print_json, print_message, print_table
-from sketchseek.errors import SketchseekError
 
 if TYPE_CHECKING:
     from sketchseek.hub.catalog import ListedModel
@@ -100,9 +98,10 @@ def push(folder: str, repository: str, private: bool, dry_run: bool) -> None:
 
 
 def _list(as_json: bool) -> None:
+    from sketchseek.engine.known import known_models
     from sketchseek.hub.catalog import list_backbones
 
-    models, backbones = list(_to_search_with()), list_backbones()
+    models, backbones = known_models(), list_backbones()
     if as_json:
         print_json([_as_json(model) for model in (*models, *backbones)])
         return
@@ -141,50 +140,3 @@ def _list(as_json: bool) -> None:
 
 def _as_json(model: "ListedModel") -> dict[str, Any]:
     return {**asdict(model), "path": str(model.path) if model.path else None}
-
-
-def _to_search_with() -> "Iterator[ListedModel]":
-    """The model folders on this machine, then the published models that are not here; sizes are those to download."""
-    from sketchseek.engine import list_models
-    from sketchseek.engine.folder import read_record
-    from sketchseek.engine.models import shipped_models
-    from sketchseek.hub.catalog import ListedModel, short_names
-
-    here, known = list_models(), short_names()
-    for name, folder in here.items():
-        size = sum(path.stat().st_size for path in folder.iterdir())
-        entry = known.get(name.removesuffix("-int8"))
-        try:
-            record = read_record(folder)
-            about, licence = record.about, record.licence
-        except SketchseekError as error:
-            about, licence = f"cannot be used: {error}", ""
-        languages, speed = (entry.languages, entry.speed) if entry else ("", "")
-        if name in shipped_models():
-            languages, speed = "English", "very fast"
-        yield ListedModel(
-            name,
-            "model",
-            about,
-            licence,
-            True,
-            folder,
-            size,
-            pinned=name in shipped_models(),
-            languages=languages,
-            speed=speed,
-        )
-    for name, entry in known.items():
-        if name not in here:
-            yield ListedModel(
-                name,
-                "model",
-                entry.about,
-                entry.licence,
-                False,
-                None,
-                entry.bytes,
-                pinned=entry.pin is not None,
-                languages=entry.languages,
-                speed=entry.speed,
-            )

@@ -14,6 +14,7 @@ from pathlib import Path
 from sketchseek.caches import models_folder
 from sketchseek.engine.encoder import load
 from sketchseek.engine.folder import CARD, EngineError, Precision, is_model, write_record
+from sketchseek.engine.models import find_model
 from sketchseek.errors import SketchseekError
 from sketchseek.hub.catalog import published
 from sketchseek.hub.download import download, in_cache, look_up, work_folder
@@ -67,6 +68,11 @@ def get_model(
             shutil.rmtree(work / "model", ignore_errors=True)
         shutil.rmtree(work, ignore_errors=True)
     return Got(called, target, new=True, run=run)
+
+
+def is_missing(name: str) -> bool:
+    """Whether ``get_model`` would have to download this: a published model that is not on this machine."""
+    return find_model(name) is None and repository(name) is not None
 
 
 def _make(

@@ -5,6 +5,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from sketchseek.engine.models import load_search_model
 from sketchseek.errors import SketchseekError
 from sketchseek.gallery import Gallery
 from sketchseek.gallery.stats import Stats
@@ -49,6 +50,27 @@ class Service:
         self._cache: tuple[Stats, FolderNames] | None = None
         self._cached_at = 0.0
         self._cached_progress: tuple[str, int] | None = None
+        self.indexing.use_model = self.use_model
+
+    def change_model(self, name: str) -> bool:
+        """Index all folders with another model, then search with it; False if photos are being indexed now."""
+        return self.indexing.start(self.gallery.path, [], name)
+
+    def use_model(self, name: str) -> None:
+        """Search with this model from now on, if its vectors are complete; searches that run end with the old one."""
+        model = load_search_model(name)
+        if model.identity == self.encoder.identity:
+            return
+        encoder = QueryEncoder(model)
+        gallery = Gallery.open(self.gallery.path, encoder)
+        if not any(one.current and one.identity == model.identity for one in gallery.stats().models):
+            gallery.close()
+            raise SketchseekError(
+                f"some photos could not be indexed with {name}; searches use {self.encoder.name} until they are."
+            )
+        gallery.search(text="photo", k=1)  # reads the index, which the next search would wait for
+        old, self.gallery, self.encoder = self.gallery, gallery, encoder
+        old.close()
 
     def warm(self) -> None:
         """Load in the background what the first search would otherwise wait for."""

@@ -26,6 +26,7 @@ def test_what_is_in_the_gallery(client: TestClient, photos: Path) -> None:
         "folders": [{"folder": "Pictures", "path": str(photos)}],
         "indexing": {
             "state": "idle",
+            "model": None,
             "done": 0,
             "total": None,
             "failed": 0,

@@ -85,7 +85,10 @@ class Failure(BaseModel):
 
 
 class IndexingStatus(BaseModel):
-    state: Literal["idle", "looking", "indexing", "done", "stopped", "failed"]
+    """``done`` of ``total`` files, or of MB while a model is downloaded. ``model``: the one to change to, if any."""
+
+    state: Literal["idle", "downloading", "converting", "looking", "indexing", "done", "stopped", "failed"]
+    model: str | None
     done: int
     total: int | None
     failed: int
@@ -106,6 +109,24 @@ class Status(BaseModel):
     folders: list[Folder]
     indexing: IndexingStatus
     failures: list[Failure]
+
+
+class KnownModel(BaseModel):
+    """``bytes``: on disk if it is ``here``, else to download. ``vectors``: photos of the gallery indexed with it."""
+
+    name: str
+    about: str
+    licence: str
+    languages: str
+    speed: str
+    bytes: int | None
+    here: bool
+    vectors: int
+    current: bool
+
+
+class Models(BaseModel):
+    models: list[KnownModel]
 
 
 class Health(BaseModel):

@@ -10,22 +10,33 @@ import threading
 from contextlib import suppress
 from dataclasses import asdict
 
+from sketchseek.engine.get import get_model, is_missing
 from sketchseek.errors import SketchseekError
 from sketchseek.gallery import Gallery
 
 
 def main(gallery: str, model: str, folders: list[str]) -> None:
-    """Index ``folders``; an empty ``model`` is the gallery's own."""
+    """Index ``folders``, or all that were indexed before; an empty ``model`` is the gallery's own.
+
+    A published model that is not on this machine is downloaded first.
+    """
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     with suppress(OSError, AttributeError):
         os.nice(10)  # searches have priority
     try:
+        if model and is_missing(model):
+            model = get_model(model, report=_write_download).name
         with Gallery.open(gallery, model or None) as opened:
-            report = opened.add(folders, progress=lambda progress: _write(asdict(progress)))
+            report = opened.add(folders or None, progress=lambda progress: _write(asdict(progress)))
     except SketchseekError as error:
         _write({"error": str(error)})
     else:
         _write({"failed": len(report.failed)})
+
+
+def _write_download(what: str, done: int, total: int) -> None:
+    downloading = what.startswith("downloading")
+    _write({"getting": done, "total": total} if downloading else {"getting": None})
 
 
 def _write(message: dict[str, object]) -> None:

@@ -8,38 +8,51 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from sketchseek.errors import SketchseekError
 from sketchseek.server.api.responses import IndexingStatus
 
 COMMAND: tuple[str, ...] = (sys.executable, "-P", "-m", "sketchseek.server.processes.index_child")
 STOP_TIMEOUT_S = 5  # before a process that does not stop is killed
+RUNNING = ("downloading", "converting", "looking", "indexing")
+
+
+_FRESH = IndexingStatus(
+    state="idle", model=None, done=0, total=None, failed=0, photos_per_s=None, seconds=0.0, error=None
+)
 
 
 class Indexing:
-    """At most one run: ``start`` it, read its ``status``, ``stop`` it."""
+    """At most one run at a time: ``start`` it, read its ``status``, ``stop`` it."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._lock = threading.Lock()
-        self._status = IndexingStatus(
-            state="idle", done=0, total=None, failed=0, photos_per_s=None, seconds=0.0, error=None
-        )
+        self._status = _FRESH
         self._started = 0.0
+        # Called with the model of a run that is complete, before the run counts as done; what it raises is shown.
+        self.use_model: Callable[[str], None] = lambda _: None
 
     @property
     def status(self) -> IndexingStatus:
         with self._lock:
-            running = self._status.state in ("looking", "indexing")
+            running = self._status.state in RUNNING
             return self._status.model_copy(update={"seconds": time.monotonic() - self._started} if running else {})
 
-    def start(self, gallery: Path | str, folders: Sequence[Path], model: str | None) -> None:
-        """Index ``folders`` with the model of this name; None: the gallery's own."""
-        self._started = time.monotonic()
-        self._set(state="looking")
+    def start(self, gallery: Path | str, folders: Sequence[Path], model: str | None) -> bool:
+        """Index ``folders``, or all that were indexed before; False if a run is in progress.
+
+        ``model``: its name; None: the gallery's own. One that is not on this machine is downloaded first.
+        """
+        with self._lock:
+            if self._status.state in RUNNING:
+                return False
+            self._started = time.monotonic()
+            self._status = _FRESH.model_copy(update={"state": "looking", "model": model})
         self._process = subprocess.Popen(  # noqa: S603
             [*COMMAND, str(gallery), model or "", *map(str, folders)],
             stdin=subprocess.PIPE,  # closes when this process dies, and then the child exits
@@ -50,6 +63,7 @@ class Indexing:
         )
         self._reader = threading.Thread(target=self._read_messages, args=(self._process,), name="indexing", daemon=True)
         self._reader.start()
+        return True
 
     def stop(self) -> None:
         """Stop the run; what it has committed stays."""
@@ -75,14 +89,21 @@ class Indexing:
             for line in process.stdout:
                 self._handle(json.loads(line))
         code = process.wait()
-        if self.status.state in ("looking", "indexing"):
+        if self.status.state in RUNNING:
             self._set(state="failed", error=f"indexing ended unexpectedly (code {code}); start the server again.")
 
     def _handle(self, message: dict[str, Any]) -> None:
         if "error" in message:
             self._set(state="failed", error=message["error"])
+        elif "getting" in message:
+            downloading = message["getting"] is not None
+            self._set(
+                state="downloading" if downloading else "converting",
+                done=message["getting"] or 0,
+                total=message["total"] if downloading else None,
+            )
         elif "total" not in message:
-            self._set(state="done", seconds=time.monotonic() - self._started)
+            self._finish()
         else:
             speed = message["done"] / message["seconds"] if message["done"] and message["seconds"] else None
             self._set(
@@ -92,6 +113,15 @@ class Indexing:
                 failed=message["failed"],
                 photos_per_s=speed and round(speed, 1),
             )
+
+    def _finish(self) -> None:
+        try:
+            if (model := self.status.model) is not None:
+                self.use_model(model)
+        except SketchseekError as error:
+            self._set(state="failed", error=str(error))
+        else:
+            self._set(state="done", seconds=time.monotonic() - self._started)
 
     def _set(self, **changes: Any) -> None:
         with self._lock:

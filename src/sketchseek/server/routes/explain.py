@@ -14,6 +14,7 @@ from sketchseek.server.api.responses import Explanation
 from sketchseek.server.api.schema import EXPLAIN_FORM, errors
 from sketchseek.server.errors import RequestError
 from sketchseek.server.patches import cosines, inked_cells, stretched
+from sketchseek.server.query_encoder import QueryEncoder
 from sketchseek.server.routes.photos import pixels_of
 from sketchseek.server.routes.search import Photo, drawn, uploaded_pictures
 from sketchseek.server.service import Service
@@ -26,12 +27,13 @@ def create_router(service: Service) -> APIRouter:
     async def explain(request: Request) -> Explanation:
         """Which parts of the photo ``id`` match which parts of the query; the form is that of a search."""
         form, id = await read_explain_form(request)
-        model = service.encoder.model
+        encoder = service.encoder  # the same for all of this request
+        model = encoder.model
         if not has_patches(model):
             raise RequestError(422, f"the model {model.name} cannot show which parts match.")
         async with uploaded_pictures(service, request, form) as (sketches, examples), service.pictures.turn(request):
             stored = await service.pictures.call(_stored_photos, service, [id, *form.like])
-            return await service.searches.run(request, _explain, service, form, id, sketches, examples, stored)
+            return await service.searches.run(request, _explain, encoder, form, id, sketches, examples, stored)
 
     return router
 
@@ -41,7 +43,7 @@ def _stored_photos(service: Service, ids: list[str]) -> list[Photo]:
 
 
 def _explain(
-    service: Service,
+    encoder: QueryEncoder,
     form: SearchForm,
     id: str,
     sketches: list[Sketch],
@@ -49,7 +51,7 @@ def _explain(
     stored: list[Photo],
 ) -> Explanation:
     """``stored``: the photo ``id``, then the liked ones."""
-    model = service.encoder.model
+    model = encoder.model
     assert has_patches(model)
     photo, *liked = stored
     sketches = drawn(form) + sketches
@@ -58,7 +60,7 @@ def _explain(
     if not sketches:
         examples = examples + liked
         query = Query(photo=examples, text=form.text, minus=form.minus, weights=form.weights)
-        vector = fuse(encode(query, lambda: service.encoder, _no_marks))
+        vector = fuse(encode(query, lambda: encoder, _no_marks))
         return Explanation(
             id=id,
             grid=model.grid,
