@@ -12,6 +12,7 @@ FOLDER = ROOT / "benchmarks"
 
 TINY = {
     "cold": ["--photos", "20", "--rounds", "1"],
+    "clip_models": ["--models", "tiny", "--threads", "1", "--repeats", "1"],
     "engine": ["--threads", "1", "--repeats", "1", "--models", "default"],
     "evaluation": ["tiny", "--sample", "2"],
     "indexing": ["--count", "4", "--megapixels", "0.3", "--models", "default"],

@@ -1,5 +1,6 @@
 """The whole conversion: graphs, weights, tokenizer, golden vectors, record. A failed one leaves nothing behind."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from sketchseek.tokenizer import Tokenizer
 
 Report = Callable[[str], None]
 Golden = dict[str, NDArray[Any]]
+EXACT = "fp32"  # a folder that exists during a conversion to 8 bits
 
 
 def family(source: Path) -> Description:
@@ -59,11 +61,9 @@ def convert(
     report = progress or (lambda _: None)
     if out.exists():
         raise ConvertError(f"{out} already exists: name a new folder, or remove that one first")
-    with opened(source) as found, temporary_folder(out) as folder:
+    with temporary_folder(out) as folder:
         report("writing graphs and weights")
-        files = found.write(folder, precision)
-        (folder / TOKENIZER).write_bytes(found.tokenizer)
-        files[TOKENIZER] = FileFacts.of(found.tokenizer)
+        found, files = _written(source, folder, precision)
         report("computing golden vectors")
         golden = _golden(folder, found)
         data = write_golden(golden)
@@ -72,9 +72,8 @@ def convert(
         measured: dict[str, Any] = {}
         if precision == "int8":
             report("comparing 8 bits with 32")
-            measured["cosines"] = _cosines(golden, folder, found)
-        if large := next((file for file, facts in files.items() if facts.size > MAX_FILE), None):
-            raise ConvertError(f"{large} of {source} would be larger than {MAX_FILE >> 30} GB, which cannot be used")
+            measured["cosines"] = _cosines(golden, _golden(folder / EXACT, found), found)
+            shutil.rmtree(folder / EXACT)
         record = Record(
             name=name,
             about=about,
@@ -99,6 +98,20 @@ def convert(
         folder.chmod(0o755)  # temporary folders are private
         folder.rename(out)
     return record
+
+
+def _written(source: Path, folder: Path, precision: Precision) -> tuple[Source, dict[str, FileFacts]]:
+    """Write graphs, weights and tokenizer; the files of ``source`` are closed afterwards, which frees memory."""
+    with opened(source) as found:
+        files = found.write(folder, precision)
+        if precision == "int8":
+            (folder / EXACT).mkdir()
+            found.write(folder / EXACT, "fp32")
+    (folder / TOKENIZER).write_bytes(found.tokenizer)
+    files[TOKENIZER] = FileFacts.of(found.tokenizer)
+    if large := next((file for file, facts in files.items() if facts.size > MAX_FILE), None):
+        raise ConvertError(f"{large} of {source} would be larger than {MAX_FILE >> 30} GB, which cannot be used")
+    return found, files
 
 
 def _golden(folder: Path, found: Source) -> Golden:
@@ -139,12 +152,8 @@ def _session(folder: Path, found: Source, file: str) -> Session:
     return kind((folder / file).read_bytes(), "CPU", usable_cores(), weights)
 
 
-def _cosines(golden: Golden, folder: Path, found: Source) -> dict[str, float]:
+def _cosines(golden: Golden, exact: Golden, found: Source) -> dict[str, float]:
     """Role -> the least cosine between golden vectors and those of graphs with 32-bit weights."""
-    with temporary_folder(folder / "fp32") as exact:
-        found.write(exact, "fp32")
-        (exact / TOKENIZER).write_bytes(found.tokenizer)
-        others = _golden(exact, found)
     roles: tuple[Role, ...] = ("photo", "text")
     files = {role: f"{found.graphs[role]}/vectors" for role in roles}
-    return {role: round(least_cosine(golden[file], others[file]), 6) for role, file in files.items()}
+    return {role: round(least_cosine(golden[file], exact[file]), 6) for role, file in files.items()}

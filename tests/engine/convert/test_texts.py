@@ -1,0 +1,91 @@
+"""Tokens equal those of the tokenizers that the models were published with."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sketchseek.engine.convert import ConvertError
+from sketchseek.engine.convert.texts import (
+    MAX_TOKENIZER,
+    bytes_to_letters,
+    siglip_cleaning,
+    tokenizer_json,
+    tokenizer_of_merges,
+)
+from sketchseek.tokenizer import Tokenizer
+from tests.engine.convert.conftest import gemma_tokenizer, unigram_tokenizer
+
+TEXTS = ["A Photo of a RED Fish", "cat", "", "the  sea\tat night, not a toy!", "l'été à Zürich 2024", "猫 と 犬"]
+
+
+def saved(tokenizer: Any, folder: Path) -> Path:
+    path = folder / "tokenizer.json"
+    tokenizer.save(str(path))
+    return path
+
+
+def rows(data: bytes, texts: list[str], context: int = 200) -> list[list[int]]:
+    tokens = Tokenizer(data, path=Path("tokenizer.json"), context=context)(texts)
+    return [ids[: end + 1].tolist() for ids, end in zip(tokens.ids, tokens.ends, strict=True)]
+
+
+def test_siglip_2_reads_lower_case_as_transformers_does(tmp_path: Path) -> None:
+    from transformers import Siglip2Tokenizer
+
+    path = saved(gemma_tokenizer(), tmp_path)
+    theirs = Siglip2Tokenizer.from_pretrained(tmp_path, add_eos_token=True)
+    assert siglip_cleaning(path) == "lower case"
+    data = tokenizer_json(path, cleaning="lower case", context=200, vocabulary=None)
+    wanted = [[*(token for token in theirs(text, add_special_tokens=False)["input_ids"]), 1] for text in TEXTS]
+    assert rows(data, TEXTS) == wanted
+
+
+def canonical(text: str) -> str:
+    """The steps of SigLIP's own tokenizer, written out."""
+    import re
+    import string
+
+    text = text.lower().translate(str.maketrans("", "", string.punctuation))
+    return re.sub(r"\s+", " ", text).strip()
+
+
+@settings(max_examples=60)
+@given(st.text("aAbcZ é.,!?-_'\"()[]{}~\t\n", max_size=30))
+def test_siglip_omits_punctuation(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = saved(unigram_tokenizer(), tmp_path_factory.getbasetemp())
+    plain = tokenizer_json(path, cleaning="as they are", context=200, vocabulary=None)
+    data = tokenizer_json(path, cleaning=siglip_cleaning(path), context=200, vocabulary=None)
+    assert rows(data, [text]) == rows(plain, [canonical(text)])
+
+
+def test_a_list_of_merges_is_clips_tokenizer(tmp_path: Path) -> None:
+    from transformers import CLIPTokenizer
+
+    merges = [("c", "a"), ("ca", "t</w>"), ("r", "e"), ("re", "d</w>"), ("f", "i"), ("fi", "sh</w>"), ("s", "h</w>")]
+    path = tmp_path / "bpe.txt.gz"
+    path.write_bytes(gzip.compress("\n".join(["#version", *map(" ".join, merges)]).encode()))
+    letters = bytes_to_letters()
+    tokens = [*letters, *(letter + "</w>" for letter in letters), *map("".join, merges)]
+    vocabulary = {token: number for number, token in enumerate([*tokens, "<|startoftext|>", "<|endoftext|>"])}
+    theirs = CLIPTokenizer(vocab=vocabulary, merges=merges)
+    assert rows(tokenizer_of_merges(path), TEXTS) == [theirs(text)["input_ids"] for text in TEXTS]
+
+
+@pytest.mark.parametrize("data", [b"", b"no archive", gzip.compress(b"#version\none two three\n"), gzip.compress(b"#")])
+def test_what_is_no_list_of_merges_is_one_sentence(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "bpe.txt.gz").write_bytes(data)
+    with pytest.raises(ConvertError, match="is not a list of merges"):
+        tokenizer_of_merges(tmp_path / "bpe.txt.gz")
+
+
+def test_a_tokenizer_of_more_tokens_than_the_weights_is_refused(tmp_path: Path) -> None:
+    path = saved(unigram_tokenizer(), tmp_path)
+    assert path.stat().st_size < MAX_TOKENIZER
+    with pytest.raises(ConvertError, match="tokens but the weights only 5: they do not belong together"):
+        tokenizer_json(path, cleaning="as they are", context=64, vocabulary=5)
+    assert np.all([row[-1] == 1 for row in rows(path.read_bytes(), TEXTS)])
