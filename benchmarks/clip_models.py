@@ -77,7 +77,8 @@ def megabytes(folder: Path) -> float:
 def measure(name: str, scratch: Path, options: argparse.Namespace) -> list[str]:
     """The rows of a model: each precision, and what torch exports where that is CLIP's."""
     weights = write_weights(name, scratch / name)
-    folders, seconds = {}, {}
+    folders: dict[str, Path] = {}
+    seconds: dict[str, float] = {}
     for precision in PRECISIONS:
         folders[precision], start = scratch / f"{name}-{precision}", time.perf_counter()
         convert(weights, folders[precision], name=name, about="", licence="", precision=precision)

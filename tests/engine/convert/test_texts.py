@@ -66,7 +66,15 @@ def test_siglip_omits_punctuation(tmp_path_factory: pytest.TempPathFactory, text
 def test_a_list_of_merges_is_clips_tokenizer(tmp_path: Path) -> None:
     from transformers import CLIPTokenizer
 
-    merges = [("c", "a"), ("ca", "t</w>"), ("r", "e"), ("re", "d</w>"), ("f", "i"), ("fi", "sh</w>"), ("s", "h</w>")]
+    merges: Any = [
+        ("c", "a"),
+        ("ca", "t</w>"),
+        ("r", "e"),
+        ("re", "d</w>"),
+        ("f", "i"),
+        ("fi", "sh</w>"),
+        ("s", "h</w>"),
+    ]
     path = tmp_path / "bpe.txt.gz"
     path.write_bytes(gzip.compress("\n".join(["#version", *map(" ".join, merges)]).encode()))
     letters = bytes_to_letters()
