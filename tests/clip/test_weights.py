@@ -371,6 +371,15 @@ def test_a_lite_config_of_absurd_sizes_is_one_sentence_at_once(
     assert time.monotonic() - begin < 20  # a million layers took minutes, and gigabytes
 
 
+@pytest.mark.parametrize("change", [{"image": 3}, {"text": []}, {"image": "x"}, {"model_type": "a" * 5000}])
+def test_a_lite_config_of_other_types_is_one_short_sentence(tmp_path: Path, change: dict[str, object]) -> None:
+    folder = Path(shutil.copytree(find_backbone("lite").folder, tmp_path / "lite"))
+    rewrite(folder / "config.json", **change)
+    with pytest.raises(SketchseekError) as caught:
+        read_backbone(files_in(folder))
+    assert len(str(caught.value)) < 300 + len(str(folder))
+
+
 def test_weights_cut_anywhere_are_one_sentence(folder: Path) -> None:
     whole = (folder / "model.safetensors").read_bytes()
     for length in random.Random(0).sample(range(len(whole)), 20):

@@ -13,7 +13,8 @@ from transformers import CLIPConfig
 
 from sketchseek.clip.backbone import Backbone, build_clip
 from sketchseek.clip.layouts import config_from_shapes, is_openai, layer_counts, to_ours
-from sketchseek.clip.lite import MODEL_TYPE, build_lite
+from sketchseek.clip.lines import build_lines
+from sketchseek.clip.lite import MODEL_TYPE, LiteStem, build_lite
 from sketchseek.clip.preparation import preprocessing_of
 from sketchseek.clip.texts import TextTokenizer
 from sketchseek.errors import SketchseekError
@@ -67,6 +68,7 @@ def _read_lite(files: BackboneFiles, config: dict[str, Any], state: Mapping[str,
         _check_lite(config, state)
         with torch.device("meta"):
             image, text = build_lite(config)
+            lines = build_lines(config, cast(LiteStem, image.stem))
         tokenizer = TextTokenizer(files.tokenizer, context=text.context, vocabulary=text.words.num_embeddings)
         records = config["preprocessing"]
         photos, sketches = (Preprocessing.from_json(records[name]) for name in ("photos", "sketches"))
@@ -74,7 +76,7 @@ def _read_lite(files: BackboneFiles, config: dict[str, Any], state: Mapping[str,
         reason = " ".join(str(error).split())[:200]
         raise SketchseekError(f"{files.config} does not describe a lite backbone: {reason}") from None
     with torch.device("meta"):
-        backbone = Backbone(image, text, tokenizer, photos=photos, sketches=sketches)
+        backbone = Backbone(image, text, tokenizer, photos=photos, sketches=sketches, lines=lines)
     _check_tensors(files, backbone, state)
     backbone.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)
     return backbone.requires_grad_(False).eval()
@@ -83,6 +85,8 @@ def _read_lite(files: BackboneFiles, config: dict[str, Any], state: Mapping[str,
 def _check_lite(config: dict[str, Any], state: Mapping[str, Tensor]) -> None:
     """Before layers are built: a ``ValueError`` for a number that no backbone has, or that contradicts the weights."""
     for tower, layers in zip(("image", "text"), layer_counts(state), strict=True):
+        if not isinstance(config[tower], dict):
+            raise ValueError(f"{tower} is {str(config[tower])[:40]}, but must be an object")
         for name, value in config[tower].items():
             if name != "stem" and (type(value) is not int or not 0 < value <= MAX_NUMBER):
                 raise ValueError(f"{name} is {str(value)[:40]}, but must be a whole number from 1 to {MAX_NUMBER:,}")
@@ -141,7 +145,7 @@ def _transformers_config(files: BackboneFiles, written: dict[str, object]) -> CL
         raise SketchseekError(f"{files.weights[0].parent / 'config.json'} is missing")
     if written.get("model_type") != "clip":
         raise SketchseekError(
-            f"{files.config} describes a model of type {written.get('model_type')!r}; only 'clip' is supported"
+            f"{files.config} describes a model of type {repr(written.get('model_type'))[:60]}; only 'clip' is supported"
         )
     try:
         config = CLIPConfig.from_dict(written)
