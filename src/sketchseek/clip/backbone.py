@@ -14,6 +14,7 @@ from transformers import CLIPConfig
 from transformers.models.clip.modeling_clip import CLIPTextEmbeddings, CLIPVisionEmbeddings
 
 from sketchseek.clip.layers import Layer
+from sketchseek.clip.lines import Lines
 from sketchseek.clip.texts import Texts, TextTokenizer
 from sketchseek.clip.towers import ImageTower, TextTower
 from sketchseek.pictures import Preprocessing
@@ -26,6 +27,7 @@ class Backbone(nn.Module):
 
     ``logit_scale``: the logarithm of 1/temperature, as CLIP stores it.
     ``photos``, ``sketches``: how pictures become pixels for the image tower.
+    ``lines``: the head that says where a person would draw lines over a photo; most backbones have none.
     """
 
     def __init__(
@@ -36,12 +38,14 @@ class Backbone(nn.Module):
         *,
         photos: Preprocessing,
         sketches: Preprocessing,
+        lines: Lines | None = None,
     ) -> None:
         super().__init__()
         if image.size != text.size:
             raise ValueError(f"the towers' embeddings differ in size: {image.size} and {text.size}")
         self.image = image
         self.text = text
+        self.lines = lines
         self.logit_scale = nn.Parameter(torch.tensor(2.6592))
         self.tokenizer = tokenizer
         self.photos = photos

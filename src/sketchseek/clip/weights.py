@@ -13,7 +13,8 @@ from transformers import CLIPConfig
 
 from sketchseek.clip.backbone import Backbone, build_clip
 from sketchseek.clip.layouts import config_from_shapes, is_openai, layer_counts, to_ours
-from sketchseek.clip.lite import MODEL_TYPE, build_lite
+from sketchseek.clip.lines import build_lines
+from sketchseek.clip.lite import MODEL_TYPE, LiteStem, build_lite
 from sketchseek.clip.preparation import preprocessing_of
 from sketchseek.clip.texts import TextTokenizer
 from sketchseek.errors import SketchseekError
@@ -67,6 +68,7 @@ def _read_lite(files: BackboneFiles, config: dict[str, Any], state: Mapping[str,
         _check_lite(config, state)
         with torch.device("meta"):
             image, text = build_lite(config)
+            lines = build_lines(config, cast(LiteStem, image.stem))
         tokenizer = TextTokenizer(files.tokenizer, context=text.context, vocabulary=text.words.num_embeddings)
         records = config["preprocessing"]
         photos, sketches = (Preprocessing.from_json(records[name]) for name in ("photos", "sketches"))
@@ -74,7 +76,7 @@ def _read_lite(files: BackboneFiles, config: dict[str, Any], state: Mapping[str,
         reason = " ".join(str(error).split())[:200]
         raise SketchseekError(f"{files.config} does not describe a lite backbone: {reason}") from None
     with torch.device("meta"):
-        backbone = Backbone(image, text, tokenizer, photos=photos, sketches=sketches)
+        backbone = Backbone(image, text, tokenizer, photos=photos, sketches=sketches, lines=lines)
     _check_tensors(files, backbone, state)
     backbone.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)
     return backbone.requires_grad_(False).eval()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sketchseek import outlines
 from sketchseek.engine.folder import GOLDEN, SHIPPED, TOKENIZER, EngineError, Record, Role, read_file, read_record
 from sketchseek.engine.golden import check_golden, read_golden
 from sketchseek.engine.sessions import OrtSession, Session, StoppedError, batch_of, pick_provider
@@ -39,6 +40,7 @@ class Encoder:
         self.photo_side = record.photos.size
         self.grid = record.grid
         self.calibration = record.calibration
+        self.line_bytes = record.lines or 0
         self.batch = batch_of(provider)  # pictures or texts in one run of a graph
         self._lock = threading.RLock()
         self._sessions: dict[str, Session] = {}
@@ -49,6 +51,21 @@ class Encoder:
 
     def encode_photos(self, photos: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         return self._encode_pictures(photos, "photo")
+
+    def encode_photos_with_lines(
+        self, photos: Sequence[NDArray[np.uint8]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """See ``sketchseek.model.LinesModel``; lines have their own graph, so that drawings do not pay for them."""
+        rows = np.empty((len(photos), self.size), np.float32)
+        lines = np.empty((len(photos), self.line_bytes), np.uint8)
+        for start, pixels in self._prepared_batches(photos, "photo"):
+            part = slice(start, start + len(pixels))
+            vectors, maps = self._run("photo", {"pixels": pixels}, ["vectors", "maps"])
+            rows[part] = self._checked("photo", vectors, (len(pixels), self.size))
+            (drawn,) = self._run("lines", {"maps": maps}, ["lines"])
+            drawn = self._checked("lines", drawn, (len(pixels), outlines.SIDE, outlines.SIDE))
+            lines[part] = outlines.pack(drawn, [photo.shape for photo in photos[part]])
+        return rows, lines
 
     def encode_sketches(self, sketches: Sequence[Sketch]) -> NDArray[np.float32]:
         return self._encode_pictures(sketches, "sketch")
@@ -110,7 +127,7 @@ class Encoder:
             )
         rows = np.empty((len(pictures), self.grid**2, self.size), np.float32)
         for start, pixels in self._prepared_batches(pictures, role):
-            states = self._run(role, {"pixels": pixels}, "states")
+            (states,) = self._run(role, {"pixels": pixels}, ["states"])
             rows[start : start + len(pixels)] = self._vectors(
                 patches, {"states": states}, (len(pixels), self.grid**2, self.size)
             )
@@ -128,7 +145,11 @@ class Encoder:
 
     def _vectors(self, role: Role, inputs: Mapping[str, NDArray[Any]], shape: tuple[int, ...]) -> NDArray[Any]:
         """The output ``vectors`` of a graph."""
-        found = self._run(role, inputs, "vectors")
+        (found,) = self._run(role, inputs, ["vectors"])
+        return self._checked(role, found, shape)
+
+    def _checked(self, role: Role, found: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+        """An output of a graph, if it has this shape."""
         if found.shape != shape or not np.isfinite(found).all():
             raise EngineError(
                 f"{self.folder / self.record.graphs[role]} computes {found.dtype} of shape {found.shape}, not {shape}"
@@ -136,14 +157,13 @@ class Encoder:
             )
         return found
 
-    def _run(self, role: Role, inputs: Mapping[str, NDArray[Any]], output: str) -> NDArray[Any]:
+    def _run(self, role: Role, inputs: Mapping[str, NDArray[Any]], outputs: Sequence[str]) -> list[NDArray[Any]]:
         try:
-            (found,) = self._session(role)(inputs, [output])
+            return self._session(role)(inputs, outputs)
         except StoppedError:
             with self._lock:
                 self._sessions.pop(self.record.graphs[role], None)
             raise
-        return found
 
     def _session(self, role: Role) -> Session:
         """The graph of a role, verified when it is first used."""
@@ -153,7 +173,8 @@ class Encoder:
                 graph = read_file(self.folder, name, self.record)
                 session = _session_kind(self._ships)(graph, self.provider, self.threads, self._weights(name))
                 golden = read_golden(read_file(self.folder, GOLDEN, self.record))
-                check_golden(session, name, golden, self.record.precision, self.provider)
+                output = "lines" if role == "lines" else "vectors"
+                check_golden(session, name, golden, self.record.precision, self.provider, output)
                 self._sessions[name] = session
             return self._sessions[name]
 

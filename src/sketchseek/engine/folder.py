@@ -1,9 +1,10 @@
 """A model folder on disk: the record in its config.json, and its other files, which are verified when read.
 
 config.json     the record: what the model is, how pictures are prepared, size and hash of each file
-photo.onnx      uint8 pixels (n, side, side, 3) -> vectors, and the tokens that enter the last layer
+photo.onnx      uint8 pixels (n, side, side, 3) -> vectors, the tokens that enter the last layer, maps for lines.onnx
 sketch.onnx     the same for sketches; absent if one graph encodes photos and sketches
 patches.onnx    those tokens -> a vector for each patch (sketch_patches.onnx if sketches have their own)
+lines.onnx      those maps -> where a person would draw lines over the photo; absent if the model does not know
 text.onnx       token numbers and where each text ends -> vectors
 *.safetensors   weights that graphs share; absent if they lie inside the graphs
 tokenizer.json  words -> token numbers
@@ -23,15 +24,17 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
+from sketchseek import outlines
 from sketchseek.errors import SketchseekError
 from sketchseek.pictures import Preprocessing
 from sketchseek.untrusted import parse_json, read_bounded
 
 FORMAT = "sketchseek-model"
-VERSION = 2  # increases when an older sketchseek would misread the folder; 2 has shared weights and 16 bits
+VERSION = 2  # increases when an older sketchseek would misread the folder; 2 has shared weights, 16 bits and lines
 
 CONFIG, TOKENIZER, GOLDEN, CARD = "config.json", "tokenizer.json", "golden.npz", "README.md"
-Role = Literal["photo", "sketch", "text", "photo_patches", "sketch_patches"]
+Role = Literal["photo", "sketch", "text", "photo_patches", "sketch_patches", "lines"]
+BESIDE: frozenset[Role] = frozenset({"photo_patches", "sketch_patches", "lines"})  # no vector of a picture needs them
 Precision = Literal["fp32", "fp16", "int8"]  # of stored weights
 
 SHIPPED = Path(__file__).resolve().parent.parent / "models"  # the model folders inside this package
@@ -65,7 +68,8 @@ class Record:
     ``temperature``: cosines were divided by it in training. ``graphs``: role -> file. ``calibration``: kind of query ->
     (midpoint, scale) of the curve from cosine to relevance, None if it was not measured. ``measured``: figures of the
     export, for the model card. ``files``: name -> size and hash. ``weights``: graph file -> file of the weights that it
-    shares with others; a graph that is missing here has its weights inside.
+    shares with others; a graph that is missing here has its weights inside. ``lines``: bytes of a photo's outlines as
+    ``outlines.pack`` makes them of the output of lines.onnx; None if there is no such graph.
     """
 
     name: str
@@ -86,11 +90,12 @@ class Record:
     measured: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, FileFacts] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
+    lines: int | None = None
 
     @property
     def version(self) -> int:
         """The oldest format that can hold this record."""
-        return 2 if self.weights or self.precision == "fp16" else 1
+        return 2 if self.weights or self.precision == "fp16" or self.lines else 1
 
     @property
     def identity(self) -> str:
@@ -100,7 +105,7 @@ class Record:
             "size": self.size,
             "context": self.context,
             "tokenizer": self.files[TOKENIZER].sha256,
-            "graphs": {role: self.files[name].sha256 for role, name in self.graphs.items() if "patches" not in role},
+            "graphs": {role: self.files[name].sha256 for role, name in self.graphs.items() if role not in BESIDE},
             "photos": self.photos.fingerprint,
             "sketches": self.sketches.fingerprint,
         }
@@ -116,13 +121,20 @@ class Record:
         }
         if self.version == 1:
             del values["weights"]
+        if self.lines is None:
+            del values["lines"]
         return {"format": FORMAT, "version": self.version, **values}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """The record from ``to_json``; a missing or malformed field raises KeyError, TypeError or ValueError."""
-        read = {one.name: values[one.name] for one in fields(cls) if one.name != "weights"}
+        read = {one.name: values[one.name] for one in fields(cls) if one.name not in ("weights", "lines")}
         read["weights"] = dict(values.get("weights", {}))  # version 1 has none
+        read["lines"] = values.get("lines")
+        if read["lines"] not in (None, outlines.BYTES):
+            raise ValueError(f"lines is {str(read['lines'])[:20]}, it must be {outlines.BYTES}")
+        if ("lines" in values["graphs"]) != (read["lines"] is not None):
+            raise ValueError("lines")
         if not all(isinstance(read[name], str) for name in _TEXTS) or not isinstance(read["measured"], dict):
             raise ValueError(f"{', '.join(_TEXTS)} must be text, measured a table")
         for name in ("size", "grid", "context"):

@@ -20,7 +20,7 @@ LEAST: Mapping[Precision, float] = {"fp32": 0.9999, "fp16": 0.9999, "int8": 0.99
 
 
 def read_golden(data: bytes) -> dict[str, NDArray[Any]]:
-    """``{graph file}/{input}`` and ``{graph file}/vectors`` -> arrays; never pickles."""
+    """``{graph file}/{input}`` and ``{graph file}/{output}`` -> arrays; never pickles."""
     try:
         return dict(read_arrays(io.BytesIO(data), limit=MAX_BYTES))
     except ArraysError:
@@ -34,23 +34,32 @@ def write_golden(arrays: Golden) -> bytes:
     return stream.getvalue()
 
 
-def check_golden(session: Session, graph: str, golden: Golden, precision: Precision, provider: str) -> None:
-    """Raise ``EngineError`` if a graph computes other vectors than when it was exported."""
+def check_golden(
+    session: Session, graph: str, golden: Golden, precision: Precision, provider: str, output: str = "vectors"
+) -> None:
+    """Raise ``EngineError`` if a graph computes other vectors (or lines, by ``output``) than when it was exported."""
     inputs = {
         name.partition("/")[2]: array
         for name, array in golden.items()
-        if name.startswith(f"{graph}/") and not name.endswith("/vectors")
+        if name.startswith(f"{graph}/") and not name.endswith(f"/{output}")
     }
-    expected = golden.get(f"{graph}/vectors")
+    expected = golden.get(f"{graph}/{output}")
     if expected is None or expected.dtype.kind != "f":
-        raise EngineError(f"{GOLDEN} has no vectors of {graph}: export the model again")
-    (found,) = session(inputs, ["vectors"])
-    cosine = least_cosine(found, expected)
+        raise EngineError(f"{GOLDEN} has no {output} of {graph}: export the model again")
+    (found,) = session(inputs, [output])
+    cosine = least_cosine(found, expected) if output == "vectors" else cosine_of_maps(found, expected)
     if not cosine >= LEAST[precision]:  # also true for NaN
         raise EngineError(
-            f"the execution provider {provider} computes wrong vectors with this model (golden test of {graph}: cosine "
-            f"{cosine:.4f}): set SKETCHSEEK_PROVIDER to another one, or export the model again"
+            f"the execution provider {provider} computes wrong {output} with this model (golden test of {graph}: "
+            f"cosine {cosine:.4f}): set SKETCHSEEK_PROVIDER to another one, or export the model again"
         )
+
+
+def cosine_of_maps(some: NDArray[Any], others: NDArray[Any]) -> float:
+    """The least cosine between corresponding maps (n, height, width), each as one row of numbers."""
+    if some.shape != others.shape:
+        return float("nan")
+    return least_cosine(some.reshape(len(some), -1), others.reshape(len(others), -1))
 
 
 def least_cosine(some: NDArray[Any], others: NDArray[Any]) -> float:

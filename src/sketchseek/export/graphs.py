@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from torch.nn.functional import normalize
 
 from sketchseek.clip.adaptation import Adaptation, Prompted
 from sketchseek.clip.lines import Lines
+from sketchseek.clip.lite import LiteStem
 from sketchseek.clip.texts import Texts
 from sketchseek.clip.towers import LayerInput
 from sketchseek.engine.folder import EngineError
@@ -60,7 +61,7 @@ class PictureGraph(nn.Module):
         if self.lines is None:
             return vectors, last_input.tokens
         # The stem runs once more here; ``simplified`` merges what is computed twice.
-        maps = self.lines.maps(self.method.backbone.image.stem, self._prepared(pixels))
+        maps = self.lines.maps(cast(LiteStem, self.method.backbone.image.stem), self._prepared(pixels))
         return vectors, last_input.tokens, maps
 
     def _prepared(self, pixels: Tensor) -> Tensor:

@@ -26,10 +26,8 @@ def encode(session: Session, pixels: NDArray[np.uint8]) -> Vectors:
 def draw_lines(graphs: Mapping[Role, bytes], pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Prepared photos (n, side, side, 3) -> where a person would draw lines, (n, height, width)."""
     photo, lines = (OrtSession(graphs[role], "CPU", 0) for role in ("photo", "lines"))
-    parts = [
-        lines({"maps": photo({"pixels": batch}, ["maps"])[0]}, ["lines"])[0] for _, batch in batches(pixels, _BATCH)
-    ]
-    return np.concatenate(parts)
+    maps = (photo({"pixels": batch}, ["maps"])[0] for _, batch in batches(pixels, _BATCH))
+    return np.concatenate([lines({"maps": part}, ["lines"])[0] for part in maps])
 
 
 def cosine_of_lines(some: NDArray[np.float32], others: NDArray[np.float32]) -> float:

@@ -110,15 +110,18 @@ def _rounded(graphs: Graphs, pictures: MeasuredPictures) -> tuple[Graphs, dict[s
     found = round_pictures((graphs["photo"], graphs["sketch"]), pictures)
     photo, sketch = found.graphs
     others = {role: store_in_8_bits(graphs[role]) for role in graphs if role not in ("photo", "sketch")}
-    cost = {"whole": str(found.choice), "map@all": {"fp32": round(found.before, 2), "int8": round(found.after, 2)}}
+    cost: dict[str, Any] = {
+        "whole": str(found.choice),
+        "map@all": {"fp32": round(found.before, 2), "int8": round(found.after, 2)},
+    }
     rounded: Graphs = {"photo": photo, "sketch": sketch, **others}
     if "lines" in graphs:
         sample = pictures.photos[:LINES_SAMPLE]
         cosine = cosine_of_lines(draw_lines(graphs, sample), draw_lines(rounded, sample))
         if not cosine >= LEAST_LINES:
             raise EngineError(
-                f"rounding to 8 bits changes where lines are drawn over photos (mean cosine {cosine:.3f}, {LEAST_LINES} "
-                "is required): export without int8"
+                f"rounding to 8 bits changes where lines are drawn over photos (mean cosine {cosine:.3f}, "
+                f"{LEAST_LINES} is required): export without int8"
             )
         cost["lines"] = round(cosine, 4)
     return rounded, cost
