@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install sample demo dev test fuzz scale lint format bench lock release docs site wheel clean
+.PHONY: help install sample demo dev test campaign scale lint format bench lock release docs site wheel clean
 
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -57,8 +57,8 @@ dev: $(VENV)/dev.stamp  ## install everything that tests and training need
 test: dev  ## run the tests (no network, no GPU)
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-fuzz: dev  ## send the server thousands of requests made from its schema
-	@SKETCHSEEK_FUZZ=6000 $(BIN)/python -m pytest -q -s --timeout 3600 tests/server/api/test_schema.py
+campaign: dev  ## attack it with thousands of seeded cases; QUICK=1 takes a few minutes, ONLY="--only crash" one part
+	@$(BIN)/python -m tests.campaign $(if $(QUICK),--quick) $(ONLY)
 
 # The server of the PyPI package milvus, in an environment of its own.
 .venv-milvus/bin/milvus-server:

@@ -13,7 +13,7 @@ from tests.campaign.interrupted import Galleries
 from tests.gallery import faults
 from tests.gallery.crash_child import Crash, crasher
 
-CAMPAIGN = Campaign("a disk that is full, broken, read-only or slow", "faults", full=500, quick=50)
+CAMPAIGN = Campaign("a disk that is full, broken, read-only or slow", "faults", full=500, quick=30)
 KINDS = (*faults.FAULTS, *faults.LIMITS)
 LATEST = 0.15  # seconds; most tasks take less
 

@@ -33,7 +33,7 @@ from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill
 from tests.pictures.mutations import MUTATIONS
 
-CAMPAIGN = Campaign("vectors, datasets, indexes, models and backbones", "files", full=2000, quick=60, seconds=90)
+CAMPAIGN = Campaign("vectors, datasets, indexes, models and backbones", "files", full=2000, quick=40, seconds=90)
 VALUES = (
     None, True, 0, -1, 1.5, 1e308, float("nan"), float("inf"), 2**31, 2**63, 10**9, 10**18, 10**400,
     "", "x", "../x", "/etc/passwd", "\0", "\udcff", "a" * 5000, [], {}, [[]], [0] * 1000, {"a": {"a": {}}},

@@ -1,8 +1,8 @@
 """The command line with the small test model, also in the process that indexes: python serve_grid.py serve ...
 
-A model called grid-slow takes a while for every batch of photos, and for every drawing. SERVE_GRID_HEAD_S says
-how long the head of a request may take, SERVE_GRID_READ_S how long reading a photo's file, SERVE_GRID_WRITE_S how
-long a client may take no bytes; SERVE_GRID_FILES how many descriptors the server may have.
+The model that ships works as well. A model called grid-slow takes a while for every batch of photos, and for every
+drawing. SERVE_GRID_HEAD_S says how long the head of a request may take, SERVE_GRID_READ_S how long reading a photo's
+file, SERVE_GRID_WRITE_S how long a client may take no bytes; SERVE_GRID_FILES how many descriptors the server may have.
 """
 
 import os
@@ -14,6 +14,7 @@ from typing import Any
 
 import sketchseek.engine.models
 from sketchseek.cli import main
+from sketchseek.engine.models import DEFAULT
 from sketchseek.errors import SketchseekError
 from sketchseek.server import http_server, start
 from sketchseek.server.processes import index_child, indexing
@@ -33,13 +34,16 @@ class SlowModel(GridModel):
         return super().encode_sketches(sketches)
 
 
-def load(name: str) -> GridModel:
+def load(name: str) -> Any:
+    if name == DEFAULT:
+        return load_model(name)
     if not name.startswith("grid-"):
         raise SketchseekError(f"no model {name!r}")
     return SlowModel("slow") if name == "grid-slow" else GridModel(name.removeprefix("grid-"))
 
 
-sketchseek.engine.models.load_search_model = load  # type: ignore[assignment]
+load_model = sketchseek.engine.models.load_search_model
+sketchseek.engine.models.load_search_model = load
 http_server.HEAD_TIMEOUT_S = float(os.environ.get("SERVE_GRID_HEAD_S", http_server.HEAD_TIMEOUT_S))
 http_server.WRITE_TIMEOUT_S = float(os.environ.get("SERVE_GRID_WRITE_S", http_server.WRITE_TIMEOUT_S))
 if "SERVE_GRID_FILES" in os.environ:
