@@ -65,7 +65,7 @@ def test_the_same_weights_give_the_same_model(exported: Encoder, tiny_clip_folde
 
 
 def test_a_run_becomes_a_model_with_graphs_of_its_own_for_sketches(
-    tiny_clip_folder: Path, tmp_path: Path, photos: Any, sketches: Any
+    exported: Encoder, tiny_clip_folder: Path, tmp_path: Path, photos: Any, sketches: Any
 ) -> None:
     run = write_run(tmp_path / "run", tiny_clip_folder, "clip-at")
     found, wanted = export(run, tmp_path / "model"), load_model(run, device="cpu")
@@ -78,6 +78,13 @@ def test_a_run_becomes_a_model_with_graphs_of_its_own_for_sketches(
     ):
         assert ((ours * theirs).sum(axis=1) > 0.9999).all()
     assert found.patches_sketches(sketches).shape == (len(sketches), 49, 16)
+    # The matrices are those of the backbone, stored once for photos and sketches.
+    assert stored(found.folder) <= 1.1 * stored(exported.folder)
+
+
+def stored(folder: Path) -> int:
+    """Bytes of the weights that graphs share."""
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 
 def test_local_windows_are_part_of_the_vector(tiny_clip_folder: Path, tmp_path: Path, photos: Any) -> None:

@@ -211,10 +211,11 @@ def _shared(
     shared: Graphs = {role: graph for role, graph in graphs.items() if role == "lines"}
     weights: dict[str, str] = {}
     facts: dict[str, FileFacts] = {}
-    for file, roles in ((TEXTS, {"text"} & graphs.keys()), (PICTURES, graphs.keys() - {"text", "lines"})):
-        made, tensors = share_weights({names[role]: graphs[role] for role in sorted(roles)}, file)
+    for file in (PICTURES, TEXTS):
+        own = {role: graphs[role] for role in graphs if role != "lines" and (role == "text") == (file == TEXTS)}
+        made, tensors = share_weights({names[role]: graph for role, graph in own.items()}, file)
         facts[file] = tensors.write(folder)
-        shared |= {role: made[names[role]] for role in roles}
+        shared |= {role: made[names[role]] for role in own}
         weights |= dict.fromkeys(made, file)
     return shared, weights, facts
 
