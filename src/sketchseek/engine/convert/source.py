@@ -53,13 +53,8 @@ class Source:
 
 
 @contextmanager
-def opened(source: Path) -> Iterator[Source]:
-    """The model in a folder, or of a weights file and the files beside it."""
-    from sketchseek.engine.convert.ready import find_ready, ready_made
-
-    if (ready := find_ready(source)) is not None:
-        yield ready_made(ready)
-        return
+def opened_weights(source: Path) -> Iterator[Source]:
+    """The model whose tensors lie in a folder, or in a weights file with other files beside it."""
     files = files_in(source)
     if files.pickled:
         raise ConvertError(f"{files.weights[0]} is a pickle, which cannot be converted: download the safetensors")

@@ -1,7 +1,8 @@
 """The whole conversion: graphs, weights, tokenizer, golden vectors, record. A failed one leaves nothing behind."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from sketchseek.engine.convert.card import model_card
 from sketchseek.engine.convert.checkpoint import ConvertError
-from sketchseek.engine.convert.source import Description, Source, opened
+from sketchseek.engine.convert.ready import find_ready, ready_made
+from sketchseek.engine.convert.source import Description, Source, opened_weights
 from sketchseek.engine.folder import (
     CARD,
     GOLDEN,
@@ -34,6 +36,16 @@ from sketchseek.tokenizer import Tokenizer
 Report = Callable[[str], None]
 Golden = dict[str, NDArray[Any]]
 EXACT = "fp32"  # a folder that exists during a conversion to 8 bits
+
+
+@contextmanager
+def opened(source: Path) -> Iterator[Source]:
+    """The model in a folder of downloaded files, or of a weights file and the files beside it."""
+    if (ready := find_ready(source)) is not None:
+        yield ready_made(ready)
+    else:
+        with opened_weights(source) as found:
+            yield found
 
 
 def family(source: Path) -> Description:
