@@ -25,14 +25,14 @@ def pack(maps: Maps, shapes: Sequence[tuple[int, ...]]) -> NDArray[np.uint8]:
     found = directed(np.stack([_unsquashed(one, shape) for one, shape in zip(maps, shapes, strict=True)]))
     most = np.maximum(found.max(axis=1, keepdims=True), 1e-9)
     levels = np.rint(np.sqrt(found / most) * 15).astype(np.uint8)  # the root keeps weak lines apart
-    return levels[:, 0::2] << 4 | levels[:, 1::2]
+    return np.asarray(levels[:, 0::2] << 4 | levels[:, 1::2], np.uint8)
 
 
 def unpack(packed: NDArray[np.uint8]) -> Maps:
     """(n, BYTES) -> (n, CELLS * CELLS * DIRECTIONS), at length 1; 0 for a photo without any line."""
     wide = _LEVELS[packed].reshape(len(packed), -1)
     lengths = np.sqrt(np.einsum("ij,ij->i", wide, wide))
-    return wide / np.maximum(lengths, 1e-9)[:, None]
+    return np.asarray(wide / np.maximum(lengths, 1e-9)[:, None], np.float32)
 
 
 def likeness(ink: Maps, packed: NDArray[np.uint8]) -> Maps:

@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sketchseek.gallery import GalleryError, Query
-from sketchseek.gallery.query import Part, encode, fuse, relevance
+from sketchseek.gallery.query import encode, fuse
 from sketchseek.pictures import load_photo, load_sketch
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import png, put
@@ -90,34 +88,3 @@ def test_the_model_is_not_loaded_for_what_is_stored() -> None:
 def test_a_query_that_cannot_be_answered_is_one_sentence(query: dict[str, Any], message: str) -> None:
     with pytest.raises(GalleryError, match=message):
         vector(Query(**query))
-
-
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["sketch", "text", "photo"]), st.floats(-2, 2).filter(lambda w: abs(w) > 0.01)),
-        min_size=1,
-        max_size=4,
-    ),
-    st.integers(0, 99),
-)
-def test_relevance_is_the_geometric_mean_of_what_each_term_says(terms: list[tuple[str, float]], seed: int) -> None:
-    calibration = {"sketch": (0.3, 0.05), "text": (0.25, 0.02), "photo": (0.7, 0.1)}
-    rng = np.random.default_rng(seed)
-    photos = unit(rng.standard_normal(65))[None].astype(np.float16)
-    parts = [Part(kind, weight, unit(rng.standard_normal(65)).astype(np.float32)) for kind, weight in terms]
-    product = 1.0
-    for part in parts:
-        midpoint, scale = calibration[part.kind]
-        likely = 1 / (1 + math.exp(-(float(part.vector.astype(float) @ photos[0].astype(float)) - midpoint) / scale))
-        product *= (likely if part.weight > 0 else 1 - likely) ** abs(part.weight)
-    expected = product ** (1 / sum(abs(part.weight) for part in parts))
-    found = relevance(parts, photos, calibration)
-    assert found is not None
-    assert found[0] == pytest.approx(expected, rel=1e-6, abs=1e-12)
-    assert 0 <= found[0] <= 1
-
-
-def test_without_a_calibration_there_is_no_relevance() -> None:
-    part = Part("text", 1.0, np.ones(65, np.float32))
-    assert relevance([part], np.ones((1, 65), np.float16), None) is None
-    assert relevance([part], np.ones((1, 65), np.float16), {"sketch": (0.5, 0.1)}) is None

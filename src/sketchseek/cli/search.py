@@ -10,7 +10,6 @@ from sketchseek.cli.get_model import model_for
 from sketchseek.cli.options import DEVICE, GALLERY, ROOT, YES
 from sketchseek.cli.output import print_json, print_message, print_table
 from sketchseek.errors import SketchseekError
-from sketchseek.wording import counted
 
 if TYPE_CHECKING:
     from sketchseek.neighbours import Look
@@ -133,16 +132,14 @@ def command(
         )
     elif hits:
         rows = [
-            [f"{hit.score:.3f}", "-" if hit.relevance is None else f"{hit.relevance:.0%}", shown(hit.path)]
+            [f"{hit.score:.3f}", f"{hit.relevance:.0%}", shown(hit.path)]
             for hit in hits
         ]
         print_table(rows, ["score", "relevance", "path"])
-    if hits and hits.unlikely and not as_json:
-        rest = counted(hits.unlikely, "photo")
-        print_message(f"sketchseek: {rest} of little relevance left out; --min-score -1 shows them too")
+    if hits.weak and not as_json:
+        print_message("sketchseek: nothing is really like it; these are the nearest photos")
     if nothing is not None:
-        empty = "; run sketchseek index FOLDER" if not total else ""
-        hint = "; --min-score -1 shows the nearest" if hits.unlikely else empty
+        hint = "" if total else "; run sketchseek index FOLDER"
         print_message(f"sketchseek: {nothing.removesuffix('.')}{hint}")
 
 

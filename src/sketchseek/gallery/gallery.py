@@ -18,7 +18,7 @@ from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.hits import Hit, Hits
 from sketchseek.gallery.paths import AnyPath, default_gallery
 from sketchseek.gallery.query import Query
-from sketchseek.gallery.ranking import LEAST_RELEVANCE, SearchOptions, Taken
+from sketchseek.gallery.ranking import SearchOptions, Taken
 from sketchseek.gallery.records import Entry, ModelSet
 from sketchseek.gallery.stats import Stats
 from sketchseek.gallery.store_protocols import Store
@@ -165,7 +165,7 @@ class Gallery(ABC):
         k: int = 20,
         look: Look = DEFAULT_LOOK,
         min_score: float | None = None,
-        min_relevance: float | None = None,
+        min_relevance: float = 0.0,
         under: AnyPath | None = None,
         taken: Taken = None,
         fold: float | None = None,
@@ -178,14 +178,11 @@ class Gallery(ABC):
         ``under``: only photos in this folder or deeper. ``taken``: a date prefix ("2024", "2024-05") or (first, last),
         both included, either open as None. ``fold``: photos with at least this cosine to a better hit become its
         duplicates. ``skip``: ids to omit. ``min_score`` drops hits below this cosine, ``min_relevance`` those below
-        this relevance, where they have one. Where neither is given, a query of one kind of term drops hits of less than
-        ``LEAST_RELEVANCE``; a mixture drops none, because its relevance is a rough guess. 0 drops none.
+        this relevance. ``Hits.weak`` says whether all hits are only the nearest, and probably not what was meant.
         """
         if query is None:
             given = {"sketch": sketch, "photo": photo, "text": text, "minus": minus, "like": like, "unlike": unlike}
             query = Query(**{kind: value for kind, value in given.items() if value is not None}, weights=weights or {})
-        if min_relevance is None and min_score is None and len(query.kinds) == 1:
-            min_relevance = LEAST_RELEVANCE
         options = SearchOptions(
             k=k,
             look=look,

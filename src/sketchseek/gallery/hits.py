@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from PIL import Image
 
 THUMBNAIL = 160  # px, the longer side
+LEAST_RELEVANCE = 0.1  # below one chance in ten that a photo was meant, it is only one of the nearest
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A photo that was found.
 
-    ``score``: cosine with the query, -1..1. ``relevance``: probability that the user meant it, 0..1; None if the model
-    is not calibrated for such a query. ``id`` comes from the content: it survives moves. ``width``, ``height`` in px,
+    ``score``: cosine with the query, -1..1. ``relevance``: probability that the user meant it, 0..1; None for a photo
+    that no search found. ``id`` comes from the content: it survives moves. ``width``, ``height`` in px,
     upright. ``taken`` from the camera, without time zone. ``duplicates``: files folded under this one: the same bytes
     or, with ``fold``, nearly the same.
     """
@@ -35,6 +36,11 @@ class Hit:
     height: int
     taken: datetime | None
     duplicates: tuple[Path, ...] = ()
+
+    @property
+    def weak(self) -> bool:
+        """Whether it is only one of the nearest: probably not what was meant."""
+        return self.relevance is not None and self.relevance < LEAST_RELEVANCE
 
     def thumbnail(self, side: int = THUMBNAIL) -> "Image.Image":
         """The photo, no side longer than ``side`` px.
@@ -60,14 +66,17 @@ class Hit:
 class Hits(list[Hit]):
     """Hits, best first; a notebook shows them as thumbnails.
 
-    ``unlikely``: how many more were near enough but below the minimum relevance.
     ``filtered``: a sentence if no photo passes the filters.
     """
 
-    def __init__(self, hits: Iterable[Hit] = (), unlikely: int = 0, filtered: str | None = None) -> None:
+    def __init__(self, hits: Iterable[Hit] = (), filtered: str | None = None) -> None:
         super().__init__(hits)
-        self.unlikely = unlikely
         self.filtered = filtered
+
+    @property
+    def weak(self) -> bool:
+        """Whether all hits are only the nearest; False if there are none."""
+        return bool(self) and all(hit.weak for hit in self)
 
     def why_none(self, photos: int) -> str | None:
         """Why a search among ``photos`` photos found nothing, in one sentence; None if there are hits."""

@@ -57,17 +57,6 @@ class Query:
                 "the query has nothing to look for; give a drawing, words, an example photo or a liked hit."
             )
 
-    @property
-    def kinds(self) -> frozenset[str]:
-        """The kinds of terms it has: sketch, photo (marked hits are photos too), text, minus."""
-        terms: dict[str, list[Any]] = {
-            "sketch": [self.sketch],
-            "photo": [self.photo, self.like],
-            "text": [self.text],
-            "minus": [self.minus, self.unlike],
-        }
-        return frozenset(kind for kind, values in terms.items() if any(map(_several, values)))
-
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -141,25 +130,6 @@ def fuse(parts: Sequence[Part]) -> Vector:
     if length < 1e-6:
         raise GalleryError("the terms of the query cancel each other out; change the weights or drop a minus term.")
     return np.asarray(total / length, np.float32)
-
-
-def relevance(
-    parts: Sequence[Part], vectors: NDArray[np.float16], calibration: Mapping[str, tuple[float, float]] | None
-) -> NDArray[np.float64] | None:
-    """The probability (n,) that each photo of ``vectors`` (n, size) was meant, 0..1; None without a calibration.
-
-    ``calibration``: see ``CalibratedModel``. Several terms give the weighted geometric mean of their probabilities: all
-    should hold. A minus term counts with one minus its probability.
-    """
-    if calibration is None or any(part.kind not in calibration for part in parts):
-        return None
-    logs = np.zeros(len(vectors))
-    for part in parts:
-        midpoint, scale = calibration[part.kind]
-        cosine = vectors.astype(np.float64) @ part.vector.astype(np.float64)
-        sign = 1.0 if part.weight > 0 else -1.0
-        logs -= abs(part.weight) * np.logaddexp(0.0, -sign * (cosine - midpoint) / scale)
-    return np.exp(logs / sum(abs(part.weight) for part in parts))
 
 
 def _several(value: Any) -> list[Any]:

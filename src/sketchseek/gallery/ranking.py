@@ -4,7 +4,7 @@ All stores share these rules, so the score of a photo and the order of photos do
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.hits import Hit, Hits
 from sketchseek.gallery.paths import below
-from sketchseek.gallery.query import Part, fuse, relevance
+from sketchseek.gallery.query import Part, fuse
 from sketchseek.gallery.records import Photo
-from sketchseek.neighbours import BLENDS, DEFAULT_LOOK, LOOKS, POOL, Look, Scores, look_again
+from sketchseek.gallery.relevance import Background, relevance
+from sketchseek.neighbours import BLENDS, DEFAULT_LOOK, LOOKS, POOL, Look, Scores, look_again, neighbourhoods
 from sketchseek.outlines import BYTES, likeness
 
 Day = str | date | None
 Taken = str | tuple[Day, Day] | None
 
-LEAST_RELEVANCE = 0.1  # below one chance in ten that a photo was meant, it is not shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class SearchOptions:
     k: int
     look: Look = DEFAULT_LOOK
     min_score: float | None = None
-    min_relevance: float | None = None
+    min_relevance: float = 0.0
     under: str | os.PathLike[str] | None = None
     taken: Taken = None
     fold: float | None = None
@@ -56,6 +56,9 @@ class Candidates(Protocol):
     def lines(self, keys: Sequence[int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """The outlines of photos that ``nearest`` returned: (n, bytes), and (n,) whether a photo has some."""
 
+    def background(self) -> Background:
+        """Photos of the whole gallery, whatever the filters are."""
+
     def hit(self, key: int, score: float) -> Hit | None:
         """The photo of a key; None if it has no file."""
 
@@ -63,7 +66,6 @@ class Candidates(Protocol):
 def rank(
     candidates: Candidates,
     parts: Sequence[Part],
-    calibration: Mapping[str, tuple[float, float]] | None,
     options: SearchOptions,
 ) -> Hits:
     """Hits in the order of ``options.look``; equal ones by id.
@@ -71,29 +73,32 @@ def rank(
     The ``POOL`` nearest photos are ranked once more, whatever ``k`` is: page 2 continues page 1.
     """
     vector = fuse(parts)
-    ask = 2 * options.k + 16  # a reserve: an index of coded vectors orders them slightly differently
-    if options.look != "direct":
-        ask = max(ask, POOL + 56)
+    # With a reserve: an index of coded vectors orders them slightly differently.
+    ask = max(2 * options.k + 16, POOL + 56)
     while True:
         keys, vectors, more = candidates.nearest(vector, ask)
         wide = vectors.astype(np.float64)
         # Row by row, so that a score does not depend on what else was found. Half floats are not exactly of length 1.
         scores = (wide * vector).sum(axis=1).clip(-1, 1)
         values = _values(candidates, keys, wide, parts, vector, scores, options.look)
-        likely = relevance(parts, vectors, calibration)
-        hits, places, enough, skipped = _take(candidates, keys, wide, scores, values, likely, options)
+        likely = _relevance(candidates, wide, vector, scores)
+        hits, places, enough = _take(candidates, keys, wide, scores, values, likely, options)
         if enough or not more:
             break
         ask *= 4  # ties at the end, or many photos were folded
-    near = min(len(hits) + skipped, options.k)
-    if likely is not None:
-        hits = [replace(hit, relevance=float(likely[place])) for hit, place in zip(hits, places, strict=True)]
+    hits = [replace(hit, relevance=float(likely[place])) for hit, place in zip(hits, places, strict=True)]
     ordered = sorted(zip(hits, values[places], strict=True), key=lambda one: (-one[1], one[0].id))
-    hits = [hit for hit, _ in ordered]
-    if likely is not None and options.min_relevance is not None:
-        hits = [hit for hit in hits if hit.relevance is not None and hit.relevance >= options.min_relevance]
-    hits = hits[: options.k]
-    return Hits(hits, unlikely=max(0, near - len(hits)), filtered=None if len(keys) else _filtered(options))
+    return Hits([hit for hit, _ in ordered[: options.k]], None if len(keys) else _filtered(options))
+
+
+def _relevance(
+    candidates: Candidates, vectors: NDArray[np.float64], vector: NDArray[np.float32], scores: Scores
+) -> Scores:
+    """The relevance of each candidate; one outside the pool is compared alone, without a neighbourhood."""
+    pool = np.argsort(-scores, kind="stable")[:POOL]
+    fits = np.array(scores)
+    fits[pool] = neighbourhoods(vectors[pool].astype(np.float32), BLENDS["both"].neighbours) @ vector
+    return relevance(candidates.background(), vector, fits)
 
 
 def _values(
@@ -146,25 +151,20 @@ def _take(
     vectors: NDArray[np.float64],
     scores: Scores,
     values: Scores,
-    likely: Scores | None,
+    likely: Scores,
     options: SearchOptions,
-) -> tuple[list[Hit], list[int], bool, int]:
-    """The k best and all that tie with the last: hits, their places among candidates, whether no hit is missing, and
-    how many better ones were skipped because they are unlikely.
-    """
+) -> tuple[list[Hit], list[int], bool]:
+    """The k best and all that tie with the last: hits, their places among candidates, whether no hit is missing."""
     hits: list[Hit] = []
-    skipped = 0
     places: list[int] = []
-    for place in np.argsort(-values, kind="stable"):
+    for number, place in enumerate(np.argsort(-values, kind="stable")):
         score = float(scores[place])
         if len(hits) >= options.k and values[place] < values[places[-1]]:
-            return hits, places, True, skipped
-        if options.min_score is not None and score < options.min_score:
-            if values[place] <= 1:  # so are all that follow
-                return hits, places, True, skipped
-            continue
-        if likely is not None and values[place] > 1 and likely[place] < (options.min_relevance or 0):
-            skipped += 1  # a second look can put it ahead of likely ones, which take its place
+            return hits, places, True
+        low = options.min_score is not None and score < options.min_score
+        if low or likely[place] < options.min_relevance:
+            if number >= POOL:  # so are all that follow
+                return hits, places, True
             continue
         hit = candidates.hit(keys[place], score)
         if hit is None:
@@ -175,7 +175,7 @@ def _take(
         else:
             hits.append(hit)
             places.append(int(place))
-    return hits, places, False, skipped
+    return hits, places, False
 
 
 def _near(vectors: NDArray[np.float64], places: list[int], place: int, fold: float | None) -> int | None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchseek.model import Model, calibration_of
+from sketchseek.model import Model
 from sketchseek.pictures import Sketch, StrokeSketch
 
 CACHE_SIZE = 512  # vectors
@@ -33,7 +33,6 @@ class QueryEncoder:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.name, self.identity, self.size, self.photo_side = model.name, model.identity, model.size, model.photo_side
-        self.calibration = calibration_of(model)
         self._cache: OrderedDict[bytes, Vectors] = OrderedDict()
         self._lock = threading.Lock()
         self._clock = Clock()

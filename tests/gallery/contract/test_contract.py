@@ -216,7 +216,6 @@ def test_a_second_look_does_not_depend_on_k_or_the_page(filled: Gallery, look: A
 
 
 def test_composed_queries_and_more_like_this(filled: Gallery, photos: Path, model: GridModel) -> None:
-    model.calibration = {"text": (0.1, 0.02), "photo": (0.5, 0.1)}  # type: ignore[attr-defined]
     hits = filled.search(look="direct", text="green", photo=png(1), minus="red", weights={"text": 0.5}, k=10)
     text, minus = model.encode_texts(["green", "red"])
     photo = model.encode_photos([load_photo(png(1))])[0]

@@ -1,7 +1,6 @@
-"""The command line with the small test model that can also explain and knows relevance: serve_page.py serve ..."""
+"""The command line with the small test model that can also explain: serve_page.py serve ..."""
 
 import sys
-from typing import ClassVar
 
 import sketchseek.engine.models
 import sketchseek.gallery.models
@@ -10,14 +9,8 @@ from sketchseek.server.processes import index_child, indexing
 from tests.server.patch_model import PatchModel
 
 
-class PageModel(PatchModel):
-    """So forgiving that at first every photo is likely enough to be shown."""
-
-    calibration: ClassVar = dict.fromkeys(("sketch", "photo", "text"), (-1.0, 0.8))
-
-
-def load(name: str) -> PageModel:
-    return PageModel()
+def load(name: str) -> PatchModel:
+    return PatchModel()
 
 
 sketchseek.engine.models.load_search_model = load  # type: ignore[assignment]

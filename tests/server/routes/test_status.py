@@ -22,7 +22,6 @@ def test_what_is_in_the_gallery(client: TestClient, photos: Path) -> None:
         "failed": 1,
         "model": "grid-plain",
         "explains": False,
-        "relevance": False,
         "folders": [{"folder": "Pictures", "path": str(photos)}],
         "indexing": {
             "state": "idle",

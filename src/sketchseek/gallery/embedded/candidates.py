@@ -12,6 +12,7 @@ from sketchseek.gallery.hits import Hit
 from sketchseek.gallery.paths import absolute, below
 from sketchseek.gallery.ranking import SearchOptions, dates, hit_of
 from sketchseek.gallery.records import Photo, stacked
+from sketchseek.gallery.relevance import Background
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,10 @@ class EmbeddedCandidates:
     def lines(self, keys: Sequence[int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """See ``ranking.Candidates``; they were read with the vectors, because one checksum covers both."""
         return stacked([self.read_lines[key] for key in keys])
+
+    def background(self) -> Background:
+        """See ``ranking.Candidates``."""
+        return self.index.background(self.catalogue)
 
     def hit(self, key: int, score: float) -> Hit | None:
         """See ``ranking.Candidates``."""

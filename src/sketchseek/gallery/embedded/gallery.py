@@ -27,7 +27,7 @@ from sketchseek.gallery.ranking import SearchOptions, hit_of, rank
 from sketchseek.gallery.records import Entry, ModelSet
 from sketchseek.gallery.stats import SetStats, Stats
 from sketchseek.gallery.store_protocols import Store
-from sketchseek.model import Model, calibration_of
+from sketchseek.model import Model
 from sketchseek.parallel import usable_cores
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class EmbeddedGallery(Gallery):
         parts = encode(query, lambda: self.model, self._vector)
         with self._reading():
             candidates = EmbeddedCandidates(self._reader, self._current_index(model_set), options)
-            return rank(candidates, parts, calibration_of(self._loaded_model), options)
+            return rank(candidates, parts, options)
 
     def photo(self, id: str) -> Hit:
         with self._reading():

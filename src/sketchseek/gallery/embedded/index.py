@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sketchseek.gallery.embedded.catalogue import Catalogue
 from sketchseek.gallery.records import ModelSet
+from sketchseek.gallery.relevance import SAMPLE, Background
 
 # FAISS adds keyword arguments to its classes at run time, which its type information does not know.
 faiss: Any = untyped_faiss
@@ -52,6 +53,7 @@ class VectorIndex:
         self.model, self.state = model, state
         self.faiss = index
         self.changed = 0  # vectors added or removed since it was built or loaded
+        self._background: Background | None = None
 
     def __len__(self) -> int:
         return int(self.faiss.ntotal)
@@ -157,6 +159,14 @@ class VectorIndex:
         if len(found) < count and probes < self.faiss.nlist:
             found = self._search(vector, count, faiss.SearchParametersIVF(sel=selector, nprobe=self.faiss.nlist))
         return found
+
+    def background(self, catalogue: Catalogue) -> Background:
+        """Some of its vectors at random; others once it has grown or shrunk by a tenth."""
+        old = self._background
+        if old is None or abs(len(self) - old.photos) > 0.1 * old.photos:
+            vectors = _sample(catalogue, self.model, SAMPLE).astype(np.float32)
+            old = self._background = Background(vectors, len(self))
+        return old
 
     def _search(self, vector: NDArray[np.float32], count: int, parameters: Any) -> NDArray[np.int64]:
         _, rows = self.faiss.search(np.ascontiguousarray(vector[None], np.float32), count, params=parameters)

@@ -1,6 +1,6 @@
 """The photos that a gallery on a server proposes for a query: rows near its vector, one per content."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,14 @@ from sketchseek.gallery.milvus.server import ANSWER_S, as_gallery_errors
 from sketchseek.gallery.milvus.tables import MAX_RESULTS, photo_of_id
 from sketchseek.gallery.ranking import SearchOptions, dates, hit_of
 from sketchseek.gallery.records import Photo, stacked
+from sketchseek.gallery.relevance import Background
 
 
 class MilvusCandidates:
     """See ``ranking.Candidates``. Filters are part of the server's search, so they cost no recall."""
 
-    def __init__(self, reader: Reader, options: SearchOptions) -> None:
-        self.reader = reader
+    def __init__(self, reader: Reader, options: SearchOptions, background: Callable[[], Background]) -> None:
+        self.reader, self.background = reader, background
         self.under: bytes | None = None
         tests = []
         if options.under is not None:

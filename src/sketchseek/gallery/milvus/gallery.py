@@ -28,10 +28,11 @@ from sketchseek.gallery.paths import AnyPath, as_list
 from sketchseek.gallery.query import Query, encode, of_length_one
 from sketchseek.gallery.ranking import SearchOptions, hit_of, rank
 from sketchseek.gallery.records import Entry, ModelSet
+from sketchseek.gallery.relevance import Background
 from sketchseek.gallery.roots import Roots, named
 from sketchseek.gallery.stats import SetStats, Stats
 from sketchseek.gallery.store_protocols import Store
-from sketchseek.model import Model, calibration_of
+from sketchseek.model import Model
 from sketchseek.parallel import usable_cores
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from sketchseek.gallery.records import Problem
 
 FOLLOW_S = 5.0  # an open gallery notices within this time that its name was switched
+BACKGROUND_S = 600.0  # how long a sample of vectors is valid
 COUNT_S = 60.0  # how long a count of photos is valid while the number of files is the same
 
 
@@ -55,6 +57,7 @@ class MilvusGallery(Gallery):
         self._tables: Tables | None = None
         self._tables_read_at = 0.0
         self._photo_count = (0.0, -1, 0)  # (when counted, number of files then, number of photos)
+        self._sampled: tuple[str, float, Background] | None = None  # (collection, when, its background then)
 
     @classmethod
     def open_address(
@@ -182,7 +185,7 @@ class MilvusGallery(Gallery):
             self._check(reader.tables, self.model)
         # The model of these vectors, even if the name points to another gallery by now.
         parts = encode(query, lambda: self._encoder(reader.tables), lambda id: self._vector(reader, id))
-        return rank(MilvusCandidates(reader, options), parts, calibration_of(self._loaded_model), options)
+        return rank(MilvusCandidates(reader, options, lambda: self._background(reader)), parts, options)
 
     def photo(self, id: str) -> Hit:
         reader, number = self._reader(), photo_of_id(id)
@@ -321,6 +324,13 @@ class MilvusGallery(Gallery):
 
     def _reader_of(self, tables: Tables) -> Reader:
         return Reader(self._connected(), self.address, tables, self.roots)
+
+    def _background(self, reader: Reader) -> Background:
+        """The background of the files, up to ``BACKGROUND_S`` old: it changes slowly, and reading it takes a while."""
+        now, sampled = time.monotonic(), self._sampled
+        if sampled is None or sampled[0] != reader.tables.files or now > sampled[1] + BACKGROUND_S:
+            sampled = self._sampled = reader.tables.files, now, reader.background()
+        return sampled[2]
 
     def _reader(self) -> Reader | None:
         tables = self._current_tables()

@@ -13,6 +13,7 @@ from sketchseek.gallery.milvus.address import Address
 from sketchseek.gallery.milvus.server import ANSWER_S, as_gallery_errors
 from sketchseek.gallery.milvus.tables import MAX_RESULTS, PLACE, Tables, id_of
 from sketchseek.gallery.records import Entry, Facts, KnownFile, ModelSet, Photo
+from sketchseek.gallery.relevance import SAMPLE, Background
 from sketchseek.gallery.roots import Place, Roots, decoded, encoded
 
 PAGE = 8192  # rows fetched at once
@@ -179,6 +180,21 @@ class Reader:
             np.array([row["photo"] for row in page], np.int64) for page in self.pages("", ["photo"], page=MAX_RESULTS)
         ]
         return len(np.unique(np.concatenate(parts))) if parts else 0
+
+    def background(self) -> Background:
+        """See ``ranking.Candidates``; a file counts as a photo. Keys are hashes, so the smallest are of any files."""
+        with as_gallery_errors(self.address):
+            rows = self.client.query(
+                self.tables.files,
+                filter='key > ""',
+                output_fields=["vector"],
+                limit=SAMPLE,
+                reduce_stop_for_best=True,
+                consistency_level=self.address.consistency,
+                timeout=ANSWER_S,
+            )
+        vectors = np.array([row["vector"] for row in rows], np.float32).reshape(len(rows), self.tables.model.size)
+        return Background(vectors, self.count())
 
     def entries(self) -> Iterator[list[Entry]]:
         """All files and failures, as a copy needs them; rows whose path leads out of its root are omitted."""

@@ -23,7 +23,7 @@ class Filters(BaseModel):
     offset: int = Field(0, ge=0, le=limits.MAX_OFFSET)
     look: Look = DEFAULT_LOOK
     min_score: float | None = Field(None, ge=-1, le=1, allow_inf_nan=False)
-    min_relevance: Share | None = None
+    min_relevance: Share = 0.0
     under: str | None = Field(None, max_length=4096)
     taken_from: Day | None = None
     taken_to: Day | None = None

@@ -12,11 +12,15 @@ class Error(BaseModel):
 
 
 class Hit(BaseModel):
-    """``folder`` is named as in /api/status; ``duplicates`` counts the other files that this hit stands for."""
+    """``folder`` is named as in /api/status; ``duplicates`` counts the other files that this hit stands for.
+
+    ``weak``: only one of the nearest, probably not what was meant.
+    """
 
     id: str
     score: float
-    relevance: float | None
+    relevance: float
+    weak: bool
     name: str
     folder: str
     width: int
@@ -105,7 +109,6 @@ class Status(BaseModel):
     failed: int
     model: str
     explains: bool
-    relevance: bool
     folders: list[Folder]
     indexing: IndexingStatus
     failures: list[Failure]

@@ -155,7 +155,8 @@ def _hit(hit: gallery.Hit, names: FolderNames) -> Hit:
     return Hit(
         id=hit.id,
         score=round(hit.score, 6),
-        relevance=hit.relevance,
+        relevance=hit.relevance or 0.0,
+        weak=hit.weak,
         name=name,
         folder=folder,
         width=hit.width,

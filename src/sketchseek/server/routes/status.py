@@ -48,7 +48,6 @@ def _status(service: Service) -> Status:
         failed=stats.failed,
         model=encoder.name,
         explains=has_patches(encoder.model),
-        relevance=encoder.calibration is not None,
         folders=[Folder(folder=name, path=shown(path)) for name, path in names.by_name.items()],
         indexing=service.indexing.status,
         failures=[Failure(file=names.file(path), reason=reason) for path, reason in failures],

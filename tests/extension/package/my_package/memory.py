@@ -15,8 +15,8 @@ from sketchseek.gallery.paths import absolute, as_list, below
 from sketchseek.gallery.query import encode, of_length_one
 from sketchseek.gallery.ranking import dates, hit_of, rank
 from sketchseek.gallery.records import KnownFile, ModelSet, Photo, content_id
+from sketchseek.gallery.relevance import Background
 from sketchseek.gallery.stats import SetStats, Stats
-from sketchseek.model import calibration_of
 
 GALLERIES = {}  # address -> Memory
 
@@ -128,9 +128,16 @@ class MemoryCandidates:
             and (last is None or "" < (photo.taken or "") < last)
         }
         self.vectors = [memory.vectors[model, row] for row in self.photos]
+        self.all = [vector for (set_row, _), vector in memory.vectors.items() if set_row == model]
 
     def nearest(self, vector, count):
         return list(self.photos), np.array(self.vectors, np.float16).reshape(-1, len(vector)), False
+
+    def lines(self, keys):
+        return np.empty((len(keys), 0), np.uint8), np.zeros(len(keys), bool)
+
+    def background(self):
+        return Background(np.array(self.all, np.float32), len(self.all))
 
     def hit(self, key, score):
         return hit_of(self.photos[key], score, self.under)
@@ -195,7 +202,7 @@ class MemoryGallery(Gallery):
             return Hits()
         parts = encode(query, lambda: self.model, self._vector)
         candidates = MemoryCandidates(self.memory, model_set.row, options)
-        return rank(candidates, parts, calibration_of(self._loaded_model), options)
+        return rank(candidates, parts, options)
 
 
 def _inside(path, folder):

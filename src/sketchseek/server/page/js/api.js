@@ -1,7 +1,7 @@
 /** Requests to the server, the types of its responses, and the errors. */
 
 /**
- * @typedef {{id: string, score: number, relevance: number | null, name: string, folder: string, width: number,
+ * @typedef {{id: string, score: number, relevance: number, weak: boolean, name: string, folder: string, width: number,
  *   height: number, taken: string | null, duplicates: number}} Hit
  * @typedef {{hits: Hit[], more: boolean, note: string | null, took_ms: Record<string, number>}} SearchResponse
  * @typedef {{id: string, name: string, folder: string, path: string, width: number, height: number,
@@ -10,9 +10,11 @@
  * @typedef {{id: string, grid: number, photo: number[], drawing: number[] | null, best: (number | null)[] | null,
  *   photo_box: Box, drawing_box: Box | null}} Explanation
  * @typedef {{version: string, photos: number, files: number, duplicates: number, failed: number, model: string | null,
- *   explains: boolean, relevance: boolean, folders: {folder: string, path: string}[],
- *   indexing: {state: string, done: number | null, total: number | null, failed: number, photos_per_s: number | null,
+ *   explains: boolean, folders: {folder: string, path: string}[],
+ *   indexing: {state: string, model: string | null, done: number | null, total: number | null, failed: number, photos_per_s: number | null,
  *   seconds: number | null, error: string | null}, failures: {file: string, reason: string}[]}} Status
+ * @typedef {{name: string, about: string, licence: string, languages: string, speed: string, bytes: number | null,
+ *   here: boolean, vectors: number, current: boolean}} KnownModel
  */
 
 /** The server rejected the request; the message is for the user. */
@@ -47,6 +49,14 @@ export const about = (/** @type {string} */ id, /** @type {AbortSignal} */ signa
 
 /** @returns {Promise<Status>} */
 export const status = () => fetchJson("api/status", { signal: AbortSignal.timeout(8000) });
+
+/** @returns {Promise<KnownModel[]>} */
+export const models = async () => (await fetchJson("api/models", {})).models;
+
+/** Index all photos with another model, then search with it. */
+export const changeModel = (/** @type {string} */ name) => fetchJson(`api/models/${encodeURIComponent(name)}/use`, { method: "POST" });
+
+export const stopIndexing = () => fetchJson("api/indexing/stop", { method: "POST" });
 
 /** Why a photo has no thumbnail. @returns {Promise<string>} */
 export async function thumbnailFailure(/** @type {string} */ id) {

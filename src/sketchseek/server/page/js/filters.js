@@ -6,8 +6,6 @@ import { load, save } from "./storage.js";
 /** @import { Status } from "./api.js" */
 /** @import { Query } from "./query.js" */
 
-const DEFAULT_RELEVANCE = 10; // %, the default threshold
-
 export class Filters {
   #query;
   #form = byId("filters", HTMLFormElement);
@@ -48,16 +46,6 @@ export class Filters {
     this.#read();
   }
 
-  /** Whether the model reports a relevance; if so, hits of low relevance are hidden by default. */
-  setCalibrated(/** @type {boolean} */ known) {
-    if (this.#query.relevance === known) return;
-    this.#query.relevance = known;
-    this.#query.defaultThreshold = known ? DEFAULT_RELEVANCE : 0;
-    this.#threshold.defaultValue = String(this.#query.defaultThreshold);
-    this.#threshold.value = this.#threshold.defaultValue;
-    this.#read();
-  }
-
   /** Update the choice of folders: those of the gallery, and the folders below them that hits came from. */
   setFolders(/** @type {Status} */ status, /** @type {Iterable<string>} */ seen) {
     const all = new Set(status.folders.map(({ folder }) => folder));
@@ -87,8 +75,7 @@ export class Filters {
 
   #showState() {
     const query = this.#query;
-    const unit = query.relevance ? `${query.threshold} %` : (query.threshold / 100).toFixed(2);
-    byId("threshold-value").textContent = query.threshold ? unit : "any";
+    byId("threshold-value").textContent = query.threshold ? `${query.threshold} %` : "any";
     const count = byId("filters-count");
     count.textContent = String(query.filters);
     count.hidden = !query.filters;

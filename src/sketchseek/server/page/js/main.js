@@ -9,6 +9,7 @@ import { Grid } from "./grid.js";
 import * as pictureInput from "./picture-input.js";
 import { addKeyboardPen } from "./keyboard-pen.js";
 import { banner, notify } from "./messages.js";
+import { showModels } from "./models.js";
 import { MAX_PICTURES, Query } from "./query.js";
 import { Results } from "./results.js";
 import { sample } from "./samples.js";
@@ -62,11 +63,11 @@ pictureInput.listen(async (files) => {
 // The state of the server.
 watch.addEventListener("status", () => {
   const status = /** @type {import("./api.js").Status} */ (watch.last);
-  filters.setCalibrated(status.relevance);
   filters.setFolders(status, results.folders);
   viewer.canExplain = status.explains;
   showSummary(status, false);
   showGallery(status);
+  showModels(status, () => watch.poll());
   results.refresh();
 });
 watch.addEventListener("lost", () => {
@@ -89,6 +90,7 @@ for (const dialog of document.querySelectorAll("dialog.sheet-dialog")) {
     if (target === dialog || target.closest("[data-close]")) /** @type {HTMLDialogElement} */ (dialog).close();
   });
 }
+byId("gallery-open").addEventListener("click", () => showModels(watch.last, () => watch.poll(), true));
 const toSheet = byId("to-sheet");
 new IntersectionObserver(([entry]) => (toSheet.hidden = entry.isIntersecting)).observe(canvas);
 toSheet.addEventListener("click", () => {

@@ -19,14 +19,12 @@ export class Query extends EventTarget {
   text = "";
   minus = "";
   /** 0: only drawings and photos, 100: only words. */ balance = 50;
-  /** 0 to 100: of the relevance if the model reports it, otherwise of the score. */ threshold = 0;
+  /** The least relevance of a photo, in percent. */ threshold = 0;
   /** "picture", "kind" or "both". */ look = "both";
   under = "";
   from = "";
   to = "";
   fold = true;
-  /** The threshold until the user changes it. */ defaultThreshold = 0;
-  /** Whether the model reports a relevance. */ relevance = false;
 
   constructor(/** @type {Drawing} */ drawing) {
     super();
@@ -35,7 +33,7 @@ export class Query extends EventTarget {
 
   get hasPictures() { return !this.drawing.isEmpty || this.pictures.length > 0; }
   get isEmpty() { return !this.hasPictures && !this.text.trim() && !this.like.length; }
-  get filters() { return [this.under, this.from || this.to, this.threshold !== this.defaultThreshold].filter(Boolean).length; }
+  get filters() { return [this.under, this.from || this.to, this.threshold].filter(Boolean).length; }
 
   set(/** @type {Partial<Query>} */ values, typing = false) {
     Object.assign(this, values);
@@ -92,8 +90,7 @@ export class Query extends EventTarget {
     form.set("k", String(k));
     if (offset) form.set("offset", String(offset));
     form.set("look", this.look);
-    if (this.relevance) form.set("min_relevance", String(this.threshold / 100));
-    else if (this.threshold) form.set("min_score", String(this.threshold / 100));
+    if (this.threshold) form.set("min_relevance", String(this.threshold / 100));
     if (this.under) form.set("under", this.under);
     if (this.from) form.set("taken_from", this.from);
     if (this.to) form.set("taken_to", this.to);

@@ -193,7 +193,9 @@ export class Results {
   }
 
   #count(/** @type {number} */ shown) {
-    byId("count").textContent = shown ? `${photos(shown)}${this.#more ? " and more" : ""}` : "";
+    const weak = shown > 0 && this.#grid.hits.every((hit) => hit.weak);
+    const many = `${photos(shown)}${this.#more ? " and more" : ""}`;
+    byId("count").textContent = shown ? (weak ? `Nothing is really like it. The nearest ${many}:` : many) : "";
   }
 
   /** Unliked photos are hidden at once, before the server responds. */
@@ -205,7 +207,7 @@ export class Results {
     clearTimeout(this.#announceTimer);
     this.#announceTimer = setTimeout(() => {
       const [first] = hits;
-      byId("live").textContent = first ? `${photos(hits.length)} found${answer.more ? ", and more" : ""}. First: ${first.name}.` : (answer.note ?? "No photo found.");
+      byId("live").textContent = first ? `${photos(hits.length)} found${answer.more ? ", and more" : ""}. ${hits.every((hit) => hit.weak) ? " None is really like it." : ""} First: ${first.name}.` : (answer.note ?? "No photo found.");
     }, ANNOUNCE_DELAY);
   }
 }

@@ -74,7 +74,7 @@ export class Viewer {
     this.#showMarks();
     this.#facts([["Folder", hit.folder], ["Size", `${number(hit.width)} × ${number(hit.height)}`],
       ["Taken", hit.taken ? new Date(hit.taken).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "unknown"],
-      hit.relevance === null ? ["Similarity", hit.score.toFixed(3)] : ["Match", `${matchLabel(hit)} (similarity ${hit.score.toFixed(3)})`.replace(" match", "")]]);
+      ["Match", `${Math.round(hit.relevance * 100)} %${hit.weak ? ", weak" : ""} (similarity ${hit.score.toFixed(3)})`]]);
     this.#loadDetails(hit, this.#abort.signal);
     this.#explanation.show(hit);
     for (const near of [hits[place + 1], hits[place - 1]]) if (near) new Image().src = thumbnailUrl(near.id, LARGE);
