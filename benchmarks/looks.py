@@ -28,16 +28,18 @@ from numpy.typing import NDArray
 from sketchseek.caches import cache_folder
 from sketchseek.datasets import gallery, open_dataset, queries, select_classes
 from sketchseek.evaluation.bootstrap import bootstrap_interval
-from sketchseek.evaluation.ranking import rank_relevant
+from sketchseek.evaluation.ranking import Ranks, rank_relevant
 from sketchseek.evaluation.relevance import Relevance, by_instance, by_label
 from sketchseek.evaluation.scoring import score
+from sketchseek.evaluation.second_look import Outlines
 from sketchseek.evaluation.subset import Rule
 from sketchseek.evaluation.vectors.cache import Kind, VectorCache
 from sketchseek.evaluation.vectors.encoding import encode_files
 from sketchseek.loading import load_model
-from sketchseek.model import Model
+from sketchseek.model import Model, has_lines
 from sketchseek.neighbours import LOOKS, POOL, Look
-from sketchseek.pictures import PHOTO_SUFFIXES
+from sketchseek.outlines import SIDE
+from sketchseek.pictures import PHOTO_SUFFIXES, ink_map, load_sketch
 from sketchseek.wording import canonical
 
 OTHERS = ("photos", "products/photo", "mixed/photo", "quickdraw/photo")
@@ -61,6 +63,7 @@ ALIKE = {
 Vectors = NDArray[np.float32]
 Values = NDArray[np.float64]
 Rows = NDArray[np.intp]
+NONE = np.empty(0, np.intp)
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class Asked:
     labels: NDArray[np.str_]  # (n,)
     units: Rows  # (n,) what is resampled
     drawn: Rows | None = None  # (n,) the row of the photo that each drawing shows, if that is known
+    inks: Vectors | None = None  # (n, side, side) of drawings, to lay over the photos' outlines
     same: Rows | None = None  # (n,) the row of the photo that each query is, if queries are photos
 
 
@@ -84,6 +88,19 @@ class Part:
     labels: NDArray[np.str_]  # (m,)
     others: Vectors  # (o, d)
     asked: tuple[Asked, ...]
+    lines: NDArray[np.uint8]  # (m, bytes) outlines of the photos, (m, 0) if the model has none
+    other_lines: NDArray[np.uint8]  # (o, bytes)
+
+    def ranks(
+        self, asked: Asked, rows: Rows, photos: Rows, others: Rows, relevance: Relevance, look: Look
+    ) -> Iterator[Ranks]:
+        """The ranks of some queries among some of the photos and some of the other photos."""
+        gallery = np.concatenate([self.photos[photos], self.others[others]])
+        laid = None
+        if asked.inks is not None and self.lines.shape[1]:
+            laid = Outlines(asked.inks[rows], np.concatenate([self.lines[photos], self.other_lines[others]]))
+        words = asked.name == "words"
+        return rank_relevant(asked.vectors[rows], gallery, relevance, look=look, outlines=laid, words=words)
 
 
 def read(data: Path, name: str, group: str, model: Model, cache: VectorCache) -> Part:
@@ -105,6 +122,7 @@ def read(data: Path, name: str, group: str, model: Model, cache: VectorCache) ->
             np.array([drawing.label for drawing in drawings]),
             np.unique(of_photo, return_inverse=True)[1],
             drawn if (drawn >= 0).all() else None,
+            np.array([ink_map(load_sketch(dataset.file(drawing)), SIDE) for drawing in drawings], np.float32),
         ),
         Asked(
             "words",
@@ -115,8 +133,13 @@ def read(data: Path, name: str, group: str, model: Model, cache: VectorCache) ->
         Asked("photos", photos[same], labels[same], same, same=same),
     )
     names = {*classes, *(canonical(other) for label in classes for other in ALIKE.get(label, ()))}
-    others = encode("photo", list(_of_other_things(data, names)))
-    return Part(f"{name} {group}", photos, labels, others, asked)
+    files = [dataset.file(photo) for photo in shown], list(_of_other_things(data, names))
+    others = encode("photo", files[1])
+    if has_lines(model):
+        lines, other_lines = (encode("lines", some).astype(np.uint8) for some in files)
+    else:
+        lines, other_lines = (np.empty((len(some), 0), np.uint8) for some in files)
+    return Part(f"{name} {group}", photos, labels, others, asked, lines, other_lines)
 
 
 def _encode(model: Model, cache: VectorCache, kind: Kind, files: Sequence[Path]) -> Vectors:
@@ -140,18 +163,18 @@ def _of_other_things(data: Path, classes: set[str]) -> Iterator[Path]:
 
 def alone(part: Part, asked: Asked, look: Look) -> dict[str, Values]:
     """Values of each query by metric, in a gallery of the classes' photos."""
-    photos, labels = part.photos, part.labels
+    labels, photos, every = part.labels, np.arange(len(part.labels)), np.arange(len(asked.labels))
     if asked.same is not None:
-        rest = [np.delete(np.arange(len(photos)), row) for row in asked.same]
-        each = [
-            _values(photos[[row]], photos[rows], by_label(labels[[row]], labels[rows]), look, "map@all")
-            for row, rows in zip(asked.same, rest, strict=True)
-        ]
+        each = []
+        for number, row in enumerate(asked.same):
+            rest = np.delete(photos, row)
+            relevance = by_label(labels[[row]], labels[rest])
+            each.append(_values(part, asked, every[[number]], rest, relevance, look, "map@all"))
         return {"mAP@all": np.concatenate(each)}
-    found = {"mAP@all": _values(asked.vectors, photos, by_label(asked.labels, labels), look, "map@all")}
+    found = {"mAP@all": _values(part, asked, every, photos, by_label(asked.labels, labels), look, "map@all")}
     if asked.drawn is not None:
-        own = by_instance(asked.labels, labels, asked.drawn, np.arange(len(photos)), within_class=True)
-        found |= {f"acc@{k}": _values(asked.vectors, photos, own, look, f"acc@{k}") for k in (1, 5)}
+        own = by_instance(asked.labels, labels, asked.drawn, photos, within_class=True)
+        found |= {f"acc@{k}": _values(part, asked, every, photos, own, look, f"acc@{k}") for k in (1, 5)}
         ahead = _of_class_ahead(part, asked, asked.drawn, look)
         found |= {f"acc@{k}, ranked together": (ahead < k).astype(np.float64) for k in (1, 5)}
     return found
@@ -159,17 +182,20 @@ def alone(part: Part, asked: Asked, look: Look) -> dict[str, Values]:
 
 def _of_class_ahead(part: Part, asked: Asked, drawn: Rows, look: Look) -> NDArray[np.int64]:
     """How many photos of its class come before the drawn one if all photos are ranked together: (n,)."""
-    own = by_instance(asked.labels, part.labels, drawn, np.arange(len(part.photos)), within_class=False)
+    photos, every = np.arange(len(part.photos)), np.arange(len(asked.labels))
+    own = by_instance(asked.labels, part.labels, drawn, photos, within_class=False)
     of_class = by_label(asked.labels, part.labels)
     by_query: list[dict[int, NDArray[np.int64]]] = [{}, {}]
     for ranks_of, relevance in zip(by_query, (own, of_class), strict=True):
-        for ranks in rank_relevant(asked.vectors, part.photos, relevance, look=look):
+        for ranks in part.ranks(asked, every, photos, NONE, relevance, look):
             ranks_of.update(zip(ranks.queries.tolist(), ranks.ranks, strict=True))
     return np.array([(by_query[1][row] < by_query[0][row]).sum() for row in range(len(asked.vectors))])
 
 
-def _values(vectors: Vectors, photos: Vectors, relevance: Relevance, look: Look, metric: str) -> Values:
-    scores = score(rank_relevant(vectors, photos, relevance, look=look), [1, 5])
+def _values(
+    part: Part, asked: Asked, rows: Rows, photos: Rows, relevance: Relevance, look: Look, metric: str
+) -> Values:
+    scores = score(part.ranks(asked, rows, photos, NONE, relevance, look), [1, 5])
     return scores.values[:, scores.metrics.index(metric)]
 
 
@@ -184,11 +210,9 @@ def among_others(part: Part, asked: Asked, look: Look, draws: int) -> dict[str, 
         sums, times = np.zeros((len(asked.vectors), 2)), np.zeros(len(asked.vectors))
         most = 0
         for rows, chosen in some:
-            others = part.others[np.unique(near[rows])]
+            others = np.unique(near[rows])
             relevance = by_label(np.zeros(len(rows)), np.arange(len(chosen) + len(others)) >= len(chosen))
-            for ranks in rank_relevant(
-                asked.vectors[rows], np.concatenate([part.photos[chosen], others]), relevance, look=look
-            ):
+            for ranks in part.ranks(asked, rows, chosen, others, relevance, look):
                 hits = (ranks.ranks <= FIRST).sum(axis=1)
                 sums[rows[ranks.queries]] += np.stack([hits > 0, hits / min(len(chosen), FIRST)], axis=1)
             times[rows] += 1

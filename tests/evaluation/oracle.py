@@ -58,7 +58,12 @@ def voc_area(hits: Sequence[bool], total: int) -> float:
 
 
 def looked_again(
-    scores: Sequence[int], photos: NDArray[np.generic], query: NDArray[np.generic], look: Look, pool: int
+    scores: Sequence[int],
+    photos: NDArray[np.generic],
+    query: NDArray[np.generic],
+    look: Look,
+    pool: int,
+    fits: NDArray[np.float64] | None = None,
 ) -> list[int]:
     """The scores with those of the pool, always ahead, taken from the second look; equal photos get equal ones."""
     bar = sorted(scores, reverse=True)[pool] if len(scores) > pool else -(2**30)
@@ -67,7 +72,10 @@ def looked_again(
     if not inside:
         return list(scores)
     cosines = np.array([scores[i] / 2**24 for i in inside])
-    values = look_again(np.array([rows[i] for i in inside]), unit_rows(query[None])[0], cosines, look)
+    likeness = None if fits is None else fits[inside]
+    values = look_again(
+        np.array([rows[i] for i in inside]), unit_rows(query[None])[0], cosines, look, likeness=likeness
+    )
     found, value_of = list(scores), dict[bytes, float]()
     for i, value in zip(inside, values, strict=True):
         value = value_of.setdefault(rows[i].tobytes(), float(value))

@@ -10,7 +10,9 @@ import sketchseek.evaluation.second_look
 from sketchseek.evaluation.ranking import rank_relevant
 from sketchseek.evaluation.relevance import Relevance, by_instance, by_label
 from sketchseek.evaluation.report.toplists import top_photos
+from sketchseek.evaluation.second_look import Outlines
 from sketchseek.neighbours import LOOKS, POOL
+from sketchseek.outlines import BYTES, SIDE, likeness
 from tests.evaluation.oracle import looked_again
 from tests.evaluation.test_ranking import as_dict, cases, crowd
 from tests.evaluation.test_ranking import slow_ranks as direct_ranks
@@ -98,3 +100,21 @@ def test_within_a_class_only_its_photos_are_compared(look: Any) -> None:
         assert {int(q[row]): ranks for row, ranks in part.items()} == {
             row: found[row] for row in q.tolist() if row in found
         }
+
+
+@pytest.mark.parametrize("look", NEW)
+def test_drawings_are_laid_over_the_outlines_of_the_photos_in_the_pool(look: Any) -> None:
+    (queries, query_labels), (gallery, gallery_labels) = crowd(5, 1), crowd(40, 2)
+    random = np.random.default_rng(3)
+    inks = (random.random((5, SIDE, SIDE)) > 0.95).astype(np.float32)
+    content = np.unique(gallery, axis=0, return_inverse=True)[1]  # equal photos have equal outlines
+    lines = random.integers(0, 256, (40, BYTES)).astype(np.uint8)[content]
+    relevance = by_label(query_labels, gallery_labels)
+    found = as_dict(rank_relevant(queries, gallery, relevance, look=look, outlines=Outlines(inks, lines)))
+    numbers = iter(range(5))
+
+    def rescore(scores: list[int], photos: Any, query: Any) -> list[int]:
+        return looked_again(scores, photos, query, look, POOL, likeness(inks[next(numbers)], lines).astype(float))
+
+    assert found == direct_ranks(queries, gallery, relevance, rescore)
+    assert (found == as_dict(rank_relevant(queries, gallery, relevance, look=look))) == (look == "kind")

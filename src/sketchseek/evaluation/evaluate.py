@@ -19,6 +19,7 @@ from sketchseek.evaluation.papers import Comparison, compare, tables_for
 from sketchseek.evaluation.protocols import ProtocolOptions, Task, build_task
 from sketchseek.evaluation.ranking import TIES, Ranks, rank_relevant
 from sketchseek.evaluation.scoring import Scores, score
+from sketchseek.evaluation.second_look import Outlines
 from sketchseek.evaluation.vectors.cache import VectorCache
 from sketchseek.evaluation.vectors.encoding import ProgressFunction
 from sketchseek.evaluation.vectors.tasks import Support, TaskVectors, encode_tasks
@@ -51,6 +52,7 @@ class Outcome:
     gallery: NDArray[np.float32]  # (m, d)
     scores: Scores
     curve: NDArray[np.float64]  # (11,) mean interpolated precision at RECALLS
+    outlines: Outlines | None = None
 
     def labels(self, dataset: Dataset) -> NDArray[np.str_]:
         """The class of each query in words."""
@@ -167,7 +169,14 @@ def evaluate(
         photos = find_distractors(options.distractors, dataset)
         dataset, tasks = add_distractors(dataset, tasks, photos, options.distractors)
     encoded = encode_tasks(
-        model, dataset, tasks, cache, progress, seed=protocol.seed, transductive=options.transductive
+        model,
+        dataset,
+        tasks,
+        cache,
+        progress,
+        seed=protocol.seed,
+        transductive=options.transductive,
+        outlines=options.look != "direct",
     )
     if encoded.broken and not options.skip_broken:
         raise _broken_pictures(encoded.broken)
@@ -254,10 +263,10 @@ def _check_fit(model: Model, task: Task, options: Options) -> None:
 
 def _measure(vectors: TaskVectors, ks: tuple[int, ...], look: Look, progress: ProgressFunction) -> Outcome:
     task = vectors.task
-    ranks = rank_relevant(vectors.queries, vectors.gallery, task.relevance(), look=look)
+    ranks = rank_relevant(vectors.queries, vectors.gallery, task.relevance(), look=look, outlines=vectors.outlines)
     curve = CurveOf(_with_progress(ranks, len(task.queries), f"ranking {task.gallery_variant}", progress))
     scores = score(curve, ks)
-    return Outcome(task, vectors.queries, vectors.gallery, scores, curve.mean())
+    return Outcome(task, vectors.queries, vectors.gallery, scores, curve.mean(), vectors.outlines)
 
 
 def _with_progress(ranks: Iterable[Ranks], queries: int, stage: str, progress: ProgressFunction) -> Iterator[Ranks]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.evaluation.relevance import Codes, Relevance
-from sketchseek.evaluation.second_look import SecondLook
+from sketchseek.evaluation.second_look import Outlines, SecondLook
 from sketchseek.evaluation.similarity import unit_rows
 from sketchseek.neighbours import Look
 from sketchseek.parallel import usable_cores
@@ -38,23 +38,35 @@ class Ranks:
     ranks: NDArray[np.int64]  # (n, R) ascending, 1 is the best
 
 
+@dataclass(frozen=True)
+class _Second:
+    """How the nearest photos are ranked once more; see ``rank_relevant``."""
+
+    look: Look
+    words: bool
+    outlines: Outlines | None
+
+
 def rank_relevant(
     queries: NDArray[np.generic],
     gallery: NDArray[np.generic],
     relevance: Relevance,
     *,
     look: Look = "direct",
+    outlines: Outlines | None = None,
+    words: bool = False,
     chunk: int | None = None,
 ) -> Iterator[Ranks]:
     """Rank ``gallery`` (m, d) by cosine for each of ``queries`` (n, d), and yield the ranks of the relevant photos.
 
-    With another ``look`` than direct, the nearest photos are ranked once more by what is similar among themselves. Each
-    query is yielded once, in any order; queries without a relevant photo are skipped. ``chunk`` queries are compared at
-    a time; it never changes a result.
+    With another ``look`` than direct, the nearest photos are ranked once more by what is similar among themselves, and
+    by ``outlines`` where they are given; ``words``: the queries are words. Each query is yielded once, in any order;
+    queries without a relevant photo are skipped. ``chunk`` queries are compared at a time; it never changes a result.
     """
     with ThreadPoolExecutor(usable_cores()) as pool:
         for query_rows, gallery_rows in comparable_rows(relevance):
-            yield from _rank_group(queries, gallery, relevance, query_rows, gallery_rows, look, chunk, pool)
+            second = _Second(look, words, outlines)
+            yield from _rank_group(queries, gallery, relevance, query_rows, gallery_rows, second, chunk, pool)
 
 
 def comparable_rows(relevance: Relevance) -> Iterator[tuple[Codes, Codes]]:
@@ -72,7 +84,7 @@ def _rank_group(
     relevance: Relevance,
     query_rows: Codes,
     gallery_rows: Codes,
-    look: Look,
+    asked: _Second,
     chunk: int | None,
     pool: ThreadPoolExecutor,
 ) -> Iterator[Ranks]:
@@ -85,7 +97,7 @@ def _rank_group(
     order = np.argsort(last - first, kind="stable")
     order = order[(last - first)[order] > 0]
     photos = unit_rows(gallery, gallery_rows)
-    second = None if look == "direct" else SecondLook(photos, look)
+    second = None if asked.look == "direct" else SecondLook(photos, asked.look, asked.words)
     width = len(gallery_rows)
     rows = chunk or min(_CHUNK_ROWS, max(1, _CHUNK_SCORES // width))
     step = max(1, _SLAB_SCORES // width)
@@ -100,7 +112,8 @@ def _rank_group(
         def ranks(slab: slice, part: Codes = part, sketches: NDArray[np.float64] = sketches) -> NDArray[np.int64]:
             steps = np.rint(scores[slab], out=scores[slab]).astype(np.int32)
             if second is not None:
-                second.apply(steps, sketches[slab], SCORE_BITS)
+                laid = asked.outlines and asked.outlines.of(query_rows[part[slab]], gallery_rows)
+                second.apply(steps, sketches[slab], SCORE_BITS, laid)
             return _ranks_of(steps, first[part[slab]], last[part[slab]])
 
         flat_ranks = pool.map(ranks, slabs)

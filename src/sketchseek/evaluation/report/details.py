@@ -65,7 +65,7 @@ def collect_details(result: Evaluation) -> Details:
     """The details of the main outcome."""
     outcome = result.main
     task = outcome.task
-    tops = top_photos(outcome.queries, outcome.gallery, task.relevance(), TOP, result.look)
+    tops = top_photos(outcome.queries, outcome.gallery, task.relevance(), TOP, result.look, outcome.outlines)
     metrics = outcome.scores.metrics
     precisions = outcome.scores.values[:, metrics.index("map@all")]
     ranks = outcome.scores.values[:, metrics.index("mean_rank")].astype(np.int64)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sketchseek.evaluation.ranking import SCORE_BITS, comparable_rows
 from sketchseek.evaluation.relevance import Codes, Relevance
-from sketchseek.evaluation.second_look import SecondLook
+from sketchseek.evaluation.second_look import Outlines, SecondLook
 from sketchseek.evaluation.similarity import unit_rows
 from sketchseek.neighbours import Look
 
@@ -30,6 +30,7 @@ def top_photos(
     relevance: Relevance,
     count: int,
     look: Look = "direct",
+    outlines: Outlines | None = None,
 ) -> TopLists:
     """The first photos for each of ``queries`` (n, d) among ``gallery`` (m, d).
 
@@ -49,7 +50,7 @@ def top_photos(
             sketches = unit_rows(queries, rows)
             scores = np.rint(np.ldexp(-sketches, SCORE_BITS) @ units.T).astype(np.int64)
             if second is not None:
-                second.apply(scores, sketches, SCORE_BITS)
+                second.apply(scores, sketches, SCORE_BITS, outlines and outlines.of(rows, gallery_rows))
             relevant = relevance.query_keys[rows, None] == keys_of_photos
             # Score, relevance and place in one whole number: no two are equal, so the first ones are well defined.
             order = ((scores << 1 | relevant) << _COLUMN_BITS) | columns

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sketchseek.errors import SketchseekError
 
-Kind = Literal["sketch", "photo"]
+Kind = Literal["sketch", "photo", "lines"]  # lines: of photos, the bytes as numbers
 Result = TypeVar("Result")
 Stamp = tuple[int, int]  # size in bytes, time of the last change in ns
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sketchseek.errors import SketchseekError
 from sketchseek.evaluation.vectors.cache import Kind, Stamp, VectorCache
-from sketchseek.model import Model
+from sketchseek.model import Model, has_lines
 from sketchseek.parallel import map_ahead, usable_cores
 from sketchseek.pictures import PictureError, load_photo, load_sketch
 
@@ -36,16 +36,20 @@ class Encoded:
 def encode_files(
     model: Model, kind: Kind, files: Sequence[Path], cache: VectorCache, progress: ProgressFunction, *, what: str
 ) -> Encoded:
-    """Vectors of ``files`` by ``model``; ``what`` names them for ``progress``, such as sketches or photos."""
+    """Vectors of ``files`` by ``model``, or their outlines if the ``kind`` is lines.
+
+    ``what`` names them for ``progress``, such as sketches or photos.
+    """
     digests, broken = _digests(files, cache, progress, f"reading {what}")
     rows: dict[bytes, list[int]] = {}
     for row, digest in digests.items():
         rows.setdefault(digest, []).append(row)
-    vectors = np.zeros((len(files), model.size), np.float32)
+    size = model.line_bytes if kind == "lines" and has_lines(model) else model.size
+    vectors = np.zeros((len(files), size), np.float32)
     known = list(rows)
     for start in range(0, len(known), _DIGESTS_AT_ONCE):
         part = known[start : start + _DIGESTS_AT_ONCE]
-        for digest, vector in cache.vectors(model.identity, kind, part, model.size).items():
+        for digest, vector in cache.vectors(model.identity, kind, part, size).items():
             vectors[rows.pop(digest)] = vector
     done = computed = 0
     for batch in _decoded(model, kind, [(digest, files[own[0]]) for digest, own in rows.items()]):
@@ -127,6 +131,9 @@ def open_picture(model: Model, kind: Kind, file: Path) -> Any:
 
 
 def _encode(model: Model, kind: Kind, pictures: list[Any]) -> NDArray[np.float32]:
+    if kind == "lines":
+        assert has_lines(model)
+        return model.encode_photos_with_lines(pictures)[1].astype(np.float32)
     fresh = model.encode_sketches(pictures) if kind == "sketch" else model.encode_photos(pictures)
     if fresh.shape != (len(pictures), model.size) or fresh.dtype != np.float32:
         raise SketchseekError(

@@ -1,7 +1,7 @@
 """The vectors of whole tasks, encoded by one model or by a model that is adapted to each category."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from sketchseek.datasets import Dataset, Drawing, Photo
 from sketchseek.errors import SketchseekError
 from sketchseek.evaluation.protocols import Task
+from sketchseek.evaluation.second_look import Outlines
 from sketchseek.evaluation.seeded_choice import choose
 from sketchseek.evaluation.vectors.cache import Kind, VectorCache
 from sketchseek.evaluation.vectors.encoding import ProgressFunction, encode_files, open_picture
-from sketchseek.model import CategoryModel, Model, is_category_model
-from sketchseek.pictures import PictureError
+from sketchseek.model import CategoryModel, LinesModel, Model, has_lines, is_category_model
+from sketchseek.outlines import BYTES, SIDE
+from sketchseek.pictures import PictureError, ink_map, load_sketch
 
 Vectors = dict[str, NDArray[np.float32]]  # path -> (d,)
 
@@ -26,6 +28,7 @@ class TaskVectors:
     task: Task
     queries: NDArray[np.float32]  # (n, d)
     gallery: NDArray[np.float32]  # (m, d)
+    outlines: Outlines | None = None
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,11 @@ class _DatasetEncoder:
     def encode(self, model: Model, items: Sequence[Drawing | Photo], kind: Kind, of_class: str = "") -> Vectors:
         """Vectors of those items that can be opened."""
         files = [self._dataset.file(item) for item in items]
-        plural = f"{kind}es" if kind == "sketch" else f"{kind}s"
+        plural = {"sketch": "sketches", "photo": "photos", "lines": "outlines of photos"}[kind]
         found = encode_files(model, kind, files, self._cache, self._progress, what=f"{plural}{of_class}")
         self.broken |= {items[row].path: reason for row, reason in found.broken.items()}
-        self.computed[plural] += found.computed
+        if kind != "lines":
+            self.computed[plural] += found.computed
         return {item.path: found.vectors[row] for row, item in enumerate(items) if row not in found.broken}
 
 
@@ -74,8 +78,10 @@ def encode_tasks(
     *,
     seed: int,
     transductive: bool,
+    outlines: bool = False,
 ) -> EncodedTasks:
-    """Encode queries and galleries of the tasks, which have the same queries.
+    """Encode queries and galleries of the tasks, which have the same queries; ``outlines``: also these, if the model
+    has them.
 
     If a model can be adapted to a category, it is adapted to each class of a fine-grained task. Its support sketches
     are then removed from the queries, unless ``transductive``.
@@ -91,6 +97,8 @@ def encode_tasks(
     if not transductive:
         removed |= {path for one in support for path in one.sketches}
     with_vectors = [_with_vectors(task.without(removed), sketches, photos, model.size) for task in tasks]
+    if outlines and has_lines(model):
+        with_vectors = [replace(one, outlines=_outlines(model, dataset, one.task, encoder)) for one in with_vectors]
     return EncodedTasks(tuple(with_vectors), dict(sorted(encoder.broken.items())), support, encoder.computed)
 
 
@@ -102,6 +110,16 @@ def _with_vectors(task: Task, sketches: Vectors, photos: Vectors, size: int) -> 
         for row, path in enumerate(paths):
             rows[row] = vectors[path]
     return TaskVectors(task, queries, gallery)
+
+
+def _outlines(model: LinesModel, dataset: Dataset, task: Task, encoder: _DatasetEncoder) -> Outlines | None:
+    """What the drawings and photos of a task are laid over each other by; None if its lines are of another format."""
+    if model.line_bytes != BYTES:
+        return None
+    inks = [ink_map(load_sketch(dataset.file(drawing)), SIDE) for drawing in task.queries]
+    lines = encoder.encode(model, task.gallery, "lines")
+    rows = np.array([lines[photo.path] for photo in task.gallery]).reshape(-1, BYTES)
+    return Outlines(np.array(inks, np.float32).reshape(-1, SIDE, SIDE), rows.astype(np.uint8))
 
 
 def _encode_by_category(
