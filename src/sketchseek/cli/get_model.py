@@ -30,6 +30,8 @@ def get_and_say(name: str, *, as_name: str | None = None, int8: bool = False, ag
 
         def report(what: str, done: int, total: int) -> None:
             nonlocal show
+            if total == 1 and not sys.stderr.isatty():
+                return  # a step without a count is shown as a bar only
             if show is None:  # not before the question: a bar would draw over it
                 show = stack.enter_context(stages())
             show(what, done, total)

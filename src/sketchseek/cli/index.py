@@ -17,6 +17,7 @@ from sketchseek.cli.output import print_json, print_message
 from sketchseek.cli.progress import open_bars
 
 if TYPE_CHECKING:
+    from sketchseek.gallery import Gallery
     from sketchseek.gallery.ingest import Progress, Report
 
 _UNITS = {"MB": 10**6, "GB": 10**9}
@@ -106,6 +107,8 @@ def command(
             else:
                 report = opened.add(list(folders) or None, progress=update, retry=retry_failed, memory=memory)
         _print(report, as_json, compact=watch)
+        if model and not as_json:
+            _say_which_is_searched(opened)
         if watch:
             from sketchseek.gallery.watch import follow
 
@@ -113,6 +116,13 @@ def command(
             with _interrupted() as stop:
                 for report in follow(opened, list(folders) or opened.stats().folders, stop, memory=memory):
                     _print(report, as_json, compact=True)
+
+
+def _say_which_is_searched(gallery: "Gallery") -> None:
+    """After indexing with a named model: a second set of vectors is searched once it covers every photo."""
+    sets = gallery.stats().models
+    if len(sets) > 1:
+        print_message(f"sketchseek: searches use {next(one.name for one in sets if one.current)}")
 
 
 @contextmanager

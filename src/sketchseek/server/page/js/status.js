@@ -21,7 +21,7 @@ export class StatusWatch extends EventTarget {
     let wait = IDLE_INTERVAL;
     try {
       this.last = await status();
-      if (["looking", "indexing"].includes(this.last.indexing.state)) wait = INDEXING_INTERVAL;
+      if (isRunning(this.last)) wait = INDEXING_INTERVAL;
       const returned = this.isLost;
       this.#failures = 0;
       this.dispatchEvent(new Event("status"));
@@ -35,8 +35,13 @@ export class StatusWatch extends EventTarget {
   }
 }
 
+/** Whether photos are being indexed, or a model is being made ready for that. */
+export const isRunning = (/** @type {Status} */ { indexing }) => ["downloading", "converting", "looking", "indexing"].includes(indexing.state);
+
 /** The progress of indexing in one line, or an empty string. */
 export function progress(/** @type {Status} */ { indexing }) {
+  if (indexing.state === "downloading") return `downloading ${indexing.model}, ${indexing.done} of ${indexing.total} MB`;
+  if (indexing.state === "converting") return `preparing ${indexing.model}`;
   if (indexing.state === "looking") return "looking through your folders";
   if (indexing.state !== "indexing") return "";
   const of = indexing.total === null ? `${indexing.done ?? 0}` : `${(indexing.done ?? 0).toLocaleString("en")} of ${indexing.total.toLocaleString("en")}`;

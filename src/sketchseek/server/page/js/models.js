@@ -1,0 +1,58 @@
+/** The models in the gallery's dialog: the one searches use, better ones, and the change to one of them. */
+
+import { changeModel, models, stopIndexing } from "./api.js";
+import { byId, make } from "./dom.js";
+import { isRunning, progress } from "./status.js";
+
+/** @import { KnownModel, Status } from "./api.js" */
+
+/** Key of what is shown: an equal one is not created again, which would interrupt a click. */
+let shown = "";
+/** @type {KnownModel[]} */ let known = [];
+
+/** Show the models while the dialog is open; `again`: also where nothing seems to have changed. */
+export async function showModels(/** @type {Status | null} */ status, /** @type {() => void} */ changed, again = false) {
+  if (!status || !byId("gallery", HTMLDialogElement).open) return;
+  const { indexing } = status;
+  const key = [status.model, indexing.model, indexing.state, indexing.error].join();
+  if (key !== shown || again) {
+    shown = key;
+    known = await models().catch(() => known); // the watch of the status reports a lost server
+    byId("models").replaceChildren(...sections(status, changed));
+  }
+  byId("models-progress").textContent = indexing.model && isRunning(status) ? `${progress(status)}. Searches use ${status.model} meanwhile.` : "";
+}
+
+function sections(/** @type {Status} */ status, /** @type {() => void} */ changed) {
+  const { indexing } = status;
+  const message = make("p", { class: "reason", role: "alert", text: indexing.model && indexing.error ? `${indexing.model}: ${indexing.error}` : "" });
+  const act = async (/** @type {() => Promise<unknown>} */ request) => {
+    try {
+      await request();
+      changed();
+    } catch (error) {
+      message.textContent = /** @type {Error} */ (error).message;
+    }
+  };
+  const changing = isRunning(status) && Boolean(indexing.model);
+  const others = known.filter((model) => !model.current);
+  return [
+    make("h3", { text: "Model" }),
+    make("p", { text: `Searches use ${status.model}. A larger model finds more, and takes longer to index.` }),
+    make("p", { id: "models-progress", role: "status" }),
+    message,
+    changing ? make("button", { type: "button", class: "button", text: "Stop", click: () => act(stopIndexing) }) : null,
+    make("details", { class: "models", open: !changing && others.some((model) => model.here && model.vectors) },
+      make("summary", { text: "Better model available" }),
+      make("ul", {}, ...others.map((model) => row(model, isRunning(status), () => act(() => changeModel(model.name)))))),
+  ].filter((node) => node !== null);
+}
+
+function row(/** @type {KnownModel} */ model, /** @type {boolean} */ busy, /** @type {() => void} */ use) {
+  const size = model.bytes === null ? "" : ` ${Math.round(model.bytes / 1e6).toLocaleString("en")} MB`;
+  const facts = [model.languages && `words: ${model.languages}`, model.speed, model.licence].filter(Boolean).join(" · ");
+  return make("li", {},
+    make("div", {}, make("b", { text: model.name }), ` ${model.about}`, make("p", { class: "muted", text: facts })),
+    make("button", { type: "button", class: "button", disabled: busy, click: use, "aria-label": `Use ${model.name}`,
+      text: model.here ? "Use" : `Download${size} and use` }));
+}
