@@ -1,7 +1,7 @@
 /** Requests to the server, the types of its responses, and the errors. */
 
 /**
- * @typedef {{id: string, score: number, relevance: number | null, name: string, folder: string, width: number,
+ * @typedef {{id: string, score: number, relevance: number, weak: boolean, name: string, folder: string, width: number,
  *   height: number, taken: string | null, duplicates: number}} Hit
  * @typedef {{hits: Hit[], more: boolean, note: string | null, took_ms: Record<string, number>}} SearchResponse
  * @typedef {{id: string, name: string, folder: string, path: string, width: number, height: number,
@@ -10,7 +10,7 @@
  * @typedef {{id: string, grid: number, photo: number[], drawing: number[] | null, best: (number | null)[] | null,
  *   photo_box: Box, drawing_box: Box | null}} Explanation
  * @typedef {{version: string, photos: number, files: number, duplicates: number, failed: number, model: string | null,
- *   explains: boolean, relevance: boolean, folders: {folder: string, path: string}[],
+ *   explains: boolean, folders: {folder: string, path: string}[],
  *   indexing: {state: string, model: string | null, done: number | null, total: number | null, failed: number, photos_per_s: number | null,
  *   seconds: number | null, error: string | null}, failures: {file: string, reason: string}[]}} Status
  * @typedef {{name: string, about: string, licence: string, languages: string, speed: string, bytes: number | null,

@@ -63,7 +63,6 @@ pictureInput.listen(async (files) => {
 // The state of the server.
 watch.addEventListener("status", () => {
   const status = /** @type {import("./api.js").Status} */ (watch.last);
-  filters.setCalibrated(status.relevance);
   filters.setFolders(status, results.folders);
   viewer.canExplain = status.explains;
   showSummary(status, false);
