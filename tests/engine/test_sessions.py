@@ -75,8 +75,8 @@ def test_the_batch_of_a_provider_reaches_the_graph(exported: Encoder, sketches: 
 
     model = Encoder(exported.folder, exported.record, name="tiny", provider="CPU", threads=1)
     model.batch = 2
-    graph = (exported.folder / exported.record.graphs["sketch"]).read_bytes()
-    model._sessions[exported.record.graphs["sketch"]] = Counting(graph, "CPU", 1)
+    name = exported.record.graphs["sketch"]
+    model._sessions[name] = Counting((exported.folder / name).read_bytes(), "CPU", 1, model._weights(name))
     np.testing.assert_allclose(model.encode_sketches(sketches), expected, atol=1e-5)
     assert sizes == [2, 2, 1]
 
