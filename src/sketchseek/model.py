@@ -1,6 +1,6 @@
 """Protocols of models: what search and evaluation require, and what some models offer in addition."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, TypeGuard
 
 if TYPE_CHECKING:
@@ -59,23 +59,6 @@ class CategoryModel(Model, Protocol):
 def is_category_model(model: Model) -> TypeGuard[CategoryModel]:
     """Whether the model offers ``for_category``."""
     return callable(getattr(model, "for_category", None))
-
-
-class CalibratedModel(Model, Protocol):
-    """A model that can turn the cosine of a query and a photo into the probability that the photo was meant."""
-
-    @property
-    def calibration(self) -> Mapping[str, tuple[float, float]] | None:
-        """Kind of query (sketch, photo, text) -> (midpoint, scale) of a logistic curve; None if it was not measured.
-
-        The curve was fitted from cosines to the rate of relevant photos.
-        """
-
-
-def calibration_of(model: Model | None) -> Mapping[str, tuple[float, float]] | None:
-    """The calibration of a model; None if it has none, or if there is no model."""
-    calibration: Mapping[str, tuple[float, float]] | None = getattr(model, "calibration", None)
-    return calibration
 
 
 class LinesModel(Model, Protocol):

@@ -35,7 +35,8 @@ def test_a_backbone_becomes_a_model_to_search_with(
         (["nothing", "--out", "new"], "no model 'nothing'"),
         (["lite", "--out", "."], "already exists: name a new folder with --out"),
         (["lite", "--out", "new", "--int8"], "name a dataset with --data"),
-        (["lite", "--out", "new", "--data", "nowhere"], "nowhere"),
+        (["lite", "--out", "new", "--int8", "--data", "nowhere"], "nowhere"),
+        (["lite", "--out", "new", "--data", "nowhere"], "omit --data, or add --int8"),
         (["lite", "--out", "/proc/new"], "/proc/new cannot be written"),
     ],
 )

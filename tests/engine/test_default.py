@@ -1,4 +1,4 @@
-"""The model that ships: whole, calibrated, and enough to index and search with where torch is not installed."""
+"""The model that ships: whole, and enough to index and search with where torch is not installed."""
 
 import json
 import subprocess

@@ -11,8 +11,8 @@ from PIL import Image
 from sketchseek.engine import Encoder
 from sketchseek.engine.golden import LEAST
 from sketchseek.engine.sample_inputs import sample_pictures
-from sketchseek.export.relevance import PRIOR
 from sketchseek.export.rounding import TOLERATED
+from sketchseek.gallery.relevance import SAMPLE
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "guide" / "engine.md").read_text()
 TEXT = " ".join(PAGE.split())
@@ -35,8 +35,7 @@ def test_the_numbers_on_the_page_are_those_of_the_code() -> None:
     assert f"cosine below {LEAST['fp32']}, {LEAST['int8']} for int8" in TEXT
     assert TOLERATED == 0.5
     assert "falls by at most half a point" in TEXT
-    assert PRIOR == 1 / 50
-    assert "**one photo in fifty**" in TEXT
+    assert f"up to {SAMPLE:,} photos of the gallery at random" in TEXT
 
 
 def test_every_file_of_a_model_folder_is_on_the_page(exported: Encoder) -> None:

@@ -73,7 +73,6 @@ def test_patches_are_the_last_layers_tokens_projected(
 
 def test_what_it_says_of_itself(exported: Encoder) -> None:
     assert (exported.name, exported.size, exported.photo_side, exported.grid) == ("tiny", 16, 224, 7)
-    assert exported.calibration is None
     assert exported.record.name == "tiny"
     assert len(exported.identity) == 64
 

@@ -28,7 +28,7 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 
 def test_the_record_comes_back(exported: Encoder, tmp_path: Path) -> None:
-    record = replace(exported.record, calibration={"sketch": (0.25, 0.03)}, measured={"parity": 1.0})
+    record = replace(exported.record, measured={"parity": 1.0})
     assert Record.from_json(json.loads(json.dumps(record.to_json()))) == record
     write_record(tmp_path, record)
     assert is_model(tmp_path)
@@ -54,7 +54,6 @@ def test_a_newer_format_is_refused_and_an_older_one_too(folder: Path) -> None:
         lambda written: written["files"].pop("golden.npz"),
         lambda written: written["files"].update({"../secret": {"size": 1, "sha256": ""}}),
         lambda written: written["photos"].update(size="large"),
-        lambda written: written.update(calibration={"sketch": [1]}),
         lambda written: written.update(files=None),
     ],
 )
@@ -100,7 +99,7 @@ def test_the_card_may_be_edited(folder: Path) -> None:
 
 def test_identity_is_of_what_decides_a_vector(exported: Encoder) -> None:
     record = exported.record
-    same = replace(record, calibration={"sketch": (0.2, 0.1)}, name="other", about="other", measured={}, licence="x")
+    same = replace(record, name="other", about="other", measured={}, licence="x")
     assert same.identity == record.identity
     files = dict(record.files)
     other_graph = {**files, "text.onnx": replace(files["text.onnx"], sha256="0" * 64)}

@@ -47,13 +47,11 @@ def test_an_int8_model_says_what_rounding_cost(
     tiny_clip_folder: Path, root: Path, pictures: MeasuredPictures, tmp_path: Path
 ) -> None:
     steps: list[str] = []
-    whole = export(tiny_clip_folder, tmp_path / "fp32", data=root)
+    whole = export(tiny_clip_folder, tmp_path / "whole")
     small = export(tiny_clip_folder, tmp_path / "int8", data=root, int8=True, report=steps.append)
     assert any("rounding" in line for line in steps)
     assert small.record.precision == "int8"
     assert small.identity != whole.identity
-    sizes = [sum(path.stat().st_size for path in model.folder.glob("*.onnx")) for model in (small, whole)]
-    assert sizes[0] < 0.7 * sizes[1]  # of a tiny model much is structure
     measured = small.record.measured["rounding"]["map@all"]
     for model, name in ((whole, "fp32"), (small, "int8")):
         graph = OrtSession(read_file(model.folder, "photo.onnx", model.record), "CPU", 1)

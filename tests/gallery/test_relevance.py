@@ -13,7 +13,7 @@ from sketchseek.gallery.relevance import OFFSET, SIZE_SLOPE, SLOPE, Background, 
 
 def crowd(seed: int, count: int, size: int = 16) -> NDArray[np.float32]:
     vectors = np.random.default_rng(seed).normal(size=(count, size)).astype(np.float32) + 0.5
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
 @given(seed=st.integers(0, 1000), count=st.integers(2, 200), photos=st.integers(1, 10**7))

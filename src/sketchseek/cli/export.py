@@ -21,7 +21,7 @@ from sketchseek.errors import SketchseekError
     "--data",
     metavar="ROOT",
     type=click.Path(path_type=Path),
-    help="Dataset; relevance and the cost of --int8 are measured on its validation classes.",
+    help="Dataset on whose validation classes the cost of --int8 is measured.",
 )
 @click.option(
     "--int8", is_flag=True, help="Round weights to 8 bits: a quarter of the size, and faster. Requires --data."

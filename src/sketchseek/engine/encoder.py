@@ -39,7 +39,6 @@ class Encoder:
         self.size = record.size
         self.photo_side = record.photos.size
         self.grid = record.grid
-        self.calibration = record.calibration
         self.line_bytes = record.lines or 0
         self.batch = batch_of(provider)  # pictures or texts in one run of a graph
         self._lock = threading.RLock()

@@ -65,8 +65,7 @@ class Record:
     """The content of config.json.
 
     ``grid``: patches per side; ``size``: width of a vector; ``context``: longest text in tokens, SOS and EOS included.
-    ``temperature``: cosines were divided by it in training. ``graphs``: role -> file. ``calibration``: kind of query ->
-    (midpoint, scale) of the curve from cosine to relevance, None if it was not measured. ``measured``: figures of the
+    ``temperature``: cosines were divided by it in training. ``graphs``: role -> file. ``measured``: figures of the
     export, for the model card. ``files``: name -> size and hash. ``weights``: graph file -> file of the weights that it
     shares with others; a graph that is missing here has its weights inside. ``lines``: bytes of a photo's outlines as
     ``outlines.pack`` makes them of the output of lines.onnx; None if there is no such graph.
@@ -86,7 +85,6 @@ class Record:
     photos: Preprocessing
     sketches: Preprocessing
     graphs: Mapping[Role, str]
-    calibration: Mapping[str, tuple[float, float]] | None = None
     measured: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, FileFacts] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
@@ -145,10 +143,6 @@ class Record:
             raise ValueError("precision or graphs")
         if not graphs.keys() <= set(get_args(Role)) or not all(isinstance(name, str) for name in graphs.values()):
             raise ValueError("graphs")
-        if read["calibration"] is not None:
-            read["calibration"] = {
-                kind: (_finite(midpoint), _finite(scale)) for kind, (midpoint, scale) in read["calibration"].items()
-            }
         read["files"] = {
             name: FileFacts(_whole(f["size"], f"size of {name}", MAX_FILE), str(f["sha256"]))
             for name, f in read["files"].items()

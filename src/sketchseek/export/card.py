@@ -48,9 +48,4 @@ def figures(record: Record) -> list[str]:
                 found.append(
                     f"Mean cosine of the lines over photos, int8 with fp32: {measured['rounding']['lines']:.4f}."
                 )
-        curves = record.calibration or {}
-        found += [
-            f"Relevance of a {kind} query, fitted on {where}: 0.5 at cosine {midpoint:.3f}, scale {scale:.4f}."
-            for kind, (midpoint, scale) in curves.items()
-        ]
     return found

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek import outlines
-from sketchseek.clip.backbone import Backbone
 from sketchseek.engine.convert.source import PICTURES, TEXTS
 from sketchseek.engine.encoder import Encoder, load
 from sketchseek.engine.folder import (
@@ -35,7 +33,6 @@ from sketchseek.export.graphs import Traced, trace_lines, trace_pictures, trace_
 from sketchseek.export.measure import cosine_of_lines, draw_lines
 from sketchseek.export.parity import check_parity, text_inputs
 from sketchseek.export.pictures import MeasuredPictures, read_pictures
-from sketchseek.export.relevance import Curve, relevance_curves
 from sketchseek.export.rounding import round_pictures
 from sketchseek.export.sharing import share_weights
 from sketchseek.export.source import Source, open_source
@@ -66,15 +63,16 @@ def export(
 ) -> Encoder:
     """Write the run or the backbone ``source`` as the model folder ``out``, and open it.
 
-    ``data``: a dataset, on whose ``val`` classes the curve from score to relevance is fitted. ``int8``: store weights
-    in 8 bits, and compute pictures with integers where that costs little accuracy there. ``report`` is called with the
-    name of each step.
+    ``int8``: store weights in 8 bits, and compute pictures with integers where that costs little accuracy on the
+    ``val`` classes of the dataset ``data``. ``report`` is called with the name of each step.
     """
     target = Path(out).expanduser()
     if target.exists():
         raise EngineError(f"{target} already exists: name a new folder with --out, or remove that one first")
     if int8 and data is None:
         raise EngineError("int8 requires pictures to measure ranges and accuracy on: name a dataset with --data")
+    if data is not None and not int8:
+        raise EngineError("a dataset is only needed to measure the cost of rounding: omit --data, or add --int8")
     opened = open_source(source, trust_pickle=trust_pickle)
     method = opened.method
     pictures = None
@@ -84,13 +82,9 @@ def export(
     report("writing graphs and comparing them with torch")
     graphs, cosine = traced(method)
     measured: dict[str, Any] = {"parity": round(cosine, 7)}
-    calibration = None
     if pictures is not None:
-        if int8:
-            report("rounding, and measuring the loss of accuracy")
-            graphs, measured["rounding"] = _rounded(graphs, pictures)
-        report("measuring relevance")
-        calibration = _calibration(method.backbone, graphs, pictures)
+        report("rounding, and measuring the loss of accuracy")
+        graphs, measured["rounding"] = _rounded(graphs, pictures)
         measured["data"] = {
             "name": pictures.dataset,
             "classes": len(pictures.class_names),
@@ -98,7 +92,7 @@ def export(
             "sketches": len(pictures.sketches),
         }
     with temporary_folder(target) as folder:
-        described = _Described(target.name, opened, "int8" if int8 else "fp16", calibration, measured)
+        described = _Described(target.name, opened, "int8" if int8 else "fp16", measured)
         _write(folder, described, graphs)
         load(folder, provider="CPU").verify()
         folder.chmod(0o755)  # mkdtemp makes folders private
@@ -127,11 +121,6 @@ def _rounded(graphs: Graphs, pictures: MeasuredPictures) -> tuple[Graphs, dict[s
     return rounded, cost
 
 
-def _calibration(backbone: Backbone, graphs: Graphs, pictures: MeasuredPictures) -> dict[str, Curve]:
-    photo, sketch, text = (OrtSession(graphs[role], "CPU", 0) for role in ("photo", "sketch", "text"))
-    return relevance_curves(photo, sketch, text, partial(text_inputs, backbone), pictures)
-
-
 @dataclass(frozen=True)
 class _Described:
     """What the record of a folder holds beside its graphs."""
@@ -139,7 +128,6 @@ class _Described:
     name: str
     source: Source
     precision: Precision
-    calibration: Mapping[str, Curve] | None
     measured: Mapping[str, Any]
 
 
@@ -191,7 +179,6 @@ def _write(folder: Path, described: _Described, graphs: Graphs) -> None:
         photos=backbone.photos,
         sketches=backbone.sketches,
         graphs=names,
-        calibration=described.calibration,
         measured=described.measured,
         files=facts | {file: FileFacts.of(data) for file, data in files.items()},
         weights=weights,
