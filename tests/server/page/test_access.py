@@ -42,7 +42,7 @@ def test_axe_finds_nothing_in_any_state(open_page: OpenPage, served: Served, sch
         page.locator(opener).click()
         check(page)
         page.keyboard.press("Escape")
-    page.get_by_label("At least this similar").fill("100")
+    page.get_by_label("At least this likely").fill("100")
     expect(page.get_by_text("Nothing found")).to_be_visible()
     check(page)
 
