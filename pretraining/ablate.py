@@ -19,16 +19,16 @@ from early import FROZEN
 from evaluate import interval
 from material import PHOTOS, SKETCHES, Opener, list_items
 from quick import use_quick_convolutions
-from rebuild import HERE, PASSES, PROCESSES, SIDE, do
+from rebuild import HERE, PROCESSES, SIDE, do
 from ship import MARGIN
-from student import SEEDS, Student, held_back_weights, trained
+from student import SEEDS, Student, held_back_weights, shipped, trained
 from torch.nn.functional import normalize
 from train_image import Maps, found_by, retrieval
 
 from sketchseek.parallel import batches
 from sketchseek.pictures import fit, normalise
 
-START = "EfficientNet-Lite0 as it starts"
+START = "the ImageNet network as it starts"
 RUNS: dict[str, list[str]] = {
     START: [],
     "everything": [],
@@ -54,13 +54,13 @@ def row(name: str, figures: dict[str, list[float]]) -> str:
 
 def short_runs(run: Path, steps: int) -> None:
     """The table of short runs, each without one part."""
-    passes = [run / "cache" / f"{SIDE}-{number}" for number in range(PASSES)]
+    filled = run / "cache" / f"{SIDE}-{SEEDS[0]}"
     for name, without in RUNS.items():
         until = 0 if name == START else steps
         folder = run / "ablations" / f"{until}-{'-'.join(without) or 'all'}"
         if not (folder / "figures.json").exists():
             flags = ["--without", *without] if without else []
-            do(HERE / "train_image.py", folder, *passes, "--steps", until, *flags, together=PROCESSES)
+            do(HERE / "train_image.py", folder, filled, "--steps", until, *flags, together=PROCESSES)
         figures = json.loads((folder / "figures.json").read_text())
         if name == START:  # its layout is still random
             print(row(name, figures["as it ships, no layout"]), flush=True)
@@ -116,18 +116,21 @@ def final_weights(data: Path, run: Path) -> None:
                 parts.append(normalize(student(early), dim=1))
         return retrieval(torch.cat(parts).numpy(), described)
 
-    student.load_state_dict(trained(run), strict=False)
+    student.load_state_dict(shipped(run), strict=False)
     for side in (SIDE, *SIDES):
         print(row("as they ship" if side == SIDE else f"at {side} px", figures_at(side)), flush=True)
     for margin in MARGINS:
         print(row(f"a margin of {margin} around drawings", figures_at(SIDE, margin)), flush=True)
-    student.load_state_dict(trained(run, seeds=SEEDS[:1]), strict=False)
-    print(row("of the first seed alone", figures_at(SIDE)), flush=True)
+    student.load_state_dict(trained(run), strict=False)
+    print(row("without training the layout further", figures_at(SIDE)), flush=True)
+    for seed in SEEDS:
+        student.load_state_dict(trained(run, seeds=[seed]), strict=False)
+        print(row(f"of seed {seed} alone, the layout not trained further", figures_at(SIDE)), flush=True)
     for held_back in HELD_BACKS:
         student.load_state_dict(trained(run, held_back), strict=False)
         print(row(f"held back by {held_back}", figures_at(SIDE)), flush=True)
     for layout in LAYOUTS:
-        student.load_state_dict(trained(run, layout=layout), strict=False)
+        student.load_state_dict(shipped(run, layout=layout), strict=False)
         print(row(f"layout counts {layout}", figures_at(SIDE)), flush=True)
 
 

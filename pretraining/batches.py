@@ -63,13 +63,13 @@ class Batches:
         pure = classes("quickdraw" if dice.random() < 0.5 else "photos", 1)[0]
         photos = pick(self.photos[pure], 14)
         add(2, photos + [self.line_of[row] for row in photos])
-        block = classes("shoes" if dice.random() < 0.5 else "contours", 1)[0]
+        block = classes("contours", 1)[0]
         drawn = pick(self.sketches[block], 10)
         add(3, sorted({self.shown[row] for row in drawn}) + drawn)
         for block in sketchy[2:]:
             (drawing,) = pick(self.sketches[block], 1)
             add(MIXED, [drawing, self.shown[drawing]])
-        for sort, count in (("quickdraw", 14), ("photos", 10)):
+        for sort, count in (("quickdraw", 14), ("photos", 10), ("products", 4), ("mixed", 8)):
             for block in classes(sort, count):
                 if block == pure:  # no photo occurs twice in a batch
                     continue

@@ -11,18 +11,25 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from imagenet import lite0
+from imagenet import STEM, imagenet_network
 from material import PHOTOS, Item, list_items
 from PIL import Image
 from scipy.ndimage import maximum_filter
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, interpolate, relu, relu6
 
+from sketchseek.clip.lite import stages_of
 from sketchseek.pictures import load_photo, normalise
 
 SIDE, STEPS, BATCH, THIN = 224, 500, 8, 16
-TAKEN = {0: 16, 2: 24, 4: 40, 7: 80, 10: 112, 15: 320}  # block of the stem: its channels
+STAGES = (0, 1, 2, 3, 4, 6)  # of the stem, whose output is looked at
 DRAWN = 5.0  # weight of a pixel on a contour
+
+
+def taken() -> dict[int, int]:
+    """The last block of each stage that is looked at -> its channels."""
+    stages = stages_of(STEM)
+    return {sum(count for count, *_ in stages[: n + 1]) - 1: stages[n][-1] for n in STAGES}
 
 
 class Contours(nn.Module):
@@ -30,9 +37,9 @@ class Contours(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = lite0()[0].to(memory_format=torch.channels_last)
-        self.thin = nn.ModuleDict({str(block): nn.Conv2d(channels, THIN, 1) for block, channels in TAKEN.items()})
-        self.look = nn.Conv2d(THIN * len(TAKEN), 32, 3, padding=1)
+        self.stem = imagenet_network()[0].to(memory_format=torch.channels_last)
+        self.thin = nn.ModuleDict({str(block): nn.Conv2d(channels, THIN, 1) for block, channels in taken().items()})
+        self.look = nn.Conv2d(THIN * len(STAGES), 32, 3, padding=1)
         self.last = nn.Conv2d(32, 1, 3, padding=1)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
@@ -40,14 +47,14 @@ class Contours(nn.Module):
         size, found = pixels.shape[2] // 2, []
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
             maps: Tensor = relu6(self.stem.first(pixels))
-            taken = {}
+            looked = {}
             for number, block in enumerate(self.stem.blocks):
                 maps = block(maps)
-                if number in TAKEN:
-                    taken[number] = maps.clone()
+                if str(number) in self.thin:
+                    looked[number] = maps.clone()
             features = relu6(self.stem.head(maps))
         with torch.autocast("cpu", torch.bfloat16):
-            for number, maps in taken.items():
+            for number, maps in looked.items():
                 thin = self.thin[str(number)](maps)
                 found.append(interpolate(thin, size=(size, size), mode="bilinear", align_corners=False))
             out: Tensor = self.last(relu(self.look(torch.cat(found, dim=1))))
@@ -60,7 +67,7 @@ class Tracer:
     def __init__(self, file: Path) -> None:
         self.model = Contours().eval()
         self.model.load_state_dict(torch.load(file, weights_only=True), strict=False)
-        _, self.classifier, self.bias = lite0()
+        _, self.classifier, self.bias = imagenet_network()
 
     def __call__(self, photos: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """uint8 (side, side, 3) each -> float32 (n, side / 2, side / 2) and (n, side / 32, side / 32), 0 to 1.

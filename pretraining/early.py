@@ -16,16 +16,18 @@ from zlib import crc32
 import numpy as np
 import torch
 from contours import Tracer
-from imagenet import lite0
+from imagenet import STEM, imagenet_network
 from lines import jittered, line_drawing
 from material import PHOTOS, SKETCHES, Item, Opener, list_items
 from PIL import Image
 from quick import use_quick_convolutions
 
+from sketchseek.clip.lite import stages_of
 from sketchseek.pictures import RasterSketch, fit, normalise
 
-FROZEN = 3  # blocks of the stem that keep their ImageNet weights
-STRIDE, CHANNELS = 4, 24  # of their output maps
+FROZEN_STAGES = 2
+FROZEN = sum(count for count, *_ in stages_of(STEM)[:FROZEN_STAGES])  # blocks that keep their ImageNet weights
+STRIDE, CHANNELS = 4, stages_of(STEM)[FROZEN_STAGES - 1][-1]  # of their output maps
 BATCH = 32
 
 
@@ -36,14 +38,27 @@ def fitted(item: Item, picture: object, side: int, flip: bool) -> np.ndarray:
     return np.ascontiguousarray(pixels[:, ::-1]) if flip else pixels
 
 
+def masked(root: Path, item: Item, side: int, flip: bool) -> np.ndarray | None:
+    """The mask of an item's photo, as ``fitted`` makes the photo: float32 (side, side), 0 to 1."""
+    if item.mask is None:
+        return None
+    with Image.open(root / item.mask) as mask:
+        grey = np.asarray(mask.convert("L").resize((side, side), Image.Resampling.BILINEAR), np.float32) / 255
+    return np.ascontiguousarray(grey[:, ::-1]) if flip else grey
+
+
 def varied(
-    item: Item, drawing: np.ndarray, trace: tuple[np.ndarray, np.ndarray] | None, dice: np.random.Generator
+    item: Item,
+    drawing: np.ndarray,
+    trace: tuple[np.ndarray, np.ndarray] | None,
+    mask: np.ndarray | None,
+    dice: np.random.Generator,
 ) -> np.ndarray:
-    """The output of ``fitted`` -> an augmented training picture; ``trace``: of a line drawing's photo."""
+    """The output of ``fitted`` -> an augmented training picture; ``trace``, ``mask``: of a line drawing's photo."""
     if item.kind == "photo":
         return _cropped(drawing, dice)
     if trace is not None:
-        drawn = line_drawing(drawing, *trace, dice)
+        drawn = line_drawing(drawing, *trace, dice, mask)
         if dice.random() < 0.6:  # as large as people's drawings are fitted
             drawn = fit(RasterSketch(drawn), replace(SKETCHES, size=len(drawn)))
         return jittered(drawn, dice)
@@ -63,7 +78,11 @@ def _cropped(photo: np.ndarray, dice: np.random.Generator) -> np.ndarray:
     return light.clip(0, 255).astype(np.uint8)
 
 
-SHARES = {"words": 4, "quickdraw": 2, "quickdraw-lines": 2, "photos": 2, "photos-lines": 2}
+SHARES = {"words": 6} | {
+    f"{sort}{kind}": share
+    for sort, share in (("quickdraw", 3), ("photos", 2), ("products", 2), ("mixed", 2))
+    for kind in ("", "-lines")
+}
 
 
 def wanted(items: list[Item], number: int) -> np.ndarray:
@@ -79,7 +98,7 @@ def fill(root: Path, folder: Path, contours: Path, side: int, number: int, share
     torch.set_num_threads(1)
     use_quick_convolutions()
     items, opener = list_items(root), Opener(root)
-    stem, _, _ = lite0()
+    stem, _, _ = imagenet_network()
     stem = stem.to(memory_format=torch.channels_last)
     tracer = Tracer(contours)
     maps, pooled, ready = (np.load(folder / f"{name}.npy", mmap_mode="r+") for name in ("maps", "pooled", "ready"))
@@ -87,6 +106,7 @@ def fill(root: Path, folder: Path, contours: Path, side: int, number: int, share
     rows = rows[ready[rows] == 0]
     for batch in np.array_split(rows, -(-len(rows) // BATCH)) if len(rows) else []:
         pictures, lined = [], []
+        masks: dict[int, np.ndarray | None] = {}
         for place, row in enumerate(batch):
             item = items[row]
             # Mirror a photo and all its drawings together.
@@ -94,12 +114,13 @@ def fill(root: Path, folder: Path, contours: Path, side: int, number: int, share
             pictures.append(fitted(item, opener(item), side, flip))
             if item.kind == "line":
                 lined.append(place)
+                masks[place] = masked(root, item, side, flip)
         found = zip(*tracer([pictures[place] for place in lined]), strict=True) if lined else ()
         traces = dict(zip(lined, found, strict=True))
         for place, row in enumerate(batch):
             if items[row].part == "train":
                 dice = np.random.default_rng((number, int(row)))
-                pictures[place] = varied(items[row], pictures[place], traces.get(place), dice)
+                pictures[place] = varied(items[row], pictures[place], traces.get(place), masks.get(place), dice)
         pixels = torch.from_numpy(normalise(np.stack(pictures), PHOTOS)).to(memory_format=torch.channels_last)
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
             early = stem.early(pixels, FROZEN).bfloat16()

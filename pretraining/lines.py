@@ -6,23 +6,37 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter, label, map_coordinates, maximum_filter, minimum_filter, sobel
 
 Grey = NDArray[np.float32]  # (side, side), 0 black to 1 white
+MASKED = 0.7  # share of the line drawings that keep to the mask of the object, where there is one
 MESH = 4  # cells a side of the mesh that makes strokes wobble
 
 
-def line_drawing(photo: NDArray[np.uint8], contours: Grey, heat: Grey, dice: np.random.Generator) -> NDArray[np.uint8]:
+def line_drawing(
+    photo: NDArray[np.uint8], contours: Grey, heat: Grey, dice: np.random.Generator, mask: Grey | None = None
+) -> NDArray[np.uint8]:
     """A photo (side, side, 3) -> dark lines on white (side, side, 3): mostly the lines that people would draw.
 
-    ``contours``: probability of a line, at half the side; ``heat``: where the object is, a few cells a side, 0 to 1.
+    ``contours``: probability of a line, at half the side; ``heat``: where the object is, a few cells a side, 0 to 1;
+    ``mask`` (side, side), if known: the object itself, 0 to 1, outside of which there is mostly nothing to draw.
     """
     grey = np.asarray(Image.fromarray(photo).convert("L"), np.float32) / 255
     kind = dice.random()
-    if kind < 0.7:
+    if mask is not None and dice.random() < MASKED:
+        inside = maximum_filter(mask, size=max(3, len(grey) // 32)) > 0.5
+        drawn = np.where(inside, traced(outlined(contours, mask, dice), mask, len(grey), dice), 1).astype(np.float32)
+    elif kind < 0.7:
         drawn = traced(contours, heat, len(grey), dice)
     else:
         drawn = xdog(grey, dice) if kind < 0.85 else edges(grey, heat, dice)
     if dice.random() < 0.25:
         drawn = gapped(drawn, dice)
     return np.repeat((drawn * 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def outlined(contours: Grey, mask: Grey, dice: np.random.Generator) -> Grey:
+    """Contours that are more likely where the mask ends, by a random amount."""
+    small = np.asarray(Image.fromarray(mask).resize(contours.shape[::-1], Image.Resampling.BOX))
+    edge = maximum_filter(small, size=3) - minimum_filter(small, size=3)
+    return np.maximum(contours, edge * np.float32(dice.uniform(0, 1))).astype(np.float32)
 
 
 def traced(contours: Grey, heat: Grey, side: int, dice: np.random.Generator) -> Grey:

@@ -1,29 +1,23 @@
 """Every picture that the lite backbone is trained or validated on, with its class, its photo and its part.
 
-Unseen classes are never listed; validation classes only as ``val``, except ``shoes/``, listed without its name.
+Unseen classes are never listed, validation classes only as ``val``: so ``shoes/`` is not listed at all.
 """
 
 import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from PIL import Image
 
-from sketchseek.pictures import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    Preprocessing,
-    RasterSketch,
-    Sketch,
-    load_photo,
-    load_sketch,
-)
+from sketchseek.pictures import Preprocessing, RasterSketch, Sketch, load_photo, load_sketch
 from sketchseek.wording import class_in_words
 
-PHOTOS = Preprocessing(fit="squash", mean=IMAGENET_MEAN, std=IMAGENET_STD)
-SKETCHES = Preprocessing(fit="pad", fill=(255, 255, 255), placement="ink", mean=IMAGENET_MEAN, std=IMAGENET_STD)
+MEAN, STD = (127 / 255,) * 3, (128 / 255,) * 3  # what EfficientNet-Lite was trained with
+PHOTOS = Preprocessing(fit="squash", mean=MEAN, std=STD)
+SKETCHES = Preprocessing(fit="pad", fill=(255, 255, 255), placement="ink", mean=MEAN, std=STD)
 
 # Synonyms, and names that no English speaker would write.
 _SAME = {
@@ -47,7 +41,7 @@ class Item:
     """``kind``: photo, sketch, word (a row of words.npz) or line (drawn from the photo at ``source``).
 
     ``about``: the source of the photo a drawing shows, or its own for a photo; drawings without a photo have none.
-    ``sort``: the data set, for balance in a batch.
+    ``sort``: the data set, for balance in a batch. ``mask``: where the thing is in the photo, if that is known.
     """
 
     kind: str
@@ -56,21 +50,23 @@ class Item:
     about: str | None
     sort: str
     part: str
+    mask: str | None = None
 
 
 def list_items(root: Path) -> list[Item]:
     """All items, in a fixed order."""
     items: list[Item] = []
 
-    def add_photo(source: str, name: str | None, sort: str, part: str) -> None:
-        items.append(Item("photo", source, name, source, sort, part))
+    def add_photo(source: str, name: str | None, sort: str, part: str, mask: str | None = None) -> None:
+        items.append(Item("photo", source, name, source, sort, part, mask))
         if part == "train":
-            items.append(Item("line", source, name, source, f"{sort}-lines", part))
+            items.append(Item("line", source, name, source, f"{sort}-lines", part, mask))
 
-    parts = _parts(root / "sketchy")
+    parts, masks = _parts(root / "sketchy"), _masks(root / "masks", "sketchy")
     for path in sorted((root / "sketchy/photo").glob("*/*.jpg")):
         if part := parts.get(path.parent.name):
-            add_photo(_relative(root, path), plain_name(path.parent.name), "sketchy", part)
+            mask = masks.get(f"{path.parent.name}/{path.name}")
+            add_photo(_relative(root, path), plain_name(path.parent.name), "sketchy", part, mask)
     for row in _rows(root / "sketchy/pairs.csv"):
         if part := parts.get(row["class"]):
             sketch, photo = f"sketchy/{row['sketch']}", f"sketchy/{row['photo']}"
@@ -78,6 +74,7 @@ def list_items(root: Path) -> list[Item]:
 
     parts = _parts(root / "quickdraw")
     held = {plain_name(name) for folder in ("sketchy", "quickdraw") for name in _held_out(root / folder)}
+    held |= {"palm tree"}  # shows a tree, which is an unseen class
     for path in sorted((root / "quickdraw").glob("*/*/*")):
         part = parts.get(path.parent.name)
         if part == "train" and plain_name(path.parent.name) in held:
@@ -91,20 +88,39 @@ def list_items(root: Path) -> list[Item]:
         if (name := plain_name(str(words["names"][label]))) not in held:
             items.append(Item("word", str(number), name, None, "words", "train"))
 
-    for folder in ("shoes", "contours"):
-        rows = [row for row in _rows(root / folder / "pairs.csv") if row["split"] == "train"]
-        name = "shoe" if folder == "shoes" and "shoe" not in held else None
-        for photo in sorted({row["photo"] for row in rows}):
-            add_photo(f"{folder}/{photo}", name, folder, "train")
-        items += [
-            Item("sketch", f"{folder}/{row['sketch']}", name, f"{folder}/{row['photo']}", folder, "train")
-            for row in rows
-        ]
+    rows = [row for row in _rows(root / "contours/pairs.csv") if row["split"] == "train"]
+    for photo in sorted({row["photo"] for row in rows}):
+        add_photo(f"contours/{photo}", None, "contours", "train")
+    items += [
+        Item("sketch", f"contours/{row['sketch']}", None, f"contours/{row['photo']}", "contours", "train")
+        for row in rows
+    ]
+    masks = _masks(root / "masks", "photos")
     for path in sorted((root / "photos").glob("*/*")):
         name = plain_name(path.parent.name)
         if path.is_file() and name not in held:
-            add_photo(_relative(root, path), name, "photos", "train")
+            add_photo(_relative(root, path), name, "photos", "train", masks.get(f"{path.parent.name}/{path.name}"))
+    for folder in ("products", "mixed"):
+        for row in _rows(root / folder / "photos.csv"):
+            name = plain_name(row["class"])
+            if not row["val_overlap"] and name not in held and not tested(row["photo"]):
+                mask = f"{folder}/{row['mask']}" if row.get("mask_ok", "1") == "1" and row["mask"] else None
+                add_photo(f"{folder}/{row['photo']}", name, folder, "train", mask)
     return items
+
+
+def tested(photo: str) -> bool:
+    """Whether a photo of ``products/`` or ``mixed/`` is kept for the test of words: one in four."""
+    return crc32(photo.encode()) % 4 == 0
+
+
+def _masks(folder: Path, data: str) -> dict[str, str]:
+    """A photo of ``data``, as class and file -> its mask, where that can be trusted."""
+    return {
+        row["photo"]: f"{folder.name}/{data}/{row['photo'].rpartition('.')[0]}.png"
+        for row in _rows(folder / f"{data}.csv")
+        if row["ok"] == "1"
+    }
 
 
 class Opener:

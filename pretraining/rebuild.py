@@ -14,8 +14,7 @@ from pathlib import Path
 from student import SEEDS, seed_folder
 
 HERE = Path(__file__).parent
-SIDE, PASSES, STEPS = 224, 3, 240
-TEXT_STEPS = 800
+SIDE, STEPS, LAYOUT_STEPS, OUTLINE_STEPS, TEXT_STEPS = 224, 100, 300, 300, 700
 PROCESSES = 2
 # glibc keeps large blocks instead of returning them after each step: a third of the time.
 MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**33), "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
@@ -51,13 +50,17 @@ def main() -> None:
     options.run.mkdir(parents=True, exist_ok=True)
     if not contours.exists():
         do(HERE / "contours.py", options.data, contours)
-    for number in range(PASSES):
-        do(HERE / "early.py", options.data, cache, contours, SIDE, number, "--workers", PROCESSES)
-    passes = [cache / f"{SIDE}-{number}" for number in range(PASSES)]
-    for seed in SEEDS:
-        do(HERE / "train_image.py", seed_folder(options.run, seed), *passes,
+    passes = [cache / f"{SIDE}-{seed}" for seed in SEEDS]
+    for seed, filled in zip(SEEDS, passes, strict=True):  # each run has a pass of its own
+        do(HERE / "early.py", options.data, cache, contours, SIDE, seed, "--workers", PROCESSES)
+        do(HERE / "train_image.py", seed_folder(options.run, seed), filled,
            "--steps", options.steps, "--seed", seed, together=PROCESSES)  # fmt: skip
-    do(HERE / "train_text.py", options.run, "--steps", max(20, TEXT_STEPS * options.steps // STEPS))
+    layout_steps = max(20, LAYOUT_STEPS * options.steps // STEPS)
+    do(HERE / "train_layout.py", options.run, *passes[:2], "--steps", layout_steps)
+    outline_steps = max(20, OUTLINE_STEPS * options.steps // STEPS)
+    do(HERE / "train_outlines.py", options.data, options.run, contours, "--steps", outline_steps)
+    text_steps = max(20, TEXT_STEPS * options.steps // STEPS)
+    do(HERE / "train_text.py", options.data, options.run, *passes[:2], "--steps", text_steps)
     do(HERE / "ship.py", options.run, options.folder)
 
 

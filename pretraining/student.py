@@ -1,13 +1,15 @@
 """The trained model: the image tower, the places of all class names in the common space, the temperatures."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from early import FROZEN
-from imagenet import class_synsets, lite0, synsets
+from imagenet import STEM, class_synsets, imagenet_network, synsets
 from meaning import class_meanings
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, normalize
 
@@ -17,7 +19,7 @@ from sketchseek.clip.towers import ImageTower
 CONFIG: dict[str, Any] = {
     "model_type": "sketchseek-lite",
     "size": 320,
-    "image": {"side": 224, "width": 320, "layout": 64, "layers": 4, "heads": 4, "mlp_width": 384},
+    "image": {"stem": STEM, "side": 224, "width": 320, "layout": 64, "layers": 4, "heads": 4, "mlp_width": 384},
     "text": {"vocabulary": 4000, "context": 32, "width": 256, "layers": 3, "heads": 4, "mlp_width": 512},
 }
 # The first numbers of an embedding encode what a picture shows, the others its layout: with one vector for both, what
@@ -26,7 +28,7 @@ WHAT = CONFIG["size"] - CONFIG["image"]["layout"]
 
 # Weights between the initial and the trained ones are better on new classes than either. The layout helps to separate
 # photos of one class, and hurts slightly between classes. Both numbers were chosen on validation classes.
-HELD_BACK, LAYOUT = 0.2, 0.8
+HELD_BACK, LAYOUT = 0.2, 0.5
 SEEDS = (0, 1, 2)  # the shipped weights are the mean of these runs, which cancels the peculiarities of each
 
 
@@ -34,14 +36,14 @@ class Student(nn.Module):
     """Class prototypes are ``normalize(meaning @ W + b + offset)``: W maps the meaning of a word into the space of
     pictures, the offset adds what pictures of the class show beyond its name.
 
-    Initially the tower is EfficientNet-Lite0 projected to the principal axes of its classifier, and the first 1,000
+    Initially the tower is the ImageNet network projected to the principal axes of its classifier, and the first 1,000
     prototypes are the classifier's rows. ``pooled``: features (n, 1280) of photos, to centre the space.
     """
 
     def __init__(self, names: list[str], pooled: Tensor) -> None:
         super().__init__()
         self.tower: ImageTower = build_lite(CONFIG)[0]
-        stem, rows, bias = lite0(CONFIG["image"]["width"])
+        stem, rows, bias = imagenet_network(CONFIG["image"]["width"])
         self.register_buffer("classifier", rows.clone(), persistent=False)
         self.register_buffer("classifier_bias", bias.clone(), persistent=False)
         rows = rows - rows.mean(0)
@@ -107,11 +109,23 @@ def seed_folder(run: Path, seed: int) -> Path:
     return run / f"seed-{seed}"
 
 
+def names_of(run: Path) -> list[str]:
+    """The trained classes, in the order of their prototypes."""
+    names: list[str] = json.loads((seed_folder(run, SEEDS[0]) / "names.json").read_text(encoding="utf-8"))
+    return names
+
+
 def trained(
     run: Path, held_back: float = HELD_BACK, layout: float = LAYOUT, seeds: Sequence[int] = SEEDS
 ) -> dict[str, Tensor]:
     """The final weights: the mean of all seeds, moved back a little towards the initial ones; and frozen weights."""
     return held_back_weights([seed_folder(run, seed) for seed in seeds], held_back, layout)
+
+
+def shipped(run: Path, layout: float = LAYOUT) -> dict[str, Tensor]:
+    """The same with the layout that ``train_layout.py`` trained further."""
+    seen = load_file(run / "layout.safetensors")
+    return {**trained(run, layout=layout), **{f"tower.stem.layout.{name}": value for name, value in seen.items()}}
 
 
 def held_back_weights(

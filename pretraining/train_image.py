@@ -21,6 +21,7 @@ import torch
 import torch.distributed as dist
 from batches import Batches
 from evaluate import ahead_of_own, average_precision, interval
+from imagenet import STEM
 from losses import Batch, crossed, distilled, kept, named, paired
 from quick import use_quick_convolutions
 from student import HELD_BACK, LAYOUT, WHAT, Student
@@ -28,10 +29,12 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import normalize
 
+from sketchseek.clip.lite import stages_of
 from sketchseek.parallel import batches
 
 Items = list[dict[str, Any]]
-EARLY = tuple(f"blocks.{number}." for number in range(8))  # blocks of the stem that learn at half the others' rate
+SLOW_STAGES = 4  # of the stem, which learn at half the others' rate
+EARLY = tuple(f"blocks.{number}." for number in range(sum(count for count, *_ in stages_of(STEM)[:SLOW_STAGES])))
 AVERAGE = 0.99  # decay per step of the averaged weights, which ship
 WEIGHTS = {"named": 1.0, "distilled": 2.0, "kept": 6.0, "paired": 1.0, "within": 1.0, "crossed": 0.5}
 SHIFT = 2  # cells of the early maps by which a picture is moved at most
@@ -249,6 +252,16 @@ class Run:
         return figures
 
 
+def named_in_training(item: dict[str, Any]) -> bool:
+    """Whether the class of an item is learned: not those with only a few photos and no drawing."""
+    return item["part"] == "train" and item["sort"].removesuffix("-lines") not in ("mixed", "products")
+
+
+def trained_photos(cache: Maps) -> list[int]:
+    """Rows of a pass that are photos to train on."""
+    return [n for n, i in enumerate(cache.items) if i["kind"] == "photo" and i["part"] == "train" and cache.ready[n]]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
@@ -263,10 +276,12 @@ def main() -> None:
     weights = {name: 0.0 if name in options.without else weight for name, weight in WEIGHTS.items()}
     passes = [Maps(folder) for folder in options.passes]
     cache = passes[0]
-    names = sorted({item["name"] for item in cache.items if item["name"] and item["part"] == "train"})
+    names = sorted({item["name"] for item in cache.items if item["name"] and named_in_training(item)})
     labels = {name: 1000 + number for number, name in enumerate(names)}
     samplers = [Batches(maps.items, maps.ready) for maps in passes]
-    student = Student(names, cache.features(sorted(samplers[0].photo_row.values())[:2000]))
+    photos = trained_photos(cache)
+    centre = [photos[n] for n in np.random.default_rng(0).permutation(len(photos))[:2000]]
+    student = Student(names, cache.features(centre))
     if "transformer" in options.without:
         student.tower.layers.requires_grad_(False)
     options.run.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
 """Train the text tower to place words and short phrases in the space of pictures.
 
-    python pretraining/train_text.py RUN --steps 800
+    python pretraining/train_text.py DATA RUN CACHE/224-0 CACHE/224-1 --steps 800
 
-Vocabulary: the classes of the pictures, and the nouns with many photos in ImageNet. The place of a noun without
-pictures comes from its meaning, as ``train_image.py`` learned to map it. A phrase goes to its noun, or between two.
+Vocabulary: the classes of the pictures, everyday words, the names that ``clip_text.npz`` has vectors of, and the nouns
+with many photos in ImageNet; ``places.py`` says where each belongs. A phrase goes to its noun, or between two.
 """
 
 import argparse
@@ -13,17 +13,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from imagenet import class_synsets, common_synsets, synsets
-from meaning import meanings
+from places import places, vocabulary
+from quick import use_quick_convolutions
 from safetensors.torch import load_file, save_file
-from student import CONFIG, SEEDS, WHAT, seed_folder, trained
+from student import CONFIG, WHAT, Student, names_of, trained
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import normalize, pad
+from train_image import Maps, trained_photos
 
 from sketchseek.clip.lite import build_lite
 from sketchseek.clip.texts import TextTokenizer
+from sketchseek.parallel import batches
 
 TEMPLATES = (
     "{}", "a {}", "the {}", "my {}", "this {}", "one {}", "a photo of a {}", "a photo of the {}", "a photo of {}",
@@ -98,33 +100,40 @@ def new_tokenizer(texts: list[str], vocabulary: int) -> Tokenizer:
     return tokenizer
 
 
-def vocabulary_of(run: Path) -> tuple[list[str], Tensor, Tensor]:
-    """Words, their meanings (n, 384), and their rows of the offsets or -1; meanings are cached in ``run``."""
-    names: list[str] = json.loads((seed_folder(run, SEEDS[0]) / "names.json").read_text())
-    lemmas, first = synsets(), class_synsets()
-    owner = {name: 1000 + number for number, name in enumerate(names)}
-    for row, synset in enumerate(first):
-        for word in lemmas[synset][:2]:
-            owner.setdefault(word.lower(), row)
-    for synset in common_synsets():
-        owner.setdefault(lemmas[synset][0].lower(), -1)
-    words = list(owner)
-    kept = run / "vocabulary.safetensors"
+def photos_of(run: Path, passes: list[Path]) -> tuple[Tensor, Tensor, list[str]]:
+    """The learned places of classes (1000 + names, WHAT), named training photos (n, WHAT), and their names.
+
+    Of the large data sets one pass is enough; of ``products`` and ``mixed`` all passes are taken.
+    """
+    use_quick_convolutions()
+    student = Student(names_of(run), Maps(passes[0]).features(trained_photos(Maps(passes[0])))).eval()
+    student.load_state_dict(trained(run), strict=False)
+    found, shown, seen = [], [], set()
+    for number, folder in enumerate(passes):
+        cache = Maps(folder)
+        rows = [row for row in trained_photos(cache) if cache.items[row]["name"] and row not in seen]
+        if number:
+            rows = [row for row in rows if cache.items[row]["sort"] in ("products", "mixed")]
+        seen.update(rows)
+        shown += [cache.items[row]["name"] for row in rows]
+        for _, batch in batches(rows, 64):
+            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+                found.append(normalize(student(cache.read(batch))[:, :WHAT], dim=1))
+    return student.prototypes().detach(), torch.cat(found).clone(), shown
+
+
+def placed(data: Path, run: Path, passes: list[Path]) -> tuple[list[str], Tensor, Tensor]:
+    """Words, their places (n, WHAT), and whether more than their meaning is known (n,); cached in ``run``."""
+    listed, kept = run / "words.json", run / "places.safetensors"
     if not kept.exists():
-        save_file({"meanings": meanings([f"a photo of a {word}" for word in words])}, kept.with_suffix(".new"))
+        prototypes, photos, shown = photos_of(run, passes)
+        words, meant = vocabulary(run, data, {*shown, *names_of(run)})
+        listed.write_text(json.dumps(words), encoding="utf-8")
+        found, certain = places(run, words, meant, prototypes, photos, shown)
+        save_file({"places": found, "certain": certain}, kept.with_suffix(".new"))
         kept.with_suffix(".new").replace(kept)
-    return words, load_file(kept)["meanings"], torch.tensor(list(owner.values()))
-
-
-def places_of(run: Path, found: Tensor, owners: Tensor) -> Tensor:
-    """The places of words in the space of pictures, from the averaged student: unit rows (n, WHAT)."""
-    state = trained(run)
-    weight, bias = state["to_places.weight"], state["to_places.bias"]
-    places = found @ weight.T + bias
-    known = owners >= 0
-    rows = owners[known]
-    places[known] = state["meaning"][rows] @ weight.T + bias + state["offsets"][rows]
-    return normalize(places, dim=1)
+    state = load_file(kept)
+    return json.loads(listed.read_text(encoding="utf-8")), state["places"], state["certain"]
 
 
 def phrases(words: list[str], places: Tensor, rows: np.ndarray, dice: np.random.Generator) -> tuple[list[str], Tensor]:
@@ -146,30 +155,31 @@ def phrases(words: list[str], places: Tensor, rows: np.ndarray, dice: np.random.
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
     parser.add_argument("run", type=Path)
+    parser.add_argument("passes", type=Path, nargs="+")
     parser.add_argument("--steps", type=int, required=True)
     options = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     dice = np.random.default_rng(0)
-    words, found, owners = vocabulary_of(options.run)
-    places = places_of(options.run, found, owners)
+    words, found, certain = placed(options.data, options.run, options.passes)
     corpus = [template.replace("{}", word) for word in words for template in TEMPLATES[:3]]
     tokenizer = new_tokenizer(corpus + [*TEMPLATES, *ADJECTIVES, *JOINS] * 50, CONFIG["text"]["vocabulary"])
     tokenizer.save(str(options.run / "tokenizer.json"))
     reader = TextTokenizer(
         options.run / "tokenizer.json", context=CONFIG["text"]["context"], vocabulary=CONFIG["text"]["vocabulary"]
     )
-    places = pad(places, (0, CONFIG["size"] - WHAT))  # words say nothing about the layout of a picture
+    found = pad(found, (0, CONFIG["size"] - WHAT))  # words say nothing about the layout of a picture
     tower = build_lite(CONFIG)[1]
     torch.nn.init.normal_(tower.words.weight, std=0.02)
     torch.nn.init.normal_(tower.positions.weight, std=0.01)
-    known = np.flatnonzero(owners.numpy() >= 0)
+    known = np.flatnonzero(certain.numpy())
     optimiser = torch.optim.AdamW(tower.parameters(), lr=1e-3, weight_decay=1e-3, fused=True)
     schedule: Any = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1.5e-3, total_steps=options.steps, pct_start=0.1)
     for step in range(options.steps):
-        rows = np.concatenate((dice.choice(known, 96), dice.integers(0, len(words), 160)))
-        texts, targets = phrases(words, places, rows, dice)
+        rows = np.concatenate((dice.choice(known, 96), dice.integers(0, len(words), 64)))
+        texts, targets = phrases(words, found, rows, dice)
         tokens = reader(texts)
         with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
             embeddings = tower(tokens.ids, tokens.ends)

@@ -12,7 +12,7 @@ from sketchseek import load_model
 from sketchseek.clip.adaptation import Adaptation
 from sketchseek.clip.backbone import Backbone
 from sketchseek.clip.layers import Branch
-from sketchseek.clip.lite import LiteStem
+from sketchseek.clip.lite import LiteStem, stages_of
 from sketchseek.clip.weights import load_backbone
 from sketchseek.errors import SketchseekError
 from sketchseek.hub.catalog import list_backbones, shipped
@@ -111,6 +111,21 @@ def test_patches_see_where_they_are() -> None:
     assert change[1:].argmax() in (40, 41, 47, 48)  # the last patch, or one beside it, and so no flipped or turned grid
     # CLS is the mean but for its last numbers, positions are 0 yet
     torch.testing.assert_close(stem(pixels)[:, 0, :12], stem(pixels)[:, 1:, :12].mean(1))
+
+
+def test_stems_grow_as_published() -> None:
+    sizes = {name: [(count, channels) for count, *_, channels in stages_of(f"efficientnet-{name}")] for name in (
+        "lite0", "lite1", "lite2")}  # fmt: skip
+    assert sizes["lite0"] == [(1, 16), (2, 24), (2, 40), (3, 80), (3, 112), (4, 192), (1, 320)]
+    assert sizes["lite1"] == [(1, 16), (3, 24), (3, 40), (4, 80), (4, 112), (5, 192), (1, 320)]
+    assert sizes["lite2"] == [(1, 16), (3, 24), (3, 48), (4, 88), (4, 120), (5, 208), (1, 352)]
+
+
+def test_what_ships_has_the_second_stem(lite: Backbone) -> None:
+    assert isinstance(lite.image.stem, LiteStem)
+    assert len(lite.image.stem.blocks) == 21
+    assert lite.photos.mean == lite.sketches.mean == (127 / 255,) * 3  # the stem was trained on (x - 127) / 128
+    assert lite.photos.std == lite.sketches.std == (128 / 255,) * 3
 
 
 def test_cls_knows_what_lies_where() -> None:

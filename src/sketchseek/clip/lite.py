@@ -1,5 +1,6 @@
 """The small backbone that ships with the package: a convolutional stem, a short transformer, a short text tower."""
 
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +16,7 @@ __all__ = ["MODEL_TYPE", "LiteStem", "build_lite"]
 MODEL_TYPE = "sketchseek-lite"  # in config.json
 
 # EfficientNet-Lite0: blocks in the stage, kernel, stride of the first block, expansion, channels out.
+# The larger ones have more channels, and more blocks in all but the first and the last stage.
 _STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -24,8 +26,36 @@ _STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-_FIRST, _HEAD = 32, 1280
-_MIDDLE, _MIDDLE_CHANNELS, _THIN = 11, 112, 32  # the layout is read from the input of this block, with fewer channels
+STEMS = {  # times as many channels, and blocks
+    "efficientnet-lite0": (1.0, 1.0),
+    "efficientnet-lite1": (1.0, 1.1),
+    "efficientnet-lite2": (1.1, 1.2),
+}
+FIRST = "efficientnet-lite0"  # of folders that do not name their stem
+_FIRST, _HEAD = 32, 1280  # channels of the first and the last convolution, in all of them
+_MIDDLE, _THIN = 5, 32  # the layout is read from the input of this stage, with fewer channels
+
+
+def stages_of(stem: str) -> list[tuple[int, int, int, int, int]]:
+    """The stages of a stem, as in ``_STAGES``."""
+    wider, deeper = STEMS[stem]
+    last = len(_STAGES) - 1
+    return [
+        (
+            count if number in (0, last) else math.ceil(count * deeper),
+            kernel,
+            stride,
+            expansion,
+            _rounded(channels * wider),
+        )
+        for number, (count, kernel, stride, expansion, channels) in enumerate(_STAGES)
+    ]
+
+
+def _rounded(channels: float) -> int:
+    """The nearest multiple of 8, at least nine tenths of ``channels``."""
+    near = max(8, int(channels + 4) // 8 * 8)
+    return near if near >= 0.9 * channels else near + 8
 
 
 class SameConv(nn.Module):
@@ -63,10 +93,10 @@ class Block(nn.Module):
 class Layout(nn.Module):
     """The layout of a picture, cell by cell: maps (batch, channels, 2 grid, 2 grid) -> (batch, size)."""
 
-    def __init__(self, *, grid: int, size: int) -> None:
+    def __init__(self, channels: int, *, grid: int, size: int) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(_MIDDLE_CHANNELS)
-        self.thin = nn.Linear(_MIDDLE_CHANNELS, _THIN)
+        self.norm = nn.LayerNorm(channels)
+        self.thin = nn.Linear(channels, _THIN)
         self.out = nn.Linear(_THIN * grid * grid, size)
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -80,16 +110,18 @@ class LiteStem(nn.Module):
     """Pixels (batch, 3, side, side) -> tokens (batch, 1 + grid * grid, width); one token covers 32 x 32 pixels.
 
     CLS starts as the mean of the grid, so that even a transformer that does nothing gives the pooled picture. The
-    layout, which a mean loses, is added to its last ``layout`` numbers.
+    layout, which a mean loses, is added to its last ``layout`` numbers. ``stem``: one of ``STEMS``.
     """
 
-    def __init__(self, *, grid: int, width: int, layout: int) -> None:
+    def __init__(self, *, grid: int, width: int, layout: int, stem: str = FIRST) -> None:
         super().__init__()
+        stages = stages_of(stem)
         plan = [
             (outputs, kernel, stride if number == 0 else 1, expansion)
-            for count, kernel, stride, expansion, outputs in _STAGES
+            for count, kernel, stride, expansion, outputs in stages
             for number in range(count)
         ]
+        self.middle = sum(count for count, *_ in stages[:_MIDDLE])  # the block whose input shows the layout
         self.first = SameConv(3, _FIRST, 3, stride=2)
         channels = [_FIRST, *(outputs for outputs, *_ in plan)]
         self.blocks = nn.ModuleList(
@@ -98,7 +130,7 @@ class LiteStem(nn.Module):
         )
         self.head = SameConv(channels[-1], _HEAD)
         self.to_width = nn.Linear(_HEAD, width)
-        self.layout = Layout(grid=grid, size=layout)
+        self.layout = Layout(channels[self.middle], grid=grid, size=layout)
         self.positions = nn.Parameter(torch.zeros(1 + grid * grid, width))
 
     def early(self, pixels: Tensor, blocks: int) -> Tensor:
@@ -110,10 +142,10 @@ class LiteStem(nn.Module):
 
     def features(self, maps: Tensor, blocks: int) -> tuple[Tensor, Tensor]:
         """Input maps of block number ``blocks`` -> (batch, 1280, grid, grid), and the maps for ``Layout``."""
-        for block in self.blocks[blocks:_MIDDLE]:
+        for block in self.blocks[blocks : self.middle]:
             maps = block(maps)
         middle = maps
-        for block in self.blocks[max(blocks, _MIDDLE) :]:
+        for block in self.blocks[max(blocks, self.middle) :]:
             maps = block(maps)
         return relu6(self.head(maps)), middle
 
@@ -134,7 +166,7 @@ def build_lite(config: dict[str, Any]) -> tuple[ImageTower, TextTower]:
     image, text, size = config["image"], config["text"], config["size"]
     width = image["width"]
     image_tower = ImageTower(
-        stem=LiteStem(grid=image["side"] // 32, width=width, layout=image["layout"]),
+        stem=LiteStem(grid=image["side"] // 32, width=width, layout=image["layout"], stem=image.get("stem", FIRST)),
         grid=image["side"] // 32,
         side=image["side"],
         pre_norm=nn.LayerNorm(width),
