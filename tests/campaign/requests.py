@@ -34,9 +34,9 @@ SECONDS = 30
 def prepared(place: Path, number_of_seed: int) -> Iterator[Case]:
     ids = make_gallery(place)
     good = good_pictures()
-    operations = [found.ok() for found in asking.get_all_operations()]
+    operations: list[Any] = [found.ok() for found in asking.get_all_operations()]  # type: ignore[union-attr]
     arguments = ("--gallery", str(place / "gallery"), "--model", "grid-plain")
-    cache = {"XDG_CACHE_HOME": str(place / "cache")}
+    cache: Any = {"XDG_CACHE_HOME": str(place / "cache")}
     with live(*arguments, **cache) as server, live(*arguments, "--token", TOKEN, **cache) as guarded:
 
         def case(number: int) -> int:

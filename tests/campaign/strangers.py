@@ -34,7 +34,7 @@ from tests.gallery.photos import fill
 from tests.pictures.mutations import MUTATIONS
 
 CAMPAIGN = Campaign("vectors, datasets, indexes, models and backbones", "files", full=2000, quick=40, seconds=90)
-VALUES = (
+VALUES: tuple[Any, ...] = (
     None, True, 0, -1, 1.5, 1e308, float("nan"), float("inf"), 2**31, 2**63, 10**9, 10**18, 10**400,
     "", "x", "../x", "/etc/passwd", "\0", "\udcff", "a" * 5000, [], {}, [[]], [0] * 1000, {"a": {"a": {}}},
 )  # fmt: skip
@@ -78,7 +78,7 @@ class _Strangers:
 
     def _vectors(self, rng: random.Random) -> None:
         """An .npz: its members, or the whole archive."""
-        arrays = {"vectors": np.ones((6, 4), np.float32), "labels": np.arange(6), "names": np.array(list("abcdef"))}
+        arrays: dict[str, Any] = {"vectors": np.ones((6, 4), np.float32), "labels": np.arange(6), "names": np.array(list("abcdef"))}
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w", rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))) as archive:
             for name, array in arrays.items():

@@ -10,6 +10,7 @@ import resource
 import sys
 import time
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import sketchseek.engine.models
@@ -34,7 +35,8 @@ class SlowModel(GridModel):
         return super().encode_sketches(sketches)
 
 
-def load(name: str) -> Any:
+def load(source: str | Path) -> Any:
+    name = str(source)
     if name == DEFAULT:
         return load_model(name)
     if not name.startswith("grid-"):

@@ -4,7 +4,7 @@ import json
 import re
 from typing import get_args
 
-from sketchseek.gallery.ranking import LEAST_RELEVANCE
+from sketchseek.gallery.hits import LEAST_RELEVANCE
 from sketchseek.server import http_server, thumbnails
 from sketchseek.server.api.forms import REPEATED_FIELDS, SINGLE_FIELDS
 from sketchseek.server.protection import limits
@@ -55,7 +55,7 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
         f"at least {MIN_TOKEN_LENGTH} letters",
         f"{http_server.SHUTDOWN_GRACE_S} seconds",
         f"at most {thumbnails.FULL_SIDE} px",
-        f"below a relevance of {LEAST_RELEVANCE:g}",
+        f"below a relevance of {LEAST_RELEVANCE:g} is `weak`",
     ):
         assert sentence in TEXT, sentence
     for size in get_args(get_args(photos.Size)[0]):

@@ -26,7 +26,6 @@ Day = str | date | None
 Taken = str | tuple[Day, Day] | None
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchOptions:
     """Which part of the ranking to return; see ``Gallery.search``."""
