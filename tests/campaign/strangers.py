@@ -78,7 +78,11 @@ class _Strangers:
 
     def _vectors(self, rng: random.Random) -> None:
         """An .npz: its members, or the whole archive."""
-        arrays: dict[str, Any] = {"vectors": np.ones((6, 4), np.float32), "labels": np.arange(6), "names": np.array(list("abcdef"))}
+        arrays: dict[str, Any] = {
+            "vectors": np.ones((6, 4), np.float32),
+            "labels": np.arange(6),
+            "names": np.array(list("abcdef")),
+        }
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w", rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))) as archive:
             for name, array in arrays.items():

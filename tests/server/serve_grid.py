@@ -45,7 +45,7 @@ def load(source: str | Path) -> Any:
 
 
 load_model = sketchseek.engine.models.load_search_model
-sketchseek.engine.models.load_search_model = load
+sketchseek.engine.models.load_search_model = load  # type: ignore[assignment]
 http_server.HEAD_TIMEOUT_S = float(os.environ.get("SERVE_GRID_HEAD_S", http_server.HEAD_TIMEOUT_S))
 http_server.WRITE_TIMEOUT_S = float(os.environ.get("SERVE_GRID_WRITE_S", http_server.WRITE_TIMEOUT_S))
 if "SERVE_GRID_FILES" in os.environ:

@@ -131,10 +131,7 @@ def command(
             ]
         )
     elif hits:
-        rows = [
-            [f"{hit.score:.3f}", f"{hit.relevance:.0%}", shown(hit.path)]
-            for hit in hits
-        ]
+        rows = [[f"{hit.score:.3f}", f"{hit.relevance:.0%}", shown(hit.path)] for hit in hits]
         print_table(rows, ["score", "relevance", "path"])
     if hits.weak and not as_json:
         print_message("sketchseek: nothing is really like it; these are the nearest photos")
