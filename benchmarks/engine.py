@@ -79,10 +79,11 @@ def throughput(
     pixels = sample_pictures(max(BATCHES), 224)
     wall: dict[tuple[str, int], float] = defaultdict(float)
     busy: dict[tuple[str, int], float] = defaultdict(float)
-    sessions = {
-        name: OrtSession(read_file(model.folder, model.record.graphs["photo"], model.record), model.provider, threads)
-        for name, model in models.items()
-    }
+    sessions = {}
+    for name, model in models.items():
+        file = model.record.graphs["photo"]
+        graph = read_file(model.folder, file, model.record)
+        sessions[name] = OrtSession(graph, model.provider, threads, model.weights_of(file))
     for session in sessions.values():
         session({"pixels": pixels[:1]}, ["vectors"])
     for _ in range(repeats):

@@ -76,7 +76,7 @@ def test_the_batch_of_a_provider_reaches_the_graph(exported: Encoder, sketches: 
     model = Encoder(exported.folder, exported.record, name="tiny", provider="CPU", threads=1)
     model.batch = 2
     name = exported.record.graphs["sketch"]
-    model._sessions[name] = Counting((exported.folder / name).read_bytes(), "CPU", 1, model._weights(name))
+    model._sessions[name] = Counting((exported.folder / name).read_bytes(), "CPU", 1, model.weights_of(name))
     np.testing.assert_allclose(model.encode_sketches(sketches), expected, atol=1e-5)
     assert sizes == [2, 2, 1]
 

@@ -54,7 +54,8 @@ def test_an_int8_model_says_what_rounding_cost(
     assert small.identity != whole.identity
     measured = small.record.measured["rounding"]["map@all"]
     for model, name in ((whole, "fp32"), (small, "int8")):
-        graph = OrtSession(read_file(model.folder, "photo.onnx", model.record), "CPU", 1)
+        file = model.record.graphs["photo"]
+        graph = OrtSession(read_file(model.folder, file, model.record), "CPU", 1, model.weights_of(file))
         found = map_all(encode(graph, pictures.sketches), encode(graph, pictures.photos), pictures)
         assert measured[name] == pytest.approx(found, abs=0.02)
     card = (small.folder / CARD).read_text()

@@ -170,14 +170,15 @@ class Encoder:
         with self._lock:
             if name not in self._sessions:
                 graph = read_file(self.folder, name, self.record)
-                session = _session_kind(self._ships)(graph, self.provider, self.threads, self._weights(name))
+                session = _session_kind(self._ships)(graph, self.provider, self.threads, self.weights_of(name))
                 golden = read_golden(read_file(self.folder, GOLDEN, self.record))
                 output = "lines" if role == "lines" else "vectors"
                 check_golden(session, name, golden, self.record.precision, self.provider, output)
                 self._sessions[name] = session
             return self._sessions[name]
 
-    def _weights(self, graph: str) -> SharedWeights | None:
+    def weights_of(self, graph: str) -> SharedWeights | None:
+        """The weights that a graph file reads from another one; None if they are inside it."""
         file = self.record.weights.get(graph)
         if file is None:
             return None
