@@ -290,10 +290,6 @@ def main() -> None:
             if not (arguments.data / name).is_dir():
                 continue
             part = read(arguments.data, name, group, model, cache)
-            rows = [row for one in part.asked for row in rows_of(one, {look: alone(part, one, look) for look in LOOKS})]
-            print(table(part, f"alone: {len(part.photos):,} photos", rows), flush=True)
-            if not len(part.others):
-                continue
             for text in tables(part, arguments.draws):
                 print(text, flush=True)
 
