@@ -56,7 +56,12 @@ def searches(part: Part, asked: Asked, queries: int) -> Iterator[tuple[Values, V
             likely = relevance(Background(sample, len(photos)), query, fits)
             usual = (sample @ query).astype(np.float64)
             shown = np.argsort(-values, kind="stable")[:SHOWN]
-            yield likely[shown], ((fits - usual.mean()) / usual.std())[shown], (pool < len(chosen))[shown], len(photos)
+            yield (
+                likely[shown],
+                ((fits - usual.mean()) / max(float(usual.std()), 1e-9))[shown],
+                (pool < len(chosen))[shown],
+                len(photos),
+            )
 
 
 def row(name: str, likely: Values, right: NDArray[np.bool_]) -> str:

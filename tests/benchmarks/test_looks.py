@@ -1,6 +1,7 @@
-"""The benchmark of looks on pictures that are drawn here; its direct figures are those of ``evaluate``."""
+"""The benchmarks of looks and of relevance on pictures that are drawn here; direct figures are those of ``evaluate``."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -30,17 +31,40 @@ def cells(out: str) -> dict[tuple[str, str, str], str]:
     return found
 
 
-def test_it_prints_its_tables(tmp_path: Path) -> None:
+def make_data(tmp_path: Path) -> Path:
+    """Two validation classes of four photos, and two photos of other things."""
     root = make_tree(tmp_path / "sketchy", ["bat", "cow", "door"], photos=4, sketches=4)
     (root / "splits.json").write_text(json.dumps({"train": ["bat"], "val": ["cow", "door"]}))
     make_tree(tmp_path / "x", ["x"], photos=1, sketches=0)
     for name in ("moon", "sun", "cow"):  # cows are right: they are no other photos
         (tmp_path / "photos" / name).mkdir(parents=True)
         shutil.copy(tmp_path / "x" / "photo" / "x" / "p0.png", tmp_path / "photos" / name)
-    command = [sys.executable, str(ROOT / "benchmarks" / "looks.py"), str(tmp_path), "--cache", str(tmp_path / "cache")]
-    done = subprocess.run([*command, "--draws", "2"], capture_output=True, text=True, cwd=ROOT, timeout=280)
+    return root
+
+
+def run(name: str, tmp_path: Path, *arguments: str) -> str:
+    command = [sys.executable, str(ROOT / "benchmarks" / name), str(tmp_path), "--cache", str(tmp_path / "cache")]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=ROOT, timeout=280)
     assert done.returncode == 0, done.stderr[-2000:]
-    found = cells(done.stdout)
+    return done.stdout
+
+
+def test_relevance_is_tabulated(tmp_path: Path) -> None:
+    make_data(tmp_path)
+    lines = run("relevance.py", tmp_path, "--queries", "2").splitlines()
+    assert [line.split("|")[1].strip() for line in lines[2:]] == [
+        "sketchy val, drawings",
+        "sketchy val, words",
+        "sketchy val, photos",
+        "all",
+    ]
+    counted = [sum(int(number) for number in re.findall(r"\(([0-9]+)\)", line.replace(",", ""))) for line in lines[2:]]
+    assert counted[3] == sum(counted[:3]) > 0
+
+
+def test_it_prints_its_tables(tmp_path: Path) -> None:
+    root = make_data(tmp_path)
+    found = cells(run("looks.py", tmp_path, "--draws", "2"))
     alone, among = "**sketchy val, alone: 8 photos**", "**sketchy val, among 2 other photos**"
     assert {gallery for gallery, *_ in found} == {alone, among}
     assert {queries for _, queries, _ in found} == {"drawings", "words", "photos"}

@@ -26,6 +26,7 @@ TINY = {
 }
 ELSEWHERE = {
     "looks": "tests/benchmarks/test_looks.py runs it",
+    "relevance": "tests/benchmarks/test_looks.py runs it",
     "methods": "tests/training/test_methods_table.py runs it",
     "scale": "needs a Milvus server and Ray",
     "stand_ins": "a module of the others",
