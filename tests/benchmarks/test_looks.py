@@ -1,4 +1,4 @@
-"""The benchmarks of looks and of relevance on pictures that are drawn here; direct figures are those of ``evaluate``."""
+"""The benchmarks of looks and relevance on pictures drawn here; direct figures are those of ``evaluate``."""
 
 import json
 import re
