@@ -53,7 +53,7 @@ def searches(part: Part, asked: Asked, queries: int) -> Iterator[tuple[Values, V
             pool = np.argsort(-scores, kind="stable")[:POOL]
             values = look_again(photos[pool], query, scores[pool], "both", words=asked.name == "words")
             fits = (neighbourhoods(photos[pool], BLENDS["both"].neighbours) @ query).astype(np.float64)
-            likely = relevance(Background(sample, len(photos)), query, fits)
+            likely = relevance(Background(sample.astype(np.float64), len(photos)), query, fits)
             usual = (sample @ query).astype(np.float64)
             shown = np.argsort(-values, kind="stable")[:SHOWN]
             yield (

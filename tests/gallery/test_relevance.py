@@ -27,19 +27,23 @@ def test_it_is_its_definition(seed: int, count: int, photos: int) -> None:
     odds = [
         SLOPE * (fit - mean) / deviation + SIZE_SLOPE * math.log(min(max(photos, 30), 15_000)) + OFFSET for fit in fits
     ]
-    found = relevance(Background(vectors, photos), query, fits)
-    np.testing.assert_allclose(found, [1 / (1 + math.exp(-x)) for x in odds], rtol=1e-3, atol=1e-6)
+    found = relevance(Background(vectors.astype(np.float64), photos), query, fits)
+    np.testing.assert_allclose(found, [1 / (1 + math.exp(-x)) for x in odds], rtol=1e-4, atol=1e-6)
     assert np.all(np.diff(found) >= 0)
 
 
 def test_the_same_photo_is_less_likely_among_more() -> None:
     vectors = crowd(1, 100)
     fits = np.array([0.9])
-    few, many = (relevance(Background(vectors, photos), vectors[0], fits)[0] for photos in (100, 10_000))
+    few, many = (
+        relevance(Background(vectors.astype(np.float64), photos), vectors[0], fits)[0] for photos in (100, 10_000)
+    )
     assert few > many
 
 
 @pytest.mark.parametrize("vectors", [np.empty((0, 4), np.float32), np.full((1, 4), 0.5, np.float32)])
 def test_a_gallery_of_one_photo_has_nothing_to_compare_with(vectors: NDArray[np.float32]) -> None:
-    found = relevance(Background(vectors, len(vectors)), np.full(4, 0.5, np.float32), np.array([1.0, 0.2]))
+    found = relevance(
+        Background(vectors.astype(np.float64), len(vectors)), np.full(4, 0.5, np.float32), np.array([1.0, 0.2])
+    )
     assert found.tolist() == [0.5, 0.5]

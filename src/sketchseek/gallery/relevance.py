@@ -22,9 +22,12 @@ SAMPLE = 2000  # photos of a background, at most
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """What a query is compared with: ``vectors`` (n, size) of a gallery of ``photos`` photos, drawn at random."""
+    """What a query is compared with: ``vectors`` (n, size) of a gallery of ``photos`` photos, drawn at random.
 
-    vectors: NDArray[np.float32]
+    In double precision, so that a relevance does not depend on their order.
+    """
+
+    vectors: NDArray[np.float64]
     photos: int
 
 
@@ -33,7 +36,7 @@ def relevance(background: Background, query: NDArray[np.float32], fits: NDArray[
 
     ``fits`` (n,): the cosine of the photo's neighbourhood with the query (size,).
     """
-    usual = (background.vectors @ query).astype(np.float64)
+    usual = background.vectors @ query.astype(np.float64)
     deviation = float(usual.std()) if len(usual) else 0.0
     if deviation < 1e-6:  # one photo, or copies of it: nothing to compare with
         return np.full(len(fits), 0.5)

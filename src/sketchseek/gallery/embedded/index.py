@@ -164,7 +164,7 @@ class VectorIndex:
         """Some of its vectors at random; others once it has grown or shrunk by a tenth."""
         old = self._background
         if old is None or abs(len(self) - old.photos) > 0.1 * old.photos:
-            vectors = _sample(catalogue, self.model, SAMPLE).astype(np.float32)
+            vectors = _sample(catalogue, self.model, SAMPLE).astype(np.float64)
             old = self._background = Background(vectors, len(self))
         return old
 

@@ -182,19 +182,23 @@ class Reader:
         return len(np.unique(np.concatenate(parts))) if parts else 0
 
     def background(self) -> Background:
-        """See ``ranking.Candidates``; a file counts as a photo. Keys are hashes, so the smallest are of any files."""
+        """See ``ranking.Candidates``. Keys are hashes of paths, so the smallest are of any files.
+
+        If there are more files than a sample, each counts as a photo: counting photos reads every row.
+        """
         with as_gallery_errors(self.address):
             rows = self.client.query(
                 self.tables.files,
                 filter='key > ""',
-                output_fields=["vector"],
+                output_fields=["photo", "vector"],
                 limit=SAMPLE,
                 reduce_stop_for_best=True,
                 consistency_level=self.address.consistency,
                 timeout=ANSWER_S,
             )
-        vectors = np.array([row["vector"] for row in rows], np.float32).reshape(len(rows), self.tables.model.size)
-        return Background(vectors, self.count())
+        vectors = {row["photo"]: np.asarray(row["vector"], np.float16) for row in rows}
+        matrix = np.array(list(vectors.values()), np.float64).reshape(len(vectors), self.tables.model.size)
+        return Background(matrix, self.count() if len(rows) == SAMPLE else len(vectors))
 
     def entries(self) -> Iterator[list[Entry]]:
         """All files and failures, as a copy needs them; rows whose path leads out of its root are omitted."""

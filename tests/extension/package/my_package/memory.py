@@ -137,7 +137,7 @@ class MemoryCandidates:
         return np.empty((len(keys), 0), np.uint8), np.zeros(len(keys), bool)
 
     def background(self):
-        return Background(np.array(self.all, np.float32), len(self.all))
+        return Background(np.array(self.all, np.float64), len(self.all))
 
     def hit(self, key, score):
         return hit_of(self.photos[key], score, self.under)
