@@ -74,4 +74,4 @@ def test_what_ships_is_listed_and_says_its_figures() -> None:
     )
     first = json.loads(done.stdout)[0]
     assert (first["name"], first["kind"], first["here"]) == ("default", "model", True)
-    assert sum(file.stat().st_size for file in Path(first["path"]).parent.rglob("*.*")) < 30 * 2**20
+    assert sum(file.stat().st_size for file in Path(first["path"]).parent.rglob("*.*")) < 60 * 2**20

@@ -130,4 +130,6 @@ def test_a_tokenizer_that_takes_forever_ends_in_one_sentence(tmp_path: Path) -> 
         "except texts.SketchseekError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, timeout=120, check=True)
-    assert done.stdout == f"{path} takes longer than 1 s for a text: use another tokenizer\n"
+    # Which of the two comes first depends on the machine: the deadline, or the limit of the regular expressions.
+    late = f"{path} takes longer than 1 s for a text: use another tokenizer\n"
+    assert done.stdout in (late, f"{path} fails on a text: Onig: Regex search error: retry-limit-in-match over\n")

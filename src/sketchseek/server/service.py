@@ -5,7 +5,6 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from sketchseek.engine.models import load_search_model
 from sketchseek.errors import SketchseekError
 from sketchseek.gallery import Gallery
 from sketchseek.gallery.stats import Stats
@@ -58,6 +57,8 @@ class Service:
 
     def use_model(self, name: str) -> None:
         """Search with this model from now on, if its vectors are complete; searches that run end with the old one."""
+        from sketchseek.engine.models import load_search_model
+
         model = load_search_model(name)
         if model.identity == self.encoder.identity:
             return

@@ -86,5 +86,5 @@ export class Tile {
 
 /** How well a photo matches, in words. */
 export function matchLabel(/** @type {Hit} */ hit) {
-  return `${hit.weak ? "weak match, " : ""}${Math.round(hit.relevance * 100)} %${hit.weak ? "" : " match"}`;
+  return `${Math.round(hit.relevance * 100)} % ${hit.weak ? "weak" : "match"}`;
 }
