@@ -56,7 +56,7 @@ def questions(gallery: Gallery, photos: Path, ids: list[str]) -> list[Callable[[
 
 
 def answered(ask: Callable[[], Any]) -> Any:
-    """The answer, or None where there was one sentence instead; a relevance depends on all photos, so it is left out."""
+    """The answer without relevance, which depends on all photos; None where there was one sentence instead."""
     try:
         found = ask()
         return [replace(hit, relevance=None) for hit in found] if isinstance(found, Hits) else found
