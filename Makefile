@@ -40,7 +40,7 @@ $(VENV)/sample.stamp: $(VENV)/core.stamp
 
 sample: $(VENV)/sample.stamp  ## index 1,463 sample pictures and find some by a drawing
 	@$(BIN)/python examples/openmoji.py $(DEMO)/openmoji
-	@$(BIN)/sketchseek index $(DEMO)/openmoji --gallery $(DEMO)/gallery
+	@$(BIN)/sketchseek index $(DEMO)/openmoji --gallery $(DEMO)/gallery --model default
 	@$(BIN)/sketchseek search examples/cat.svg --gallery $(DEMO)/gallery -k 10 --sheet $(DEMO)/cat.html
 	@echo "the same with pictures: $(DEMO)/cat.html"
 

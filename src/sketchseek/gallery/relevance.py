@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-SLOPE = 1.61  # of the deviations
-SIZE_SLOPE = -1.38  # of the logarithm of the number of photos
-OFFSET = 1.98
+SLOPE = 1.53  # of the deviations
+SIZE_SLOPE = -1.35  # of the logarithm of the number of photos
+OFFSET = 1.78
 MEASURED = (30, 15_000)  # photos: beyond, a gallery counts like one of these
 SAMPLE = 2000  # photos of a background, at most
 
