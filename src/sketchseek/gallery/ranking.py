@@ -85,7 +85,7 @@ def rank(
         if enough or not more:
             break
         ask *= 4  # ties at the end, or many photos were folded
-    hits = [replace(hit, relevance=round(float(likely[place]), 6)) for hit, place in zip(hits, places, strict=True)]
+    hits = [replace(hit, relevance=float(likely[place])) for hit, place in zip(hits, places, strict=True)]
     ordered = sorted(zip(hits, values[places], strict=True), key=lambda one: (-one[1], one[0].id))
     return Hits([hit for hit, _ in ordered[: options.k]], None if len(keys) else _filtered(options))
 
@@ -97,7 +97,7 @@ def _relevance(
     pool = np.argsort(-scores, kind="stable")[:POOL]
     fits = np.array(scores)
     fits[pool] = neighbourhoods(vectors[pool].astype(np.float32), BLENDS["both"].neighbours) @ vector
-    return relevance(candidates.background(), vector, fits)
+    return relevance(candidates.background(), vector, fits).round(6)  # so that no store differs in the last digits
 
 
 def _values(
