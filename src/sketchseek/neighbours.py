@@ -60,16 +60,18 @@ def look_again(
     *,
     words: bool = False,
     likeness: NDArray[Any] | None = None,
+    around: NDArray[np.float32] | None = None,
 ) -> Scores:
     """New scores (n,) of a pool: ``vectors`` (n, size) and ``query`` (size,) of length 1, ``scores`` their cosines.
 
     ``words``: only words are looked for. ``likeness`` (n,): of a drawing and each photo's outlines, NaN where a photo
-    has none.
+    has none. ``around``: the look's ``neighbourhoods`` of ``vectors``, where the caller has them already.
     """
     if look == "direct" or len(scores) < 2:
         return scores
-    blend, vectors = BLENDS[look], np.asarray(vectors, np.float32)
-    around = neighbourhoods(vectors, blend.neighbours)
+    blend = BLENDS[look]
+    if around is None:
+        around = neighbourhoods(np.asarray(vectors, np.float32), blend.neighbours)
     fit = np.asarray(around @ query, np.float64)
     closeness = np.zeros(len(scores))
     if blend.query_share:

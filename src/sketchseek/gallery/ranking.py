@@ -79,8 +79,7 @@ def rank(
         wide = vectors.astype(np.float64)
         # Row by row, so that a score does not depend on what else was found. Half floats are not exactly of length 1.
         scores = (wide * vector).sum(axis=1).clip(-1, 1)
-        values = _values(candidates, keys, wide, parts, vector, scores, options.look)
-        likely = _relevance(candidates, wide, vector, scores)
+        values, likely = _judged(candidates, keys, wide, parts, vector, scores, options.look)
         hits, places, enough = _take(candidates, keys, wide, scores, values, likely, options)
         if enough or not more:
             break
@@ -90,17 +89,7 @@ def rank(
     return Hits([hit for hit, _ in ordered[: options.k]], None if len(keys) else _filtered(options))
 
 
-def _relevance(
-    candidates: Candidates, vectors: NDArray[np.float64], vector: NDArray[np.float32], scores: Scores
-) -> Scores:
-    """The relevance of each candidate; one outside the pool is compared alone, without a neighbourhood."""
-    pool = np.argsort(-scores, kind="stable")[:POOL]
-    fits = np.array(scores)
-    fits[pool] = neighbourhoods(vectors[pool].astype(np.float32), BLENDS["both"].neighbours) @ vector
-    return relevance(candidates.background(), vector, fits).round(6)  # so that no store differs in the last digits
-
-
-def _values(
+def _judged(
     candidates: Candidates,
     keys: Sequence[int],
     vectors: NDArray[np.float64],
@@ -108,17 +97,33 @@ def _values(
     vector: NDArray[np.float32],
     scores: Scores,
     look: Look,
-) -> Scores:
-    """What candidates are ordered by: their scores; for the nearest ``POOL``, always ahead, those of a second look."""
-    if look == "direct":
-        return scores
+) -> tuple[Scores, Scores]:
+    """What candidates are ordered by, and their relevance.
+
+    They are ordered by their scores; the nearest ``POOL``, always ahead, by those of a second look. The relevance of
+    one outside the pool is that of the photo alone, without a neighbourhood.
+    """
     pool = np.argsort(-scores, kind="stable")[:POOL]
-    words = all(part.kind == "text" for part in parts if part.weight > 0)
-    fits = _likeness(candidates, [keys[place] for place in pool], parts) if BLENDS[look].outlines else None
-    again = look_again(vectors[pool], vector, scores[pool], look, words=words, likeness=fits)
+    near = vectors[pool].astype(np.float32)
+    around = neighbourhoods(near, BLENDS["both"].neighbours)
+    fits = np.array(scores)
+    fits[pool] = around @ vector
+    # Rounded, so that no store differs in the last digits.
+    likely = relevance(candidates.background(), vector, fits).round(6)
+    if look == "direct":
+        return scores, likely
+    again = look_again(
+        near,
+        vector,
+        scores[pool],
+        look,
+        words=all(part.kind == "text" for part in parts if part.weight > 0),
+        likeness=_likeness(candidates, [keys[place] for place in pool], parts) if BLENDS[look].outlines else None,
+        around=around if look == "both" else None,
+    )
     values = np.array(scores)
     values[pool] = again - again.min(initial=0.0) + 2  # the others are at most 1
-    return values
+    return values, likely
 
 
 def _likeness(candidates: Candidates, keys: Sequence[int], parts: Sequence[Part]) -> Scores | None:
