@@ -143,7 +143,7 @@ def read(data: Path, name: str, group: str, model: Model, cache: VectorCache) ->
 
 
 def _encode(model: Model, cache: VectorCache, kind: Kind, files: Sequence[Path]) -> Vectors:
-    encoded = encode_files(model, kind, files, cache, lambda *_: None, what="pictures")
+    encoded = encode_files(model, kind, files, cache, lambda *_: None, what="pictures", outlines=True)
     for row, reason in encoded.broken.items():
         raise SystemExit(f"{files[row]}: {reason}")
     return encoded.vectors

@@ -24,7 +24,7 @@ from sketchseek.evaluation.vectors.cache import VectorCache
 from sketchseek.evaluation.vectors.encoding import ProgressFunction
 from sketchseek.evaluation.vectors.tasks import Support, TaskVectors, encode_tasks
 from sketchseek.model import Model, is_category_model
-from sketchseek.neighbours import Look
+from sketchseek.neighbours import BLENDS, Look
 from sketchseek.wording import counted
 
 DEFAULT_RESAMPLES = 1000
@@ -176,7 +176,7 @@ def evaluate(
         progress,
         seed=protocol.seed,
         transductive=options.transductive,
-        outlines=options.look != "direct",
+        outlines=options.look != "direct" and BLENDS[options.look].outlines > 0,
     )
     if encoded.broken and not options.skip_broken:
         raise _broken_pictures(encoded.broken)

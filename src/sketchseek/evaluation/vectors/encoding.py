@@ -34,11 +34,19 @@ class Encoded:
 
 
 def encode_files(
-    model: Model, kind: Kind, files: Sequence[Path], cache: VectorCache, progress: ProgressFunction, *, what: str
+    model: Model,
+    kind: Kind,
+    files: Sequence[Path],
+    cache: VectorCache,
+    progress: ProgressFunction,
+    *,
+    what: str,
+    outlines: bool = False,
 ) -> Encoded:
     """Vectors of ``files`` by ``model``, or their outlines if the ``kind`` is lines.
 
-    ``what`` names them for ``progress``, such as sketches or photos.
+    ``what`` names them for ``progress``, such as sketches or photos. ``outlines``: those of photos will be wanted, too;
+    they are computed with the vectors, if the model has them.
     """
     digests, broken = _digests(files, cache, progress, f"reading {what}")
     rows: dict[bytes, list[int]] = {}
@@ -56,9 +64,10 @@ def encode_files(
         good = [(digest, picture) for digest, picture in batch if not isinstance(picture, str)]
         broken |= {row: reason for digest, reason in batch if isinstance(reason, str) for row in rows[digest]}
         if good:
-            fresh = _encode(model, kind, [picture for _, picture in good])
-            cache.remember_vectors(model.identity, kind, [digest for digest, _ in good], fresh)
-            for (digest, _), vector in zip(good, fresh, strict=True):
+            fresh = _encode(model, kind, [picture for _, picture in good], outlines)
+            for one, rows_of in fresh.items():
+                cache.remember_vectors(model.identity, one, [digest for digest, _ in good], rows_of)
+            for (digest, _), vector in zip(good, fresh[kind], strict=True):
                 vectors[rows[digest]] = vector
         done, computed = done + len(batch), computed + len(good)
         progress(f"encoding {what}", done, len(rows))
@@ -130,11 +139,16 @@ def open_picture(model: Model, kind: Kind, file: Path) -> Any:
     return load_sketch(file) if kind == "sketch" else load_photo(file, target=model.photo_side)
 
 
-def _encode(model: Model, kind: Kind, pictures: list[Any]) -> NDArray[np.float32]:
-    if kind == "lines":
-        assert has_lines(model)
-        return model.encode_photos_with_lines(pictures)[1].astype(np.float32)
-    fresh = model.encode_sketches(pictures) if kind == "sketch" else model.encode_photos(pictures)
+def _encode(model: Model, kind: Kind, pictures: list[Any], outlines: bool) -> dict[Kind, NDArray[np.float32]]:
+    """The vectors of pictures by kind; of photos also the outlines, where these are wanted and the model has them."""
+    lines: dict[Kind, NDArray[np.float32]] = {}
+    if kind == "sketch":
+        fresh = model.encode_sketches(pictures)
+    elif has_lines(model) and (kind == "lines" or outlines):
+        fresh, drawn = model.encode_photos_with_lines(pictures)
+        kind, lines = "photo", {"lines": drawn.astype(np.float32)}
+    else:
+        fresh = model.encode_photos(pictures)
     if fresh.shape != (len(pictures), model.size) or fresh.dtype != np.float32:
         raise SketchseekError(
             f"the model {model.name} gave {fresh.dtype} of shape {fresh.shape} for {len(pictures)} pictures instead of"
@@ -145,4 +159,4 @@ def _encode(model: Model, kind: Kind, pictures: list[Any]) -> NDArray[np.float32
             f"the model {model.name} gave a vector that is not finite or all zero for a {kind}: its weights are broken,"
             " train it again or use an earlier checkpoint"
         )
-    return fresh
+    return {kind: fresh, **lines}

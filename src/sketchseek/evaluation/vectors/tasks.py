@@ -58,11 +58,19 @@ class _DatasetEncoder:
         self.broken: dict[str, str] = {}
         self.computed = {"sketches": 0, "photos": 0}
 
-    def encode(self, model: Model, items: Sequence[Drawing | Photo], kind: Kind, of_class: str = "") -> Vectors:
-        """Vectors of those items that can be opened."""
+    def encode(
+        self,
+        model: Model,
+        items: Sequence[Drawing | Photo],
+        kind: Kind,
+        of_class: str = "",
+        outlines: bool = False,
+    ) -> Vectors:
+        """Vectors of those items that can be opened; ``outlines``: see ``encode_files``."""
         files = [self._dataset.file(item) for item in items]
         plural = {"sketch": "sketches", "photo": "photos", "lines": "outlines of photos"}[kind]
-        found = encode_files(model, kind, files, self._cache, self._progress, what=f"{plural}{of_class}")
+        what = f"{plural}{of_class}"
+        found = encode_files(model, kind, files, self._cache, self._progress, what=what, outlines=outlines)
         self.broken |= {items[row].path: reason for row, reason in found.broken.items()}
         if kind != "lines":
             self.computed[plural] += found.computed
@@ -92,7 +100,7 @@ def encode_tasks(
     else:
         sketches = encoder.encode(model, tasks[0].queries, "sketch")
         gallery = {photo.path: photo for task in tasks for photo in task.gallery}
-        photos, support = encoder.encode(model, list(gallery.values()), "photo"), ()
+        photos, support = encoder.encode(model, list(gallery.values()), "photo", outlines=outlines), ()
     removed = set(encoder.broken)
     if not transductive:
         removed |= {path for one in support for path in one.sketches}
