@@ -227,7 +227,7 @@ def write_record(folder: Path, record: Record) -> None:
 
 @contextmanager
 def temporary_folder(target: Path) -> Iterator[Path]:
-    """A folder beside ``target``, removed afterwards unless it was renamed."""
+    """A folder that becomes ``target`` at the end of the block; if the block raises, it leaves nothing behind."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -235,6 +235,8 @@ def temporary_folder(target: Path) -> Iterator[Path]:
         raise EngineError(f"{target} cannot be written: {error.strerror}") from None
     try:
         yield folder
+        folder.chmod(0o755)  # mkdtemp makes folders private
+        folder.rename(target)
     except OSError as error:
         raise EngineError(f"{target} cannot be written: {error.strerror}") from None
     finally:

@@ -7,13 +7,13 @@ import errno
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from sketchseek.caches import models_folder
 from sketchseek.engine.encoder import load
-from sketchseek.engine.folder import CARD, EngineError, Precision, is_model, write_record
+from sketchseek.engine.folder import EngineError, Precision, is_model
 from sketchseek.engine.models import find_model
 from sketchseek.errors import SketchseekError
 from sketchseek.hub.catalog import published
@@ -132,7 +132,6 @@ def _convert(
     """Convert the weights in ``source``; ``origin`` is where they come from, for the record."""
     _check_extra(name)
     from sketchseek.engine.convert import convert
-    from sketchseek.engine.convert.card import model_card
 
     steps: list[str] = []
 
@@ -144,11 +143,8 @@ def _convert(
             report(step, 0, 1)
 
     precision: Precision = "int8" if int8 else "fp16"
-    written = convert(source, out, name=name, about=about, licence=licence, precision=precision, progress=begin)
+    convert(source, out, name=name, about=about, licence=licence, origin=origin, precision=precision, progress=begin)
     begin(None)
-    record = replace(written, backbone=origin)  # not the name of the folder of the download
-    write_record(out, record)
-    (out / CARD).write_text(model_card(record), encoding="utf-8")
 
 
 def _check_extra(name: str) -> None:

@@ -61,7 +61,7 @@ def _run(folder: Path, repository: str) -> Prepared:
 
 
 def _without_paths(recipe: str) -> str:
-    """A recipe with the last part of each path: where folders lie on this machine is nobody's business."""
+    """A recipe with the last part of each path: where folders lie on this machine is private."""
 
     def last(match: re.Match[str]) -> str:
         value = json.loads(match[2])

@@ -95,8 +95,6 @@ def export(
         described = _Described(target.name, opened, "int8" if int8 else "fp16", measured)
         _write(folder, described, graphs)
         load(folder, provider="CPU").verify()
-        folder.chmod(0o755)  # mkdtemp makes folders private
-        folder.rename(target)
     return load(target)
 
 

@@ -61,14 +61,16 @@ def convert(
     name: str,
     about: str,
     licence: str,
+    origin: str | None = None,
     precision: Precision = "fp16",
     progress: Report | None = None,
 ) -> Record:
     """Write the published weights in ``source`` as the new model folder ``out``, without torch.
 
     ``source``: a folder of downloaded files, or a file of safetensors with its config and tokenizer beside it.
-    ``name``, ``about``, ``licence``: for the record and the model card. ``precision``: of stored matrices. ``progress``
-    is called with the name of each step. Raises ``ConvertError`` with one sentence, and then leaves nothing behind.
+    ``name``, ``about``, ``licence``: for the record and the model card, as is ``origin``, where the weights come from
+    (by default the name of ``source``). ``precision``: of stored matrices. ``progress`` is called with the name of each
+    step. Raises ``ConvertError`` with one sentence, and then leaves nothing behind.
     """
     report = progress or (lambda _: None)
     if out.exists():
@@ -90,7 +92,7 @@ def convert(
             name=name,
             about=about,
             licence=licence,
-            backbone=source.name,
+            backbone=origin or source.name,
             method="zero-shot",
             setting="category",
             precision=precision,
@@ -107,8 +109,6 @@ def convert(
         )
         (folder / CARD).write_text(model_card(record), encoding="utf-8")
         write_record(folder, record)
-        folder.chmod(0o755)  # temporary folders are private
-        folder.rename(out)
     return record
 
 
