@@ -76,18 +76,12 @@ def _random_clip(seed: int = 0, **config: Any) -> Any:
     import torch
     from transformers import CLIPConfig, CLIPModel
 
+    from tests.random_weights import randomised
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = CLIPModel(CLIPConfig(**config)).eval()
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            noise = torch.randn(parameter.shape, generator=generator)
-            if parameter.ndim == 1:
-                parameter.add_(noise * 0.1)
-            elif parameter.ndim > 1:
-                parameter.copy_(noise * (0.3 if "embedding" in name else parameter[0].numel() ** -0.5))
-    return model
+    return randomised(model, seed)
 
 
 def _tiny_tokenizer() -> Any:

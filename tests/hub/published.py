@@ -64,19 +64,21 @@ def tokenizer(path: Path, *, ends: tuple[str, str] = ("<|startoftext|>", "<|endo
     made.save(str(path))
 
 
+def encoder_layers(random: Random, name: str, width: int, depth: int) -> Tensors:
+    """The layers of one of transformers' towers, with a random matrix everywhere."""
+    found: Tensors = {}
+    for layer in range(depth):
+        at = f"{name}.encoder.layers.{layer}"
+        for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            found |= random.linear(f"{at}.self_attn.{part}", width, width)
+        found |= random.norm(f"{at}.layer_norm1", width) | random.norm(f"{at}.layer_norm2", width)
+        found |= random.linear(f"{at}.mlp.fc1", 2 * width, width) | random.linear(f"{at}.mlp.fc2", width, 2 * width)
+    return found
+
+
 def clip(folder: Path, *, width: int = 32, depth: int = 2, seed: int = 1, side: int = SIDE, words: int = WORDS) -> None:
     """As openai/clip-vit-base-patch32, MetaCLIP and TinyCLIP: transformers' CLIPModel."""
     random, mlp = Random(seed), 2 * width
-
-    def layers(name: str) -> Tensors:
-        found: Tensors = {}
-        for layer in range(depth):
-            at = f"{name}.encoder.layers.{layer}"
-            for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
-                found |= random.linear(f"{at}.self_attn.{part}", width, width)
-            found |= random.norm(f"{at}.layer_norm1", width) | random.norm(f"{at}.layer_norm2", width)
-            found |= random.linear(f"{at}.mlp.fc1", mlp, width) | random.linear(f"{at}.mlp.fc2", width, mlp)
-        return found
 
     image, text = "vision_model", "text_model"
     tensors = {
@@ -88,8 +90,8 @@ def clip(folder: Path, *, width: int = 32, depth: int = 2, seed: int = 1, side: 
         "visual_projection.weight": random.matrix(SIZE, width),
         "text_projection.weight": random.matrix(SIZE, width),
         "logit_scale": np.float32(4.6),
-        **layers(image),
-        **layers(text),
+        **encoder_layers(random, image, width, depth),
+        **encoder_layers(random, text, width, depth),
         **random.norm(f"{image}.pre_layrnorm", width),
         **random.norm(f"{image}.post_layernorm", width),
         **random.norm(f"{text}.final_layer_norm", width),
@@ -184,16 +186,6 @@ def siglip(folder: Path, *, width: int = 32, depth: int = 2, seed: int = 3, word
     """As google/siglip2-base-patch16-224: transformers' SiglipModel, with a pooling head and Gemma's tokenizer."""
     random, mlp = Random(seed), 2 * width
 
-    def layers(name: str) -> Tensors:
-        found: Tensors = {}
-        for layer in range(depth):
-            at = f"{name}.encoder.layers.{layer}"
-            for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
-                found |= random.linear(f"{at}.self_attn.{part}", width, width)
-            found |= random.norm(f"{at}.layer_norm1", width) | random.norm(f"{at}.layer_norm2", width)
-            found |= random.linear(f"{at}.mlp.fc1", mlp, width) | random.linear(f"{at}.mlp.fc2", width, mlp)
-        return found
-
     image, text = "vision_model", "text_model"
     save(
         folder / "model.safetensors",
@@ -213,8 +205,8 @@ def siglip(folder: Path, *, width: int = 32, depth: int = 2, seed: int = 3, word
             f"{text}.embeddings.position_embedding.weight": random.matrix(CONTEXT, width),
             **random.norm(f"{text}.final_layer_norm", width),
             **random.linear(f"{text}.head", width, width),
-            **layers(image),
-            **layers(text),
+            **encoder_layers(random, image, width, depth),
+            **encoder_layers(random, text, width, depth),
             "logit_scale": np.array([4.7], np.float32),
             "logit_bias": np.array([-16.0], np.float32),
         },

@@ -15,6 +15,7 @@ from sketchseek.engine.convert import convert, write
 from sketchseek.engine.folder import Record, Role
 from sketchseek.engine.sessions import OrtSession
 from sketchseek.engine.weights import SharedWeights
+from tests.random_weights import randomised
 
 torch.set_num_threads(1)
 
@@ -64,20 +65,6 @@ def write_folder(folder: Path, model: Any, tokenizer: Any, processor: Mapping[st
     for name, value in files.items():
         (folder / f"{name}.json").write_text(json.dumps(value))
     return folder
-
-
-def randomised(model: Any, seed: int = 0) -> Any:
-    """Random numbers everywhere, so that no mix-up hides."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            noise = torch.randn(parameter.shape, generator=generator)
-            if parameter.ndim == 1:
-                parameter.add_(noise * 0.1)
-            elif parameter.ndim > 1:
-                wide = "embedding" in name or "probe" in name
-                parameter.copy_(noise * (0.3 if wide else parameter[0].numel() ** -0.5))
-    return model.eval()
 
 
 SIGLIP_PROCESSOR = {
