@@ -382,6 +382,24 @@ def test_a_model_is_adapted_with_as_many_pictures_as_in_training(dataset) -> Non
     assert any("with 2 sketches (not queries) and 1 photo of the gallery" in note for note in result.notes)
 
 
+def test_a_class_that_a_subset_leaves_without_a_query_is_not_encoded(dataset) -> None:
+    subset = parse_subset("every-12-sketches")  # 2 of 20, of the first and the third class
+    model, protocol = CategoryEdgeModel(support=(1, 1)), ProtocolOptions("fine-grained", "all", subset=subset)
+    adapted = run(dataset, protocol, Options(transductive=True), model)
+    assert list(model.supports) == ["bat", "door"]
+    assert run(dataset, protocol).to_json()["queries"] == adapted.to_json()["queries"] == 2
+    assert {photo.label for photo in adapted.main.task.gallery} == {"bat", "door"}
+    assert [model.encoded["photos"] for model in model.adapted] == [4, 4]
+
+
+@pytest.mark.parametrize("support", [(3, 0), (0, 3)])
+def test_support_may_be_of_one_kind(dataset, support) -> None:
+    model = CategoryEdgeModel(support)
+    found = run(dataset, ProtocolOptions("fine-grained", "all"), model=model).to_json()
+    assert set(model.supports.values()) == {support}
+    assert found["queries"] == 4 * (5 - support[0])
+
+
 @pytest.mark.data
 @pytest.mark.parametrize("protocol", ["zero-shot", "fine-grained"])
 def test_real_sketches_twice_with_the_same_numbers(data_root: Path, tmp_path: Path, protocol) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +16,7 @@ from sketchseek.training.errors import TrainingError
 from sketchseek.training.progress import NoProgress
 from sketchseek.training.recipe import Recipe
 from sketchseek.training.validation import Validator
-from tests.training.toys import Toy, ToyBackbone, ToyOptions
+from tests.training.toys import PHOTOS, Toy, ToyBackbone, ToyOptions
 
 Make = Callable[..., Recipe]
 
@@ -143,6 +144,23 @@ def test_a_method_that_knows_the_category_is_shown_some_of_it(validator: Callabl
     unit = queries / np.linalg.norm(queries, axis=1, keepdims=True)
     np.testing.assert_allclose(unit, sketches[kept], atol=1e-5)
     np.testing.assert_allclose(photos / np.linalg.norm(photos, axis=1, keepdims=True), slow_photos, atol=1e-5)
+
+
+def test_a_class_without_a_query_is_left_out(validator: Callable[..., Validator]) -> None:
+    method = cast(KnowsCategories, toy(KnowsCategories))
+    method.shown = []
+    one = validator("fine-grained")
+    rows = [row for row, query in enumerate(one.task.queries) if query.label == "fox"]
+    task = replace(one.task, queries=tuple(one.task.queries[row] for row in rows))
+    some = replace(one, task=task, sketches=one.sketches[rows])
+    values = some(method, lambda _: None)
+    assert [name for name, *_ in method.shown] == ["fox"]
+    method.eval()
+    with torch.no_grad():
+        left, _, photos = some._encode(method, lambda _: None)
+    assert {photo.label for photo in left.gallery} == {"fox"}
+    assert len(photos) == len(left.gallery) == PHOTOS
+    assert 0 <= values["acc@1"] <= 1
 
 
 def test_vectors_without_direction_stop_the_training(validator: Callable[..., Validator]) -> None:

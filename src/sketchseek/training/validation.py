@@ -61,7 +61,9 @@ class Validator:
     def _encode(
         self, method: Method, progress: Callable[[int], None]
     ) -> tuple[Task, NDArray[np.float32], NDArray[np.float32]]:
-        """The task, without the sketches used as support, and the vectors of its queries and gallery."""
+        """The task and the vectors of its queries and gallery, without sketches used as support, and without photos of
+        classes that a method is not adapted to, because they have no query.
+        """
         task, support = self.task, method.support()
         queries, photos = np.arange(len(task.queries)), np.arange(len(task.gallery))
         if support is None:
@@ -86,11 +88,9 @@ class Validator:
             query_vectors[own_queries] = self._vectors(encode, own_queries, "sketch", progress)
             photo_vectors[own_photos] = self._vectors(encode, own_photos, "photo", progress)
             used += support_sketches
-        return (
-            task.without({task.queries[row].path for row in used}),
-            np.delete(query_vectors, used, 0),
-            photo_vectors,
-        )
+        others = [row for row in photos if photo_labels[row] not in set(query_labels)]
+        left_out = {task.queries[row].path for row in used} | {task.gallery[row].path for row in others}
+        return task.without(left_out), np.delete(query_vectors, used, 0), np.delete(photo_vectors, others, 0)
 
     def _vectors(
         self, encode: EncodeFunction, rows: NDArray[np.intp], modality: Modality, progress: Callable[[int], None]

@@ -92,7 +92,7 @@ def encode_tasks(
     has them.
 
     If a model can be adapted to a category, it is adapted to each class of a fine-grained task. Its support sketches
-    are then removed from the queries, unless ``transductive``.
+    are then removed from the queries, unless ``transductive``. Photos of classes without a query are removed, too.
     """
     encoder = _DatasetEncoder(dataset, cache, progress)
     if tasks[0].protocol == "fine-grained" and is_category_model(model):
@@ -104,6 +104,7 @@ def encode_tasks(
     removed = set(encoder.broken)
     if not transductive:
         removed |= {path for one in support for path in one.sketches}
+    removed |= {photo.path for task in tasks for photo in task.gallery} - photos.keys()
     with_vectors = [_with_vectors(task.without(removed), sketches, photos, model.size) for task in tasks]
     if outlines and has_lines(model):
         with_vectors = [replace(one, outlines=_outlines(model, dataset, one.task, encoder)) for one in with_vectors]
@@ -133,7 +134,10 @@ def _outlines(model: LinesModel, dataset: Dataset, task: Task, encoder: _Dataset
 def _encode_by_category(
     model: CategoryModel, dataset: Dataset, task: Task, encoder: _DatasetEncoder, seed: int
 ) -> tuple[Vectors, Vectors, tuple[Support, ...]]:
-    """Encode each class with the model adapted to it by 1 sketch and 2 photos of the class, chosen by the seed."""
+    """Encode each class with the model adapted to it by pictures of the class: as many as it asks for, by the seed.
+
+    Photos of a class without a query are left out: no query is compared with them.
+    """
     sketches: Vectors = {}
     photos: Vectors = {}
     supports = []
@@ -145,10 +149,14 @@ def _encode_by_category(
         name = dataset.classes[label]
         support_sketches = _open_some(model, dataset, own_sketches, "sketch", model.support[0], seed)
         support_photos = _open_some(model, dataset, own_photos, "photo", model.support[1], seed)
-        if not support_sketches or not support_photos:
-            raise SketchseekError(
-                f"no sketch or no photo of {name!r} can be opened, so the model cannot be adapted to it: repair them"
-            )
+        for what, count, found in (
+            ("sketch", model.support[0], support_sketches),
+            ("photo", model.support[1], support_photos),
+        ):
+            if count and not found:
+                raise SketchseekError(
+                    f"no {what} of {name!r} can be opened, so the model cannot be adapted to it: repair them"
+                )
         adapted = model.for_category(name, list(support_sketches.values()), list(support_photos.values()))
         if adapted.identity == model.identity or adapted.size != model.size:
             raise SketchseekError(
