@@ -4,20 +4,20 @@ Answers with a line of JSON when it is ready, after each case, and at the end of
 """
 
 import json
-import os
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
 
+from sketchseek.child_process import take_stdout
 from tests.campaign.campaigns import load, measured
 
 
 def main(name: str, place: str, seed: str) -> None:
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a case prints must not mix with the answers
+    answers = TextIOWrapper(take_stdout())
     module = load(name)
     with _answered(answers, {}), module.prepared(Path(place), int(seed)) as case:
         _answer(answers, {"counted": 0})

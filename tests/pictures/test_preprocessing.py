@@ -69,6 +69,13 @@ def test_a_wrong_record_is_one_sentence(change: dict[str, Any], said: str) -> No
         Preprocessing.from_json({**CLIP_PHOTOS.to_json(), **change})
 
 
+@pytest.mark.parametrize("name", ["stroke_width", "version", "fill", "x" * 5000])
+def test_a_message_does_not_repeat_a_long_record(name: str) -> None:
+    with pytest.raises(SketchseekError) as caught:
+        Preprocessing.from_json({**CLIP_PHOTOS.to_json(), name: ["\n"] * 5000})
+    assert len(str(caught.value)) < 500
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", "null", "[" * 100_000])
 def test_what_is_no_record_is_one_sentence(text: str) -> None:
     with pytest.raises(SketchseekError, match="preprocessing record"):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from sketchseek.child_process import limit_memory, take_stdout
 from sketchseek.engine.isolation import MAX_ANSWER, Message, read_message, write_message
 from sketchseek.engine.sessions import Array, OrtSession
 from sketchseek.engine.weights import SharedWeights
@@ -23,9 +24,8 @@ Call = Callable[[Message], dict[str, Array]]
 
 def main() -> None:
     """Read on while a call runs, because the end of stdin must end the process even then."""
-    _limit_memory(int(sys.argv[1]))
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints must not mix with the answers
+    limit_memory(int(sys.argv[1]))
+    answers = take_stdout()
     calls: queue.SimpleQueue[Message] = queue.SimpleQueue()
     threading.Thread(target=_work, args=(calls, answers), daemon=True).start()
     while (message := read_message(sys.stdin.buffer)) is not None:
@@ -78,17 +78,6 @@ def _open(message: Message) -> Call:
         return {"ids": tokens.ids, "ends": tokens.ends}
 
     return read
-
-
-def _limit_memory(size: int) -> None:
-    try:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if size:
-            resource.setrlimit(resource.RLIMIT_DATA, (size, size))
-    except (ImportError, ValueError, OSError):
-        pass  # not every system supports it; time is limited everywhere
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from sketchseek.pictures.formats import HEIF, PNG, RAW, TIFF, format_of
 from sketchseek.pictures.header import late_exif, memory_of_file, open_header
 from sketchseek.pictures.photo import memory_to_load
 from sketchseek.pictures.sources import MAX_FILE_BYTES
+from sketchseek.untrusted import open_plain
 
 HASH_BYTES = 32
 _EXIF, _TAKEN, _DIGITISED, _ORIENTATION = 0x8769, 36867, 36868, 274
@@ -74,10 +75,9 @@ def read_photo(path: bytes, target: int, needs_pixels: Callable[[bytes], bool], 
 
 
 def _read(path: bytes, target: int, needs_pixels: Callable[[bytes], bool], memory: int | None) -> Reading:
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(descriptor, "rb") as stream:
+    with open_plain(path) as stream:
         # The time is read before the bytes, so that the next run sees a change made in between.
-        status = os.fstat(descriptor)
+        status = os.fstat(stream.fileno())
         reading = Reading(path, status.st_size, time_of(status))
         if status.st_size > MAX_FILE_BYTES:
             reading.failure = (

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self, get_args
 
 from sketchseek.errors import SketchseekError
+from sketchseek.wording import shown
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 Fit = Literal["squash", "pad", "crop"]
@@ -21,6 +22,7 @@ BLACK = (0, 0, 0)
 WHITE = (255, 255, 255)
 
 MAX_SIZE = 4096
+_MOST = 60  # characters of a wrong value in a message
 _LARGEST = 1e6  # of any number in a record; NaN fails this check too
 _VERSION = 1  # increases when a field is added, or when the same record gives other numbers
 
@@ -97,13 +99,13 @@ class Preprocessing:
         version = values.pop("version", None)
         if version != _VERSION:
             raise SketchseekError(
-                f"preprocessing record: version {version!r} is unknown, this sketchseek reads version {_VERSION}; "
-                "a model of a newer sketchseek needs that sketchseek"
+                f"preprocessing record: version {shown(repr(version), _MOST)} is unknown,"
+                f" this sketchseek reads version {_VERSION}; a model of a newer sketchseek needs that sketchseek"
             )
         known = {field.name for field in fields(cls)}
         if values.keys() != known:
             wrong = ", ".join(sorted(map(str, values.keys() ^ known)))
-            raise SketchseekError(f"preprocessing record: unknown or missing fields: {wrong}")
+            raise SketchseekError(f"preprocessing record: unknown or missing fields: {shown(wrong, 5 * _MOST)}")
         return cls(**values)
 
     @property
@@ -126,7 +128,7 @@ def _triple(value: Any) -> tuple[Any, ...]:
 
 def _check(holds: bool, field: str, value: object, expected: str) -> None:
     if not holds:
-        raise SketchseekError(f"preprocessing record: {field} is {value!r}, it must be {expected}")
+        raise SketchseekError(f"preprocessing record: {field} is {shown(repr(value), _MOST)}, it must be {expected}")
 
 
 CLIP_PHOTOS = Preprocessing(fill=BLACK)

@@ -2,30 +2,19 @@
 
 import io
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from sketchseek.pictures.errors import PictureError
+from sketchseek.untrusted import UnsafeFileError, open_plain
 from sketchseek.wording import shown
 
 Source = Path | str | bytes
 
 MAX_FILE_BYTES = 512 * 2**20
 MAX_NAME = 300  # characters of a name in a message
-
-# Without O_NONBLOCK, opening a pipe that has replaced the file since it was checked would wait forever for a writer.
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-
-_NOT_FILES = {
-    stat.S_IFDIR: "is a folder, not a picture",
-    stat.S_IFIFO: "is a pipe, not a picture",
-    stat.S_IFCHR: "is a device, not a picture",
-    stat.S_IFBLK: "is a device, not a picture",
-    stat.S_IFSOCK: "is a socket, not a picture",
-}
 
 
 def file_name(source: Source, name: str | None) -> str:
@@ -75,8 +64,9 @@ def _readable(name: str) -> Iterator[None]:
 
 def _open_file(path: Path | str, name: str) -> BinaryIO:
     try:
-        _refuse_special(os.stat(path).st_mode, name)  # noqa: PTH116 - before opening: some devices act when opened
-        descriptor = os.open(path, _FLAGS)
+        return open_plain(path)
+    except UnsafeFileError as error:
+        raise PictureError(name, error.strerror.removeprefix("it ")) from None
     except FileNotFoundError:
         raise PictureError(name, "there is no such file") from None
     except PermissionError:
@@ -85,15 +75,3 @@ def _open_file(path: Path | str, name: str) -> BinaryIO:
         raise PictureError(name, f"cannot be opened ({error.strerror or error})") from None
     except ValueError as error:  # a NUL byte or a lone surrogate in the name
         raise PictureError(name, f"is not a possible file name ({error})") from None
-    stream = os.fdopen(descriptor, "rb")
-    try:
-        _refuse_special(os.fstat(descriptor).st_mode, name)
-    except PictureError:
-        stream.close()
-        raise
-    return stream
-
-
-def _refuse_special(mode: int, name: str) -> None:
-    if not stat.S_ISREG(mode):
-        raise PictureError(name, _NOT_FILES.get(stat.S_IFMT(mode), "is not a plain file"))

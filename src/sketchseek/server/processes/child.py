@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-MEMORY = 2 * 2**30  # address space of one process; the interpreter and its libraries need half a gigabyte of it
+MEMORY = 2 * 2**30  # bytes that one process may allocate
 START_SECONDS = 60.0  # on a busy machine; half a second otherwise
 GRACE_SECONDS = 1.0  # for a killed process to end; one that waits for a broken drive may need the system's permission
 MAX_HEAD = 2**16

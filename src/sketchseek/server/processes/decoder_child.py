@@ -10,7 +10,6 @@ import io
 import json
 import os
 import signal
-import stat
 import sys
 from typing import Any, BinaryIO
 
@@ -18,16 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
+from sketchseek.child_process import limit_memory, take_stdout
 from sketchseek.errors import SketchseekError
 from sketchseek.pictures import PictureError, RasterSketch, load_photo, load_sketch
 from sketchseek.pictures.formats import JPEG, format_of
 from sketchseek.pictures.sources import MAX_FILE_BYTES
+from sketchseek.untrusted import UnsafeFileError, read_bounded
 
 JPEG_QUALITY = 84
 MAX_SKETCH_SIDE = 2048  # px; models need a tenth of it
 MAX_STRETCH = 16  # a photo's longer side, in multiples of the shorter side that the model needs
 HASH_BYTES = 32  # as the gallery hashes files
-_GONE = (FileNotFoundError, NotADirectoryError, PermissionError)
+_GONE = (FileNotFoundError, NotADirectoryError, PermissionError, UnsafeFileError)
 
 
 def serve(requests: BinaryIO, responses: BinaryIO) -> None:
@@ -79,29 +80,16 @@ class _Child:
         unreadable = None
         for number, path in enumerate(paths):
             try:
-                data = _bytes_of(path)
+                data = read_bounded(path, MAX_FILE_BYTES)
             except _GONE:
                 continue
             except OSError as error:  # the drive may answer later
                 unreadable = error.strerror or str(error)
                 continue
-            if data is not None and hashlib.blake2b(data, digest_size=HASH_BYTES).hexdigest().startswith(id):
+            if hashlib.blake2b(data, digest_size=HASH_BYTES).hexdigest().startswith(id):
                 self._held, self._name = data, os.path.basename(path)  # noqa: PTH119 - any bytes
                 return {"path": number, "size": len(data), "type": _browser_type(data, self._name)}
         return {"path": None, "unreadable": unreadable}
-
-
-def _bytes_of(path: str) -> bytes | None:
-    """The content of a file; None if it is not a plain file, or larger than any photo."""
-    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - before opening: some devices act when opened
-        return None
-    # Without O_NONBLOCK, opening a pipe that has just replaced the file would wait for ever.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(descriptor, "rb") as stream:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
-            return None
-        return stream.read(status.st_size)
 
 
 def _browser_type(data: bytes, name: str) -> str | None:
@@ -144,20 +132,9 @@ def _end_after(seconds: float) -> None:
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def _limit_memory(size: int) -> None:
-    try:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (size, size))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    except (ImportError, ValueError, OSError):
-        pass  # not every system supports it; time and pixels are limited everywhere
-
-
 if __name__ == "__main__":
-    _limit_memory(int(sys.argv[1]))
-    responses = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints must not mix with the responses
+    limit_memory(int(sys.argv[1]))
+    responses = take_stdout()
     responses.write(b"{}\n")
     responses.flush()
     serve(sys.stdin.buffer, responses)
