@@ -57,7 +57,7 @@ class Augmentation:
 
     flip: float = 0.0  # sketch and positive together
     rotate: float = 0.0  # sketch and positive together, within +-30 degrees, filled with white
-    grayscale: float = 0.0  # each photo separately
+    grayscale: float = 0.0  # both photos together
 
 
 @dataclass(frozen=True)

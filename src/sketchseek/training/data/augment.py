@@ -20,31 +20,29 @@ class Changes:
 
     flip: bool
     degrees: float
-    grey_positive: bool
-    grey_negative: bool
+    grey: bool
 
 
 def draw_changes(chances: Augmentation, random: np.random.Generator) -> Changes:
-    """Draw five numbers whatever the chances are, so that one chance never affects the other changes."""
-    flip, rotate, angle, positive, negative = random.random(5)
+    """Draw four numbers whatever the chances are, so that one chance never affects the other changes."""
+    flip, rotate, angle, grey = random.random(4)
     return Changes(
         flip < chances.flip,
         (2 * angle - 1) * MOST_DEGREES if rotate < chances.rotate else 0.0,
-        positive < chances.grayscale,
-        negative < chances.grayscale,
+        grey < chances.grayscale,
     )
 
 
 def change(sketch: Picture, positive: Picture, negative: Picture, changes: Changes) -> tuple[Picture, Picture, Picture]:
-    """Apply the changes; sketch and positive move together, so that the drawing still matches its photo."""
+    """Apply the changes. Sketch and positive move together, so that the drawing still matches its photo; both photos
+    become grey together, so that colour does not tell them apart.
+    """
     if changes.flip:
         sketch, positive = sketch[:, ::-1], positive[:, ::-1]
     if changes.degrees:
         sketch, positive = _rotated(sketch, changes.degrees), _rotated(positive, changes.degrees)
-    if changes.grey_positive:
-        positive = _grey(positive)
-    if changes.grey_negative:
-        negative = _grey(negative)
+    if changes.grey:
+        positive, negative = _grey(positive), _grey(negative)
     return sketch, positive, negative
 
 
