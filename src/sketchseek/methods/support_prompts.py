@@ -28,15 +28,24 @@ class BasePrompts(nn.Module):
 
 
 class SupportReader(nn.Module):
-    """One transformer layer for the prompts of all layers, which attend to the support pictures and become p_m."""
+    """One transformer layer for the prompts of all layers, which attend to the support pictures and become p_m.
+
+    It starts as in the released code: linear layers at std 0.002, but queries, keys and values as torch's attention
+    draws them. Were these small too, all support pictures would give almost the same prompts.
+    """
 
     def __init__(self, image: ImageTower) -> None:
         super().__init__()
         self.layer = new_layer(image.width, image.heads)
-        for module in self.layer.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.trunc_normal_(module.weight, std=0.002)
-                nn.init.zeros_(module.bias)
+        attention = self.layer.self_attn
+        inputs = (attention.q_proj, attention.k_proj, attention.v_proj)
+        for linear in (attention.out_proj, self.layer.mlp.fc1, self.layer.mlp.fc2):
+            nn.init.trunc_normal_(linear.weight, std=0.002)
+        bound = math.sqrt(6 / (image.width + 3 * image.width))  # Xavier, of all three as one matrix
+        for linear in inputs:
+            nn.init.uniform_(linear.weight, -bound, bound)
+        for linear in (*inputs, attention.out_proj):
+            nn.init.zeros_(linear.bias)
 
     def forward(self, prompts: Tensor, support: Tensor) -> Tensor:
         """p_m, shape (layers, count, width).
