@@ -5,16 +5,26 @@ from sketchseek.losses.curriculum import curriculum_loss, global_and_local_loss,
 
 
 def test_weights_of_the_papers_sixty_epochs():
-    weights = [hard_weight(epoch) for epoch in range(60)]
-    assert weights == [0.0] * 10 + [0.25] * 10 + [0.5] * 10 + [0.75] * 10 + [1.0] * 20
+    steps = 37  # of an epoch
+    weights = [hard_weight(step, 60 * steps) for step in range(60 * steps)]
+    assert weights == [min(0.25 * (step // steps // 10), 1) for step in range(60 * steps)]
 
 
 def test_unclipped_weights_reach_five_quarters():
-    assert [hard_weight(epoch, clip=False) for epoch in (0, 39, 40, 49, 50, 59)] == [0, 0.75, 1, 1, 1.25, 1.25]
+    assert [hard_weight(epoch, 60, clip=False) for epoch in (0, 39, 40, 49, 50, 59)] == [0, 0.75, 1, 1, 1.25, 1.25]
 
 
-def test_shorter_runs_step_sooner():
-    assert [hard_weight(epoch, every=2) for epoch in range(10)] == [0, 0, 0.25, 0.25, 0.5, 0.5, 0.75, 0.75, 1, 1]
+@pytest.mark.parametrize("steps", [7, 40, 600])
+def test_a_run_of_any_length_has_all_stages(steps):
+    weights = [hard_weight(step, steps) for step in range(steps)]
+    assert weights == sorted(weights)
+    assert set(weights) == {0, 0.25, 0.5, 0.75, 1}
+    assert abs(sum(weight == 1 for weight in weights) - steps / 3) < 1
+
+
+def test_stages_can_be_set():
+    assert [hard_weight(step, 10, stages=5) for step in range(10)] == [0, 0, 0.25, 0.25, 0.5, 0.5, 0.75, 0.75, 1, 1]
+    assert {hard_weight(step, 10, stages=0) for step in range(10)} == {0}
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.25, 0.5, 0.75, 1.0, 1.25])

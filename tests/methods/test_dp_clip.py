@@ -11,7 +11,7 @@ MICRO = {"window": 2, "rank": 3, "prompt_dropout": 0.0}
 
 
 def at(epoch):
-    return Clock(epoch, 0, 1)
+    return Clock(epoch, epoch, 60)
 
 
 def slow_text(method, category, templates=TEMPLATES):
@@ -41,7 +41,8 @@ def slow_features(method, tokens, prompts, text):
     local, features = entered[-2], [whole]  # what enters the last layer
     for number, (row, column) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
         patches = [local[1 + 3 * r + c] for r in (row, row + 1) for c in (column, column + 1)]
-        states = slow_layer(method.local.layer, torch.stack([local[0], *patches]))
+        side_of_local = None if method.local.branch is None else (method.local.branch, 0, 0)  # never scaled
+        states = slow_layer(method.local.layer, torch.stack([local[0], *patches]), side=side_of_local)
         features.append(linear(layer_norm(states[:1], method.local.norms[number]), method.local.projections[number])[0])
     return features
 
@@ -84,6 +85,56 @@ def test_fine_grained_model_is_its_equations(build_micro, micro_batch, epoch, cl
     losses = method.losses(batch, at(epoch))
     assert list(losses) == ["ordinary", "hard"]
     assert_same_gradients(sum(losses.values()), slow, [q for q in method.parameters() if q.requires_grad])
+
+
+#: an option that switches a part off, and the names of what it trains
+PART_NAMES = {
+    "prompts": ("base_prompts", "support_reader"),
+    "window": ("local",),
+    "rank": ("branches", "scales", "local.branch"),
+    "text_scales": ("scales",),
+    "local_branch": ("local.branch",),
+}
+
+
+@pytest.mark.parametrize("off", PART_NAMES)
+def test_a_part_can_be_switched_off(build, pure_batch, off):
+    method = build("dp-clip", "fine-grained", **{off: 0})
+    whole = build("dp-clip", "fine-grained", fresh=True)
+    for part in PART_NAMES[off]:
+        assert not any(name.startswith(part) for name, _ in method.named_parameters())
+        assert any(name.startswith(part) for name, _ in whole.named_parameters())
+    assert method.size == (16 if off == "window" else 80)
+    assert method.support() == ((0, 0) if off == "prompts" else (1, 2))
+    losses = method.losses(pure_batch, at(15))
+    assert losses["ordinary"] > 0 < losses["hard"]
+    sketches, photos = method.support()
+    with torch.inference_mode():
+        encode = method.eval().for_category("dog", pure_batch.sketches[:sketches], pure_batch.positives[:photos])
+        assert encode(pure_batch.sketches, "sketch").shape == (6, method.size)
+
+
+def test_without_any_part_a_fresh_model_is_clip(build, pure_batch):
+    method = build("dp-clip", "fine-grained", prompts=0, window=0, rank=0).eval()
+    found = method.for_category("dog", pure_batch.sketches[:0], pure_batch.positives[:0])(pure_batch.sketches, "sketch")
+    expected = method.backbone.image(pure_batch.sketches)
+    torch.testing.assert_close(found, expected / torch.linalg.vector_norm(expected, dim=1, keepdim=True))
+    assert [group.name for group in method.groups() if group.parameters] == ["norms"]
+
+
+def test_without_text_scales_the_name_changes_nothing(build, pure_batch):
+    method = build("dp-clip", "fine-grained", text_scales=False).eval()
+    for parameter in method.branches.parameters():
+        parameter.data.normal_(std=0.1)
+    support = pure_batch.sketches[:1], pure_batch.positives[:2]
+    with torch.inference_mode():
+        one, other = (method.for_category(name, *support)(pure_batch.sketches, "sketch") for name in ("dog", "cat"))
+    assert torch.equal(one, other)
+
+
+def test_ordinary_triplets_alone(build, pure_batch):
+    method = build("dp-clip", "fine-grained", hard_stages=0)
+    assert method.losses(pure_batch, at(59))["hard"] == 0 < method.losses(pure_batch, at(59))["ordinary"]
 
 
 @pytest.mark.parametrize("unknown_text", ["none", "mean", "predicted"])

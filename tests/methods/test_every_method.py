@@ -22,6 +22,8 @@ EVERY: list[tuple[str, str, dict[str, Any]]] = [
     ("dp-clip", "category", {"unknown_text": "mean", "attention_factor": 0.0625}),
     ("dp-clip", "category", {"unknown_text": "predicted"}),
     ("dp-clip", "fine-grained", {"texts": "single", "forgotten": True, "support_sketches": 0}),
+    ("dp-clip", "fine-grained", {"prompts": 0, "window": 0, "text_scales": False}),
+    ("dp-clip", "fine-grained", {"rank": 0}),
 ]
 TRAINED = [case for case in EVERY if case[0] != "zero-shot"]
 every = pytest.mark.parametrize(("name", "setting", "options"), EVERY)

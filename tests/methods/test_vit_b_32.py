@@ -22,17 +22,18 @@ BLOCKS = {
     "states_to_image": (512 * 768 + 768) + (768 * 1536 + 1536),
     "solver": 2 * (4 * (512 * 512 + 512) + 2 * 512 * 2048 + 2048 + 512 + 4 * 512) + 512 * 100 + 100,
 }
-WINDOWS = {"local": 4 * 768 + 4 * (2 * 768 + 768 * 512)}
+BRANCH = 16 * 6 * 768
+WINDOWS = {"local": 4 * 768 + 4 * (2 * 768 + 768 * 512) + BRANCH}
 PROMPT_MODULES = {"base_prompts": 12 * 3 * 768 + 768 * 768 + 768}
 EXPECTED = {
     ("clip-at", "category"): {"prompts": 2 * 3 * 768, "norms": 2 * IMAGE_NORMS},
     ("clip-at", "fine-grained"): {"prompts": 3 * 768, "norms": IMAGE_NORMS},
     ("splip", "category"): {**BLOCKS, "image_norms": IMAGE_NORMS, "text_norms": TEXT_NORMS},
     ("dp-clip", "category"): {
-        **PROMPT_MODULES, **WINDOWS, "branches": 12 * 16 * 6 * 768, "norms": IMAGE_NORMS,
+        **PROMPT_MODULES, **WINDOWS, "branches": 12 * BRANCH, "norms": IMAGE_NORMS,
     },
     ("dp-clip", "fine-grained"): {
-        **PROMPT_MODULES, **WINDOWS, "branches": 12 * 16 * 6 * 768, "norms": IMAGE_NORMS,
+        **PROMPT_MODULES, **WINDOWS, "branches": 12 * BRANCH, "norms": IMAGE_NORMS,
         "support_reader": ATTENTION + MLP + 4 * 768,
         "scales": 12 * ((512 * 512 + 512) + (512 * 32 + 32)),
     },

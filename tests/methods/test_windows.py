@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sketchseek import SketchseekError
+from sketchseek.methods.side_branch import SideBranch
 from sketchseek.methods.windows import LocalHead, window_indices
 from tests.methods.oracle import assert_same_gradients, layer_norm, linear, slow_layer
 
@@ -31,9 +32,10 @@ def test_windows_stand_in_the_corners_of_any_grid(grid, side):
         assert max(window) <= grid * grid
 
 
-def test_head_is_its_equation(build_micro):
+@pytest.mark.parametrize("branch", [False, True])
+def test_head_is_its_equation(build_micro, branch):
     image = build_micro("zero-shot").backbone.image
-    head = LocalHead(image, side=2).double()
+    head = LocalHead(image, side=2, branch=SideBranch(image.width, 3) if branch else None).double()
     for parameter in head.parameters():
         parameter.data.add_(0.1 * torch.randn_like(parameter))
     tokens = torch.randn(2, 10, 16, dtype=torch.float64, requires_grad=True)
@@ -41,7 +43,8 @@ def test_head_is_its_equation(build_micro):
     for picture in tokens:
         for number, (row, column) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
             patches = [picture[1 + 3 * r + c] for r in (row, row + 1) for c in (column, column + 1)]
-            states = slow_layer(head.layer, torch.stack([picture[0], *patches]))
+            side = (head.branch, 0, 0) if branch else None
+            states = slow_layer(head.layer, torch.stack([picture[0], *patches]), side=side)
             rows.append(linear(layer_norm(states[:1], head.norms[number]), head.projections[number])[0])
     fast, slow = head(tokens), torch.stack(rows).view(2, 4, -1)
     torch.testing.assert_close(fast, slow)
@@ -50,9 +53,14 @@ def test_head_is_its_equation(build_micro):
     assert_same_gradients((fast * weight).sum(), (slow * weight).sum(), [tokens, *trained])
 
 
-def test_head_starts_as_clips_last_layer_and_trains_its_norms_alone(build):
+def test_head_starts_as_clips_last_layer_and_trains_its_norms_and_branch_alone(build):
     image = build("zero-shot").backbone.image
-    head = LocalHead(image)
+    branch = SideBranch(image.width, 4)
+    head = LocalHead(image, branch=branch)
+    for name, copied in head.branch.named_parameters():
+        assert torch.equal(copied, branch.get_parameter(name))
+        assert copied is not branch.get_parameter(name)
+        assert copied.requires_grad
     for name, parameter in head.layer.named_parameters():
         assert torch.equal(parameter, dict(image.stack[-1].named_parameters())[name])
         assert parameter.requires_grad == ("layer_norm" in name)

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from torch import Tensor
 
 
-def hard_weight(epoch: int, every: int = 10, clip: bool = True) -> float:
-    """w = 0.25 * floor(epoch / 10), epochs counted from 0.
+def hard_weight(step: int, steps: int, stages: int = 6, clip: bool = True) -> float:
+    """w = 0.25 * floor(stages * step / steps): 0 in the first stage of the training, 0.25 in the second, and so on.
 
-    ``every``: epochs between two steps. ``clip``: stop at 1; the released code does not (1.25 in epochs 50 to 59
-    of 60).
+    The paper's w = 0.25 * floor(epoch / 10) in 60 epochs has 6 stages. ``step`` is counted from 0, ``steps`` are all.
+    ``clip``: stop at 1; the released code does not (1.25 in its last stage).
     """
-    weight = 0.25 * (epoch // every)
+    weight = 0.25 * (stages * step // steps)
     return min(weight, 1.0) if clip else weight
 
 

@@ -2,7 +2,7 @@
 
 Fine-grained, the category is known: support pictures become prompts p_m of every layer (visual prompting module), the
 name scales side branches (textual prompting module), and four windows are matched beside the whole picture (patch-level
-matching module). L = (1 - w) L_ordinary + w L_hard, each on f_g + 0.1 sum_i f_l^i; w grows with the epochs.
+matching module). L = (1 - w) L_ordinary + w L_hard, each on f_g + 0.1 sum_i f_l^i; w grows during the training.
 
 Category level, the category is unknown and the paper's procedure is not published. Ours: base prompts without support
 pictures; branches without scales (or scaled by the mean text of the seen classes, or for sketches by the text of the
@@ -48,18 +48,20 @@ from sketchseek.methods.windows import NUMBER, LocalHead
 class DpClipOptions:
     """The paper's free choices; defaults are those of the released code unless a comment says otherwise."""
 
-    prompts: int = 3  # per layer
+    prompts: int = 3  # per layer; 0: no visual prompting
     prompt_dropout: float = 0.1
     support_sketches: int = 1
     support_photos: int = 2
-    rank: int = 16  # r; 768 is the best of the paper's appendix
+    rank: int = 16  # r; 768 is the best of the paper's appendix; 0: no side branches
     attention_factor: float | None = None  # none: 1 / rank; the released code has 0.0625 at every rank
+    text_scales: bool = True  # the category's name scales the branches
     texts: Literal["ensemble", "single"] = "ensemble"  # t: mean of 63 templates (released code), one (paper's figure)
-    window: int = 5  # patches a side
+    window: int = 5  # patches a side; 0: no windows
+    local_branch: bool = True  # a low-rank branch beside the layer that reads the windows
     margin: float = 0.15
     local_weight: float = 0.1  # of each window in the losses
     local_share: float = 0.2  # of each window in the distance used for ranking
-    hard_every: int = 10  # epochs between two steps of w
+    hard_stages: int = 6  # of equal length; w grows by 0.25 from one to the next; 0: ordinary triplets alone
     hard_clip: bool = True  # w stops at 1; in the released code it reaches 1.25
     forgotten: bool = False  # also train what the released code does not freeze
     module_lr: float = 1e-5  # of prompts, branches, scales and windows
@@ -96,16 +98,17 @@ class DpClip(Method):
         image = backbone.image
         self.knows_category = setting == "fine-grained"
         self.norms = Norms(image)
-        self.base_prompts = BasePrompts(image, options.prompts, options.prompt_dropout)
-        self.support_reader = SupportReader(image) if self.knows_category else None
-        self.branches = nn.ModuleList(
-            SideBranch(image.width, options.rank, options.attention_factor) for _ in range(image.depth)
-        )
-        has_text = self.knows_category or options.unknown_text != "none"
-        self.scales = nn.ModuleList(
-            TextScales(backbone.text.size, options.rank) for _ in range(image.depth if has_text else 0)
-        )
-        self.local = LocalHead(image, options.window)
+        self.base_prompts = BasePrompts(image, options.prompts, options.prompt_dropout) if options.prompts else None
+        self.support_reader = SupportReader(image) if options.prompts and self.knows_category else None
+        branches = [
+            SideBranch(image.width, options.rank, options.attention_factor)
+            for _ in range(image.depth if options.rank else 0)
+        ]
+        self.branches = nn.ModuleList(branches)
+        has_text = options.text_scales and (self.knows_category or options.unknown_text != "none")
+        self.scales = nn.ModuleList(TextScales(backbone.text.size, options.rank) for _ in branches if has_text)
+        local_branch = branches[-1] if branches and options.local_branch else None
+        self.local = LocalHead(image, options.window, local_branch) if options.window else None
         self.class_texts = ClassTexts(backbone, self.classes, options.template)
         self._category_texts: dict[str, Tensor] = {}
         for parameter in (*self._left_trainable_in_tower(), *self._left_trainable_in_windows()):
@@ -115,16 +118,18 @@ class DpClip(Method):
         return embeddings_and_projection(self.backbone.image) if self.options.forgotten else ()
 
     def _left_trainable_in_windows(self) -> tuple[nn.Parameter, ...]:
-        return queries_keys_values(self.local.layer) if self.options.forgotten else ()
+        return queries_keys_values(self.local.layer) if self.options.forgotten and self.local is not None else ()
 
     @property
     def size(self) -> int:
         """Width of an embedding: the whole picture and four windows."""
-        return (1 + NUMBER) * self.backbone.size
+        return (1 if self.local is None else 1 + NUMBER) * self.backbone.size
 
     def support(self) -> tuple[int, int] | None:
-        """Numbers of sketches and photos of the category, if it is known."""
-        return (self.options.support_sketches, self.options.support_photos) if self.knows_category else None
+        """Numbers of sketches and photos of the category, if it is known; none of them without visual prompting."""
+        if not self.knows_category:
+            return None
+        return (self.options.support_sketches, self.options.support_photos) if self.options.prompts else (0, 0)
 
     def category_text(self, category: str) -> Tensor:
         """t: the category's name encoded by the frozen text tower, shape (size,); computed once per category."""
@@ -136,8 +141,11 @@ class DpClip(Method):
 
     def conditions(self, category: str, support: Tensor) -> Conditions:
         """For a known category; ``support``: tokens of its pictures before ``pre_norm``, shape (m, n, width)."""
-        assert self.support_reader is not None
-        return self._conditions(self.support_reader(self.base_prompts(), support), self.category_text(category))
+        prompts = None
+        if self.base_prompts is not None:
+            assert self.support_reader is not None
+            prompts = self.support_reader(self.base_prompts(), support)
+        return self._conditions(prompts, self.category_text(category) if len(self.scales) else None)
 
     def common_conditions(self, sketches: Tensor | None = None) -> Conditions:
         """For an unknown category; classes may be predicted from ``sketches``, tokens before ``pre_norm``."""
@@ -148,7 +156,7 @@ class DpClip(Method):
                 text = texts.mean(dim=0)
             else:
                 text = texts[self.predict_classes(sketches)].unsqueeze(1)
-        return self._conditions(self.base_prompts(), text)
+        return self._conditions(None if self.base_prompts is None else self.base_prompts(), text)
 
     def predict_classes(self, tokens: Tensor) -> Tensor:
         """The seen class of each picture by zero-shot CLIP, shape (n,), from tokens before ``pre_norm``."""
@@ -156,16 +164,16 @@ class DpClip(Method):
             plain = self.backbone.image.run(tokens).embedding
             return (unit(plain) @ unit(self.class_texts()).T).argmax(dim=1)
 
-    def _conditions(self, prompts: Tensor, text: Tensor | None) -> Conditions:
+    def _conditions(self, prompts: Tensor | None, text: Tensor | None) -> Conditions:
         # One text for all pictures, shape (size,), or one for each, shape (n, 1, size).
         branches = {}
         for layer, branch in enumerate(self.branches):
             assert isinstance(branch, SideBranch)
             branches[layer] = branch.scaled() if text is None else branch.scaled(*self.scales[layer](text))
-        return Conditions(dict(enumerate(prompts.unbind())), branches)
+        return Conditions({} if prompts is None else dict(enumerate(prompts.unbind())), branches)
 
     def features(self, tokens: Tensor, conditions: Conditions) -> list[Tensor]:
-        """f_g, f_l^1, ..., f_l^4, each of shape (n, backbone's size), from tokens before ``pre_norm``."""
+        """f_g and, with windows, f_l^1 to f_l^4, each (n, backbone's size), from tokens before ``pre_norm``."""
         image = self.backbone.image
         last = image.depth - 1
         adaptation = Adaptation(
@@ -175,6 +183,8 @@ class DpClip(Method):
             norms=self.norms,
             branches=conditions.branches,
         )
+        if self.local is None:
+            return [image.run(tokens, adaptation).embedding]
         run = image.run(tokens, adaptation, keep=(last,))
         return [run.embedding, *self.local(run.tokens[last]).unbind(dim=1)]
 
@@ -201,7 +211,7 @@ class DpClip(Method):
         if not self.knows_category:
             return self.encode
         support = torch.cat((sketches, photos))
-        if not len(support):
+        if self.support_reader is not None and not len(support):
             raise SketchseekError(f"dp-clip requires at least one support picture of {name!r}, a sketch or a photo")
         conditions = self.conditions(name, self.backbone.image.embed(support))
 
@@ -223,7 +233,8 @@ class DpClip(Method):
 
     def losses(self, batch: Batch, clock: Clock) -> dict[str, Tensor]:
         """(1 - w) L_ordinary and w L_hard; at category level also L_cls."""
-        n, weight = len(batch.sketches), hard_weight(clock.epoch, self.options.hard_every, self.options.hard_clip)
+        n = len(batch.sketches)
+        weight = hard_weight(clock.step, clock.steps, self.options.hard_stages, self.options.hard_clip)
         pictures = [batch.sketches, batch.positives]
         if weight < 1:  # later no loss needs them
             pictures.append(batch.negatives)

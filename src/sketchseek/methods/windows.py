@@ -9,6 +9,7 @@ from sketchseek.clip.layers import run_layer
 from sketchseek.clip.towers import ImageTower
 from sketchseek.clip.trainable import norm_names, train_only
 from sketchseek.errors import SketchseekError
+from sketchseek.methods.side_branch import SideBranch
 
 NUMBER = 4
 
@@ -34,17 +35,18 @@ def window_indices(grid: int, side: int = 5) -> Tensor:
 class LocalHead(nn.Module):
     """Input tokens of the tower's last layer -> f_l^1 to f_l^4.
 
-    One copy of the last layer for all windows, of which only the LayerNorms are trained; for each window a separate,
-    trained copy of ``post_norm`` and of the projection.
+    One copy of the last layer for all windows, of which only the LayerNorms are trained, with a trained copy of that
+    layer's ``branch``, never scaled; for each window a separate, trained copy of ``post_norm`` and of the projection.
     """
 
     indices: Tensor
 
-    def __init__(self, image: ImageTower, side: int = 5) -> None:
+    def __init__(self, image: ImageTower, side: int = 5, branch: SideBranch | None = None) -> None:
         super().__init__()
         self.register_buffer("indices", window_indices(image.grid, side), persistent=False)
         self.layer = deepcopy(image.stack[-1])
         train_only(self.layer, norm_names(self.layer))
+        self.branch = deepcopy(branch)
         self.norms = nn.ModuleList(deepcopy(image.post_norm) for _ in range(NUMBER)).requires_grad_(True)
         self.projections = nn.ModuleList(deepcopy(image.projection) for _ in range(NUMBER)).requires_grad_(True)
 
@@ -52,7 +54,8 @@ class LocalHead(nn.Module):
         """Tokens (n, 1 + grid * grid, width), CLS first, no prompts -> (n, 4, size), not normalised."""
         n, _, width = tokens.shape
         windows = tokens[:, self.indices].view(n * NUMBER, -1, width)
-        read = run_layer(self.layer, windows, first_only=True).view(n, NUMBER, width)
+        branch = None if self.branch is None else self.branch.scaled()
+        read = run_layer(self.layer, windows, branch=branch, first_only=True).view(n, NUMBER, width)
         features = [
             projection(norm(read[:, i]))
             for i, (norm, projection) in enumerate(zip(self.norms, self.projections, strict=True))
