@@ -120,8 +120,33 @@ def test_losses_carry_their_weights(build, fine_batch):
         torch.testing.assert_close(results[0][name], factor * results[1][name])
 
 
+@pytest.mark.parametrize("off", ["class", "delta", "shuffle"])
+def test_no_weight_no_loss(build, fine_batch, off):
+    torch.manual_seed(0)
+    whole = build("clip-at", "fine-grained").losses(fine_batch, START)
+    torch.manual_seed(0)
+    method = build("clip-at", "fine-grained", fresh=True, **{f"{off}_weight": 0.0})
+    passes = []
+    encode = method.encode
+    method.encode = lambda pixels, modality: passes.append(len(pixels)) or encode(pixels, modality)
+    losses = method.losses(fine_batch, START)
+    assert list(losses) == [name for name in whole if name != off]
+    for name, loss in losses.items():
+        torch.testing.assert_close(loss, whole[name])
+    assert passes == [24 if off == "shuffle" else 48]  # shuffled pictures are not encoded for nothing
+
+
 def test_no_weight_no_class_loss(build, category_batch):
     assert list(build("clip-at", class_weight=0.0).losses(category_batch, START)) == ["triplet"]
+
+
+def test_prompts_alone_leave_the_norms_frozen(build, category_batch):
+    method = build("clip-at", train_norms=False)
+    assert {name.partition(".")[0] for name, p in method.named_parameters() if p.requires_grad} == {"prompts"}
+    baseline = build("modality-prompts")  # is the same, and draws the same prompts
+    torch.testing.assert_close(
+        method.encode(category_batch.sketches, "sketch"), baseline.encode(category_batch.sketches, "sketch")
+    )
 
 
 def test_batches_and_rates(build):

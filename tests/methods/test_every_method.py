@@ -16,9 +16,12 @@ START = Clock(epoch=0, step=0, steps=100)
 EVERY: list[tuple[str, str, dict[str, Any]]] = [
     (name, setting, {}) for name in METHODS for setting in ("category", "fine-grained")
 ] + [
+    ("clip-at", "fine-grained", {"train_norms": False, "delta_weight": 0.0, "shuffle_weight": 0.0}),
     ("clip-at", "category", {"encoders": "shared-norms", "class_weight": 0.0, "forgotten": True}),
     ("splip", "category", {"text_cost": "per-image", "block_per_layer": True}),
     ("splip", "fine-grained", {"train_norms": False, "beta": 0.0}),
+    ("splip", "category", {"text_cost": "per-image", "patches_to_words": False, "words_to_image": False}),
+    ("splip", "category", {"states_to_image": False, "margin": 0.2}),
     ("dp-clip", "category", {"unknown_text": "mean", "attention_factor": 0.0625}),
     ("dp-clip", "category", {"unknown_text": "predicted"}),
     ("dp-clip", "fine-grained", {"texts": "single", "forgotten": True, "support_sketches": 0}),

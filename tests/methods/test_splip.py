@@ -13,6 +13,8 @@ WORDS = {"sketch": "a sketch of a", "photo": "a photo of a"}
 def slow_words(method, tokens):
     """B_t: T (m, text width) of one image's tokens."""
     block, patches = method.patches_to_words, tokens[1:]
+    if block is None:
+        return tokens.new_zeros(0, method.backbone.text.width)
     mixed = [
         sum(block.mix.weight[m, p] * patches[p] for p in range(len(patches))) + block.mix.bias[m]
         for m in range(len(block.mix.weight))
@@ -38,13 +40,17 @@ def slow_classes(method, words, modality):
 def slow_prompts(method, states, modality):
     """[V^tg, V^ms_l] of every image layer."""
     ids = method.backbone.tokens([WORDS[modality]]).ids[0, 1:-1]
-    from_words = linear(method.backbone.text.words(ids), method.words_to_image)
+    width = method.backbone.image.width
+    from_words = torch.zeros(0, width, dtype=torch.float64)
+    if method.words_to_image is not None:
+        from_words = linear(method.backbone.text.words(ids), method.words_to_image)
+    if method.states_to_image is None:
+        return [from_words] * len(states)
     prompts = []
     for number, state in enumerate(states):
         blocks = method.states_to_image.blocks
         first, _, last = blocks[number if len(blocks) > 1 else 0]
         out = linear(linear(state[None], first).clamp(min=0), last)[0]
-        width = from_words.shape[1]
         prompts.append(torch.cat((from_words, out[None, :width], out[None, width:])))
     return prompts
 
@@ -65,26 +71,41 @@ def slow_losses(method, s, p, n, puzzle, order, texts, batch):
     for i in range(len(s)):
         right, wrong = batch.labels[i], batch.negative_labels[i]
         mu = 1 if right == wrong else cos(frozen[right], frozen[wrong])
+        mu = mu if method.options.margin is None else method.options.margin
         near, far = ((unit(s[i]) - unit(x)).square().sum() for x in (p[i], n[i]))
-        total = total + torch.relu(near - far + mu)
+        total = total + method.options.triplet_weight * torch.relu(near - far + mu)
         for k, (x, label) in enumerate(((s[i], right), (p[i], right), (n[i], wrong))):
             logits = torch.stack([cos(x, text) / 0.01 for text in texts[k][i]])
-            total = total + 2.0 / 3 * (torch.logsumexp(logits, 0) - logits[label])  # alpha = 2
+            total = total + method.options.alpha / 3 * (torch.logsumexp(logits, 0) - logits[label])
         if method.solver is not None:
             errors = []
             for whole in (s[i], p[i], n[i]):
                 logits = method.solver(whole[None], puzzle[i][None])[0]
                 errors.append(torch.logsumexp(logits, 0) - logits[order[i]])
-            total = total + 3.0 * (errors[0] + torch.relu(errors[1] - errors[2]))  # beta = 3
+            total = total + method.options.beta * (errors[0] + torch.relu(errors[1] - errors[2]))
     return total / len(s)
 
 
-@pytest.mark.parametrize(("setting", "before", "per_layer"), [("category", False, False), ("fine-grained", True, True)])
-def test_model_with_texts_of_the_batch_is_its_equations(build_micro, micro_batch, setting, before, per_layer):
-    method = build_micro(
-        "splip", setting, alpha=2.0, beta=3.0, solver_dropout=0.0, solver_heads=2, before_pre_norm=before,
-        block_per_layer=per_layer,
-    )  # fmt: skip
+@pytest.mark.parametrize(
+    ("setting", "options"),
+    [
+        ("category", {}),
+        ("fine-grained", {"before_pre_norm": True, "block_per_layer": True}),
+        # The rows of the paper's ablations.
+        ("category", {"triplet_weight": 0.0, "beta": 0.0}),
+        ("category", {"alpha": 0.0, "beta": 0.0, "margin": 0.2}),
+        ("fine-grained", {"triplet_weight": 2.0, "margin": 0.2}),
+        ("category", {"train_norms": False}),
+        ("category", {"words_to_image": False}),
+        ("category", {"patches_to_words": False}),
+        ("category", {"states_to_image": False}),
+        ("category", {"words_to_image": False, "states_to_image": False}),
+        ("category", {"words_to_image": False, "states_to_image": False, "patches_to_words": False}),
+    ],
+)
+def test_model_with_texts_of_the_batch_is_its_equations(build_micro, micro_batch, setting, options):
+    weights = {"alpha": 2.0, "beta": 3.0, "solver_dropout": 0.0, "solver_heads": 2}
+    method, before = build_micro("splip", setting, **(weights | options)), options.get("before_pre_norm", False)
     batch = micro_batch([0, 2], same_class=setting == "fine-grained")
     torch.manual_seed(3)
     puzzles, order = make_puzzles(batch.sketches, method.permutations, torch.default_generator)

@@ -29,11 +29,12 @@ from sketchseek.methods.triplets import encode_all, triplet_and_class_losses
 class ClipAtOptions:
     """The paper's free choices; a comment marks what the paper does not specify."""
 
-    prompts: int = 3  # K
+    prompts: int = 3  # K; 0: LayerNorms alone
     prompt_std: float = 1.0  # prompts start from N(0, std^2) (released code)
     # "paper": separate prompts and LayerNorms per modality at category level, one encoder for fine-grained;
     # "shared-norms": separate prompts, shared LayerNorms (released code); "one": one encoder.
     encoders: Literal["paper", "shared-norms", "one"] = "paper"
+    train_norms: bool = True  # false: prompts alone
     forgotten: bool = False  # also train what the released code does not freeze, at norm_lr
     prompt_lr: float = 1e-4  # paper: 1e-5 for everything, which hardly moves prompts
     norm_lr: float = 1e-5
@@ -68,7 +69,8 @@ class ClipAt(Method):
                 for owner in _owners(self.one_encoder)
             }
         )
-        self.norms = nn.ModuleDict({owner: Norms(image) for owner in _owners(self.one_set_of_norms)})
+        owners = _owners(self.one_set_of_norms) if options.train_norms else ()
+        self.norms = nn.ModuleDict({owner: Norms(image) for owner in owners})
         self.class_texts = ClassTexts(backbone, self.classes, options.template)
         for parameter in self._left_trainable():
             parameter.requires_grad_(True)
@@ -80,9 +82,11 @@ class ClipAt(Method):
     def encode(self, pixels: Tensor, modality: Modality) -> Tensor:
         """f(x): CLIP with prompts appended before ``ln_pre``, read from CLS."""
         prompts = self.prompts["both" if self.one_encoder else modality]
-        norms = self.norms["both" if self.one_set_of_norms else modality]
         assert isinstance(prompts, Prompts)
-        assert isinstance(norms, Norms)
+        norms = None
+        if self.options.train_norms:
+            norms = self.norms["both" if self.one_set_of_norms else modality]
+            assert isinstance(norms, Norms)
         adaptation = Adaptation(prompts=prompts.by_layer(), place="end", before_pre_norm=True, norms=norms)
         embeddings: Tensor = self.backbone.image(pixels, adaptation)
         return embeddings
@@ -93,18 +97,23 @@ class ClipAt(Method):
         if self.setting == "category":
             return self._common_losses(batch, *self._encode_all(sketches, photos))
 
-        first, second = draw_two_orders(len(batch.sketches), self.options.shuffle_grid, torch.default_generator)
-        sketches.append(shuffle_tiles(batch.sketches, first))
-        photos += [shuffle_tiles(batch.positives, first), shuffle_tiles(batch.positives, second)]
-        sketch, sketch_1, positive, negative, photo_1, photo_2 = self._encode_all(sketches, photos)
-        return self._common_losses(batch, sketch, positive, negative) | {
-            "delta": self.options.delta_weight
-            * relative_distance_loss(
-                relative_distances(sketch, positive, negative), batch.labels, self.options.delta_sorted
-            ),
-            "shuffle": self.options.shuffle_weight
-            * patch_shuffle_loss(sketch_1, photo_1, photo_2, self.options.shuffle_margin),
-        }
+        options = self.options
+        if options.shuffle_weight:
+            first, second = draw_two_orders(len(batch.sketches), options.shuffle_grid, torch.default_generator)
+            sketches.append(shuffle_tiles(batch.sketches, first))
+            photos += [shuffle_tiles(batch.positives, first), shuffle_tiles(batch.positives, second)]
+        features = self._encode_all(sketches, photos)
+        sketch, positive, negative = features[0], *features[len(sketches) : len(sketches) + 2]
+        losses = self._common_losses(batch, sketch, positive, negative)
+        if options.delta_weight:
+            deltas = relative_distances(sketch, positive, negative)
+            losses["delta"] = options.delta_weight * relative_distance_loss(deltas, batch.labels, options.delta_sorted)
+        if options.shuffle_weight:
+            sketch_1, photo_1, photo_2 = features[1], *features[-2:]
+            losses["shuffle"] = options.shuffle_weight * patch_shuffle_loss(
+                sketch_1, photo_1, photo_2, options.shuffle_margin
+            )
+        return losses
 
     def _encode_all(self, sketches: list[Tensor], photos: list[Tensor]) -> list[Tensor]:
         return encode_all(self.encode, sketches, photos, one_encoder=self.one_encoder)

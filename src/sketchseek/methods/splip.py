@@ -23,7 +23,9 @@ from sketchseek.clip.backbone import Backbone
 from sketchseek.clip.texts import Texts
 from sketchseek.losses.adaptive_margin import adaptive_margin_triplet_loss, margin_table
 from sketchseek.losses.classification import classification_loss
+from sketchseek.losses.distances import squared_euclidean_distance
 from sketchseek.losses.jigsaw import jigsaw_loss
+from sketchseek.losses.triplet import triplet_loss
 from sketchseek.methods.class_texts import ClassTexts
 from sketchseek.methods.jigsaw import JigsawSolver, make_puzzles, permutation_table
 from sketchseek.methods.mapping_blocks import PatchesToWords, StatesToImage
@@ -48,7 +50,13 @@ class SplipOptions:
     block_per_layer: bool = False  # a B_vt for each layer instead of one for all
     image_tokens_std: float = 0.02  # of the initial last weights of B_vt
     before_pre_norm: bool = False  # whether the first layer's prompts pass through ln_pre, like the patches
-    train_norms: bool = True  # LayerNorms of both towers (paper)
+    # Parts to switch off, as in the paper's ablations: B_t, B_v, B_vt, LayerNorms of both towers.
+    patches_to_words: bool = True
+    words_to_image: bool = True
+    states_to_image: bool = True
+    train_norms: bool = True
+    triplet_weight: float = 1.0  # 0: without L_triplet, as in the ablations
+    margin: float | None = None  # a fixed mu, as in the ablations; none: mu(c+, c-)
     alpha: float = 1.0  # of L_class
     beta: float = 0.1  # of L_cjs
     tau: float = 0.01  # of L_class
@@ -76,15 +84,21 @@ class Splip(Method):
     def __init__(self, backbone: Backbone, classes: Sequence[str], setting: Setting, options: SplipOptions) -> None:
         super().__init__(backbone, classes, setting, options)
         image, text = backbone.image, backbone.text
-        self.patches_to_words = PatchesToWords(image.grid**2, image.width, text.width, options.text_tokens)
-        self.words_to_image = nn.Linear(text.width, image.width)
-        self.states_to_image = StatesToImage(
-            text.width,
-            image.width,
-            tokens=options.image_tokens,
-            blocks=image.depth if options.block_per_layer else 1,
-            std=options.image_tokens_std,
+        self.patches_to_words = (
+            PatchesToWords(image.grid**2, image.width, text.width, options.text_tokens)
+            if options.patches_to_words
+            else None
         )
+        self.words_to_image = nn.Linear(text.width, image.width) if options.words_to_image else None
+        self.states_to_image = None
+        if options.states_to_image:
+            self.states_to_image = StatesToImage(
+                text.width,
+                image.width,
+                tokens=options.image_tokens,
+                blocks=image.depth if options.block_per_layer else 1,
+                std=options.image_tokens_std,
+            )
         self.image_norms = Norms(image) if options.train_norms else None
         self.text_norms = Norms(text) if options.train_norms else None
         self.solver = _solver(backbone.size, options) if options.beta else None
@@ -102,7 +116,12 @@ class Splip(Method):
         self._cached_prompts: dict[Modality, dict[int, Tensor]] = {}
 
     def words_of(self, tokens: Tensor) -> Tensor:
-        """T = B_t(E_0): an image's tokens (n, 1 + grid * grid, width), CLS first -> (n, m, text width)."""
+        """T = B_t(E_0): an image's tokens (n, 1 + grid * grid, width), CLS first -> (n, m, text width).
+
+        Without B_t there are no such tokens: m = 0.
+        """
+        if self.patches_to_words is None:
+            return tokens.new_zeros(len(tokens), 0, self.backbone.text.width)
         words: Tensor = self.patches_to_words(tokens[:, 1:])
         return words
 
@@ -114,7 +133,7 @@ class Splip(Method):
         also start with n.
         """
         text, text_layers = self.backbone.text, self._text_layers()
-        images = words.view(-1, *words.shape[-2:])
+        images = words if words.dim() == 3 else words.unsqueeze(0)
         classes = self.backbone.class_tokens(self.classes, self._template(modality) + " {}")
         texts = Texts(classes.ids.repeat(len(images), 1), classes.ends.repeat(len(images)))
         prompts = images.repeat_interleave(len(self.classes), dim=0)
@@ -142,16 +161,21 @@ class Splip(Method):
         return self.options.sketch_words if modality == "sketch" else self.options.photo_words
 
     def image_prompts(self, states: dict[int, Tensor], modality: Modality) -> dict[int, Tensor]:
-        """Image layer -> [V^tg, V^ms_l], shape (J - 1 + n, width).
+        """Image layer -> [V^tg, V^ms_l], shape (J - 1 + n, width); without B_v or B_vt, without their tokens.
 
         ``states``: from ``read_classes``; with a T per image, shapes start with the number of images.
         """
-        template = self.backbone.tokens([self._template(modality)]).ids[0, 1:-1]  # without SOS and EOS
-        from_words: Tensor = self.words_to_image(self.backbone.text.words(template))
+        from_words = None
+        if self.words_to_image is not None:
+            template = self.backbone.tokens([self._template(modality)]).ids[0, 1:-1]  # without SOS and EOS
+            from_words = self.words_to_image(self.backbone.text.words(template))
         prompts = {}
         for layer, state in states.items():
-            from_states = self.states_to_image(state, layer)
-            prompts[layer] = torch.cat((from_words.expand(*state.shape[:-1], -1, -1), from_states), dim=-2)
+            parts = [] if from_words is None else [from_words.expand(*state.shape[:-1], -1, -1)]
+            if self.states_to_image is not None:
+                parts.append(self.states_to_image(state, layer))
+            if parts:
+                prompts[layer] = torch.cat(parts, dim=-2)
         return prompts
 
     def _run_image(self, tokens: Tensor, prompts: dict[int, Tensor]) -> Tensor:
@@ -229,12 +253,9 @@ class Splip(Method):
             self.steps_seen += 1
         sketch, (positive, negative) = of_sketches[:n], of_photos.chunk(2)
 
-        margins = margin_table(self.frozen_class_texts())
-        losses = {
-            "triplet": adaptive_margin_triplet_loss(
-                sketch, positive, negative, batch.labels, batch.negative_labels, margins
-            )
-        }
+        losses = {}
+        if self.options.triplet_weight:
+            losses["triplet"] = self.options.triplet_weight * self._triplet_loss(batch, sketch, positive, negative)
         if self.options.alpha:
             photo_labels = torch.cat((batch.labels, batch.negative_labels))
             of_class = classification_loss(sketch, _first(sketch_texts, n), batch.labels, self.options.tau)
@@ -245,6 +266,12 @@ class Splip(Method):
             own, right, wrong = (self.solver(features, puzzle) for features in (sketch, positive, negative))
             losses["jigsaw"] = self.options.beta * jigsaw_loss(own, right, wrong, order)
         return losses
+
+    def _triplet_loss(self, batch: Batch, sketch: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        if self.options.margin is not None:
+            return triplet_loss(sketch, positive, negative, self.options.margin, squared_euclidean_distance)
+        table = margin_table(self.frozen_class_texts())
+        return adaptive_margin_triplet_loss(sketch, positive, negative, batch.labels, batch.negative_labels, table)
 
     def _encode_batch(self, pixels: Tensor, plain: int, modality: Modality) -> tuple[Tensor, Tensor]:
         """F_v(x) and F_t(c) of a training batch; the mean T is that of the first ``plain`` images, without puzzles."""
