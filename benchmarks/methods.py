@@ -1,10 +1,14 @@
 """Every method and baseline on one backbone, category level and fine-grained, several seeds: one table.
 
-    python benchmarks/methods.py DATA --out runs/methods [--unseen] [--workers 2]
+    python benchmarks/methods.py DATA --out runs/methods [--backbone FOLDER] [--rates 1,3,10] [--unseen] [--workers 2]
 
 Trained on the classes ``train`` of the dataset DATA, the best step chosen on ``val``, judged
 on ``val`` and, with ``--unseen``, on ``unseen``. Each run has a folder below ``--out``, which ``sketchseek evaluate``
 reads; what is there already is not done again, so the same command goes on after an interruption.
+
+``--rates`` are factors of a preset's learning rates. Each method is trained with all of them and the first seed; the
+other seeds, and ``unseen``, get the factor that was best on ``val`` (mAP@all; if fine-grained, the mean of acc@1 and
+acc@5). A method may be followed by changes of its recipe: ``--methods "clip-at,clip-at delta_weight=0"``.
 
 A cell is the mean over seeds ± their standard deviation, then the 95% interval of that mean when photos are drawn
 again, each with its sketches. The second table compares with zero-shot, query by query on the same draw.
@@ -19,7 +23,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -39,7 +43,7 @@ from sketchseek.methods.registry import METHODS
 from sketchseek.model import Model
 from sketchseek.training import files
 from sketchseek.training.presets import recipe_from_preset
-from sketchseek.training.recipe import parse_settings
+from sketchseek.training.recipe import changed, parse_settings
 from sketchseek.training.session import train
 from sketchseek.training.stem_cache import StemCache, cache_stem
 
@@ -67,7 +71,7 @@ MEGABYTES = 2000  # of stem tokens in each process
 class Job:
     """One run: trained, and judged on the groups of classes."""
 
-    method: str
+    method: str  # as a row of the table names it: a method, and perhaps changes of its recipe
     setting: Setting
     seed: int
     folder: Path
@@ -75,6 +79,17 @@ class Job:
     given: dict[str, Any]  # of the recipe
     data: Path
     backbone: str
+    rate: float = 1.0  # factor of the preset's learning rates
+
+    def placed(self, out: Path) -> "Job":
+        """The same run with its folder below ``out``."""
+        parts = [
+            *self.method.split(),
+            self.setting,
+            *([f"rate{self.rate:g}"] if self.rate != 1 else []),
+            f"seed{self.seed}",
+        ]
+        return replace(self, folder=out.resolve() / "-".join(parts))
 
     def scores(self, group: str) -> Path:
         """Where the values of each query are kept."""
@@ -94,7 +109,11 @@ def work(job: Job, threads: int) -> float:
     if job.method != ZERO_SHOT:
         given = {"data": str(job.data), "backbone": job.backbone, "seed": job.seed, "threads": threads, **job.given}
         name = open_dataset(str(job.data)).name
-        recipe = recipe_from_preset(job.method, "lite", job.setting, name, given, "--set")
+        method, *changes = job.method.split()
+        given |= parse_settings(changes)
+        recipe = recipe_from_preset(method, "lite", job.setting, name, given, "--set")
+        rates = {key: value * job.rate for key, value in asdict(recipe.options).items() if key.endswith("_lr")}
+        recipe = changed(recipe, rates, "--rates")
         train(recipe, job.folder, resume=(job.folder / files.RECIPE).exists(), stem_cache=_stem_cache())
     missing = [group for group in job.groups if not job.scores(group).exists()]
     if missing:
@@ -197,18 +216,48 @@ def tables(jobs: Sequence[Job], methods: Sequence[str], group: str) -> str:
 
 
 def plan(given: argparse.Namespace) -> list[Job]:
-    """All runs, the first seed of every method before the second of any."""
-    groups = ("val", "unseen") if given.unseen else ("val",)
+    """The runs of the first seed, with every rate, judged on ``val``."""
     changes = parse_settings(given.settings)
-    jobs = []
-    for seed in range(given.seeds):
-        for method in given.methods:
-            for setting in given.kinds:
-                if method == ZERO_SHOT and seed:
-                    continue
-                folder = given.out.resolve() / f"{method}-{setting}-seed{seed}"
-                jobs.append(Job(method, setting, seed, folder, groups, changes, given.data.resolve(), given.backbone))
-    return jobs
+    return [
+        Job(method, setting, 0, Path(), ("val",), changes, given.data.resolve(), given.backbone, rate).placed(given.out)
+        for method in given.methods
+        for setting in given.kinds
+        for rate in (given.rates if method != ZERO_SHOT else [1.0])
+    ]
+
+
+def chosen(jobs: Sequence[Job]) -> list[Job]:
+    """Of runs that differ in their rate alone, the one that is best on ``val``."""
+    best: dict[tuple[str, Setting], tuple[float, Job]] = {}
+    for job in jobs:
+        if job.scores("val").exists():
+            quality = on_val(job)
+            if quality > best.get((job.method, job.setting), (-1.0, job))[0]:
+                best[job.method, job.setting] = (quality, job)
+    return [job for _, job in best.values()]
+
+
+def on_val(job: Job) -> float:
+    """What rates are chosen by, in percent."""
+    scores = json.loads(job.scores("val").read_text())
+    found = scores[PROTOCOLS[job.setting][0]]["values"]
+    wanted = ("map@all",) if job.setting == "category" else ("acc@1", "acc@5")
+    return 100 * statistics.fmean(statistics.fmean(found[metric]) for metric in wanted)
+
+
+def run_all(jobs: Sequence[Job], workers: int, threads: int) -> int:
+    """Do all jobs, several at a time; the number of those that failed."""
+    failed = 0
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        runs = {pool.submit(work, job, threads): job for job in jobs}
+        for run in as_completed(runs):
+            name = runs[run].folder.name
+            if error := run.exception():
+                failed += 1
+                print(name, "".join(traceback.format_exception(error)), file=sys.stderr, flush=True)
+            else:
+                print(f"{name}: {run.result():.0f} s, val {on_val(runs[run]):.1f}", file=sys.stderr, flush=True)
+    return failed
 
 
 def main() -> None:
@@ -218,26 +267,32 @@ def main() -> None:
     parser.add_argument("--backbone", default="lite")
     parser.add_argument("--methods", type=lambda names: names.split(","), default=[ZERO_SHOT, *_trained()])
     parser.add_argument("--kinds", type=lambda names: names.split(","), default=list(SETTINGS), help="settings")
+    parser.add_argument("--rates", type=lambda text: [float(rate) for rate in text.split(",")], default=[1.0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--unseen", action="store_true", help="also judge on the test classes, for a final table")
     parser.add_argument("--workers", type=int, default=2, help="runs at a time")
     parser.add_argument("--threads", type=int, default=1, help="of each run")
     parser.add_argument("--set", dest="settings", action="append", default=[], help="key=value of every recipe")
     given = parser.parse_args()
-    jobs = plan(given)
-    failed = 0
-    spawned = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(given.workers, mp_context=spawned) as pool:
-        runs = {pool.submit(work, job, given.threads): job for job in jobs}
-        for run in as_completed(runs):
-            name = runs[run].folder.name
-            if error := run.exception():
-                failed += 1
-                print(name, "".join(traceback.format_exception(error)), file=sys.stderr, flush=True)
-            else:
-                print(f"{name}: {run.result():.0f} s", file=sys.stderr, flush=True)
-    for group in jobs[0].groups:
+    swept = plan(given)
+    failed = run_all(swept, given.workers, given.threads)
+    groups = ("val", "unseen") if given.unseen else ("val",)
+    jobs = [
+        replace(job, seed=seed, groups=groups).placed(given.out)
+        for seed in range(given.seeds)
+        for job in chosen(swept)
+        if job.method != ZERO_SHOT or not seed
+    ]
+    failed += run_all(
+        [job for job in jobs if any(not job.scores(group).exists() for group in groups)], given.workers, given.threads
+    )
+    for group in groups:
         print(tables(jobs, given.methods, group))
+    if len(given.rates) > 1:
+        print("on val by factor of the learning rates\n")
+        for job in swept:
+            if job.method != ZERO_SHOT and job.scores("val").exists():
+                print(f"{job.method}, {job.setting}: {job.rate:g}: {on_val(job):.1f}")
     sys.exit(failed > 0)
 
 
