@@ -39,7 +39,7 @@ class Ranks:
 
 
 @dataclass(frozen=True)
-class _Second:
+class _Reranking:
     """How the nearest photos are ranked once more; see ``rank_relevant``."""
 
     look: Look
@@ -65,8 +65,8 @@ def rank_relevant(
     """
     with ThreadPoolExecutor(usable_cores()) as pool:
         for query_rows, gallery_rows in comparable_rows(relevance):
-            second = _Second(look, words, outlines)
-            yield from _rank_group(queries, gallery, relevance, query_rows, gallery_rows, second, chunk, pool)
+            reranking = _Reranking(look, words, outlines)
+            yield from _rank_group(queries, gallery, relevance, query_rows, gallery_rows, reranking, chunk, pool)
 
 
 def comparable_rows(relevance: Relevance) -> Iterator[tuple[Codes, Codes]]:
@@ -84,7 +84,7 @@ def _rank_group(
     relevance: Relevance,
     query_rows: Codes,
     gallery_rows: Codes,
-    asked: _Second,
+    reranking: _Reranking,
     chunk: int | None,
     pool: ThreadPoolExecutor,
 ) -> Iterator[Ranks]:
@@ -97,7 +97,7 @@ def _rank_group(
     order = np.argsort(last - first, kind="stable")
     order = order[(last - first)[order] > 0]
     photos = unit_rows(gallery, gallery_rows)
-    second = None if asked.look == "direct" else SecondLook(photos, asked.look, asked.words)
+    second = None if reranking.look == "direct" else SecondLook(photos, reranking.look, reranking.words)
     width = len(gallery_rows)
     rows = chunk or min(_CHUNK_ROWS, max(1, _CHUNK_SCORES // width))
     step = max(1, _SLAB_SCORES // width)
@@ -112,7 +112,7 @@ def _rank_group(
         def ranks(slab: slice, part: Codes = part, sketches: NDArray[np.float64] = sketches) -> NDArray[np.int64]:
             steps = np.rint(scores[slab], out=scores[slab]).astype(np.int32)
             if second is not None:
-                laid = asked.outlines and asked.outlines.of(query_rows[part[slab]], gallery_rows)
+                laid = reranking.outlines and reranking.outlines.of(query_rows[part[slab]], gallery_rows)
                 second.apply(steps, sketches[slab], SCORE_BITS, laid)
             return _ranks_of(steps, first[part[slab]], last[part[slab]])
 
