@@ -58,7 +58,10 @@ def test_a_run_folder_holds_what_it_should(recipe: Make, tmp_path: Path) -> None
     assert f"{outcome.best.values['map@all']:.4f}" in card
     assert "ant, bee, cat, dog" in card
     names = {row[2] for row in log(tmp_path / "run")[1:]}
-    assert names == {"loss", "loss:triplet", "loss:size", "rate:linear", "rate:norm", "val:map@all"}
+    metrics = {"val:map@all", "val:p@100", "val:acc@1"}
+    assert names == {"loss", "loss:triplet", "loss:size", "rate:linear", "rate:norm", *metrics}
+    assert {row[2] for row in log(tmp_path / "run")[1:] if row[0] == "0"} == metrics  # of the untrained method
+    assert [row[0] for row in log(tmp_path / "run") if row[2] == "val:p@100"] == ["0", "6", "12"]
 
 
 def test_training_learns(recipe: Make, tmp_path: Path) -> None:
@@ -90,7 +93,7 @@ def test_every_setting_trains_with_every_plan(setting: str, plan: str, recipe: M
 
 
 def test_the_best_state_is_kept_not_the_last(recipe: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    marks = iter([0.1, 0.7, 0.7, 0.3])
+    marks = iter([0.2, 0.1, 0.7, 0.7, 0.3])
     seen: list[dict[str, torch.Tensor]] = []
 
     def judge(self: Any, method: Any, progress: Any) -> dict[str, float]:
@@ -101,8 +104,18 @@ def test_the_best_state_is_kept_not_the_last(recipe: Make, tmp_path: Path, monke
     outcome = train(recipe(steps=8, validate_every=2), tmp_path / "run")
     assert (outcome.best.step, outcome.best.values) == (4, {"map@all": 0.7})
     kept = load_file(tmp_path / "run" / files.ADAPTER)
-    assert all(torch.equal(kept[name], tensor) for name, tensor in seen[1].items())
-    assert not torch.equal(kept["linear.weight"], seen[3]["linear.weight"])
+    assert all(torch.equal(kept[name], tensor) for name, tensor in seen[2].items())
+    assert not torch.equal(kept["linear.weight"], seen[4]["linear.weight"])
+
+
+def test_a_training_that_only_harms_keeps_the_untrained_state(
+    recipe: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = iter([0.5, 0.4, 0.3])
+    monkeypatch.setattr(Validator, "__call__", lambda *_: {"map@all": next(marks)})
+    outcome = train(recipe(), tmp_path / "run")
+    assert (outcome.best.step, outcome.best.values) == (0, {"map@all": 0.5})
+    assert load_file(tmp_path / "run" / files.ADAPTER)["mean"].count_nonzero() == 0
 
 
 def test_without_validation_the_last_state_is_kept(recipe: Make, tmp_path: Path) -> None:

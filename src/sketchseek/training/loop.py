@@ -57,6 +57,8 @@ class Training:
         plotted = -math.inf
         done_before = first
         with explain_memory(self.recipe):
+            if first == 0 and self.validator is not None:
+                self._validate(0)  # what the untrained method reaches
             for step, parts in enumerate(self.feed.steps(first), start=first):
                 losses, stopping = self._step(step, parts, stop)
                 self.state.step = done = step + 1
@@ -145,7 +147,7 @@ class Training:
             better = best is None or values[metric] > best.values[metric]
             if better:
                 self.state.best, self.best = Best(done, metric, values), copy_adapter(self.method)
-            self._log(done, {f"val:{metric}": values[metric]})
+            self._log(done, {f"val:{name}": value for name, value in values.items()})
             self.progress.validated(done, values, better)
         if self.state.best is not None and self.state.best.step == done:
             facts = AdapterFacts(self.state.backbone, self.feed.material.class_names, self.state.best)
@@ -160,7 +162,7 @@ class Training:
         self.progress.report(report)
 
     def _log(self, done: int, values: Mapping[str, float]) -> None:
-        append(self.folder / files.LOG, done, self.feed.timetable.epoch_of(done - 1), values)
+        append(self.folder / files.LOG, done, self.feed.timetable.epoch_of(max(0, done - 1)), values)
 
     def _plot(self) -> None:
         draw_curves(self.folder / files.LOG, self.folder / files.CURVES, self.folder.name)

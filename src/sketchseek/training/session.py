@@ -69,12 +69,12 @@ def train(
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
     with world_of(choose_device(recipe.device).type) as world:
-        training, dataset = _prepare(
+        training, dataset = prepare_training(
             recipe,
             folder,
             resume=resume,
             trust_pickle=trust_pickle,
-            progress=progress if progress is not None and world.leads else NoProgress(),
+            progress=progress if world.leads else None,
             stem_cache=stem_cache,
             world=world,
         )
@@ -91,17 +91,18 @@ def train(
     return Outcome(folder, training.feed.timetable.steps, best, trained, time.monotonic() - begun, was_finished)
 
 
-def _prepare(
+def prepare_training(
     recipe: Recipe,
     folder: Path,
     *,
-    resume: bool,
-    trust_pickle: bool,
-    progress: Progress,
-    stem_cache: StemCache | None,
-    world: World,
+    resume: bool = False,
+    trust_pickle: bool = False,
+    progress: Progress | None = None,
+    stem_cache: StemCache | None = None,
+    world: World | None = None,
 ) -> tuple[Training, Dataset]:
     """The training where it left off, and its dataset. Cheap checks come first, the preparation of pictures last."""
+    progress, world = progress or NoProgress(), world or World()
     _check_folder(recipe, folder, resume)
     world.wait()  # before the first process writes there
     method_type = _method_type(recipe)
@@ -224,7 +225,7 @@ def _write_start(
     except OSError as error:
         raise TrainingError(f"{folder} cannot be created ({error.strerror}): name another --out") from error
     write_whole(folder / files.RECIPE, recipe.to_toml())
-    cut(folder / files.LOG, state.step)
+    cut(folder / files.LOG, state.step or -1)  # a new training validates at step 0
     if state.best is not None:
         save_adapter(folder / files.ADAPTER, best, AdapterFacts(state.backbone, material.class_names, state.best))
     else:
