@@ -27,6 +27,17 @@ def test_fingerprint_tells_what_decides_the_result(recipe: Make) -> None:
     assert one.fingerprint != recipe(margin=0.21).fingerprint
 
 
+def test_a_key_of_a_later_version_does_not_change_the_fingerprint(recipe: Make) -> None:
+    @dataclass(frozen=True)
+    class Later(toys.ToyOptions):
+        new: float | None = 0.5
+
+    one = recipe(margin=0.3)
+    later = replace(one, options=Later(margin=0.3))
+    assert later.fingerprint == one.fingerprint
+    assert replace(one, options=Later(margin=0.3, new=None)).fingerprint != one.fingerprint
+
+
 def test_changes_reach_recipe_and_options(recipe: Make) -> None:
     other = changed(recipe(), parse_settings(["epochs=9", "margin=0.5", "epochs=7"]), "--set")
     assert (other.epochs, other.options.margin, other.batch) == (7, 0.5, 8)

@@ -25,12 +25,13 @@ def by_category(deltas: Tensor, categories: Tensor) -> Tensor:
     return deltas[categories.argsort(stable=True)[picked]]
 
 
-def relative_distance_loss(deltas: Tensor, categories: Tensor, ordered: bool = True) -> Tensor:
-    """L_delta = 1 / (N_c (N_c - 1)) * sum over i != j of KL(D_i || D_j), D_c = softmax over category c's deltas.
+def relative_distance_loss(deltas: Tensor, categories: Tensor, ordered: bool = True, tau: float = 1.0) -> Tensor:
+    """L_delta = 1 / (N_c (N_c - 1)) * sum over i != j of KL(D_i || D_j), D_c = softmax over category c's deltas / tau.
 
     ``deltas``: see ``relative_distances``, shape (n,). ``categories``: one integer per triplet, shape (n,); best with
     equally many triplets per category (PK batches). ``ordered``: sort the deltas of a category first, so that the loss
-    does not depend on their order in the batch.
+    does not depend on their order in the batch. ``tau``: 1 in the paper. Deltas differ by about 0.1, so that all D_c
+    are then almost uniform, and the gradient is tiny.
     Returns a scalar; 0 for fewer than two categories, or if one of them has a single triplet (its D_c is constant).
     """
     if len(torch.unique(categories)) < 2:
@@ -38,7 +39,7 @@ def relative_distance_loss(deltas: Tensor, categories: Tensor, ordered: bool = T
     rows = by_category(deltas, categories)
     if ordered:
         rows = rows.sort(dim=1).values
-    log_d = functional.log_softmax(rows, dim=1)
+    log_d = functional.log_softmax(rows / tau, dim=1)
     # Pair by pair: one matrix product would subtract large sums and lose small divergences.
     divergences = (log_d.exp().unsqueeze(1) * (log_d.unsqueeze(1) - log_d.unsqueeze(0))).sum(dim=2)
     number = len(rows)

@@ -44,6 +44,7 @@ class ClipAtOptions:
     template: str = "a photo of a {}"  # for sketches and photos alike
     delta_weight: float = 0.1  # lambda3
     delta_sorted: bool = True  # not in the paper: sort a category's deltas before comparing them
+    delta_tau: float = 0.1  # of their softmax; 1 in the paper, where L_delta has almost no gradient
     shuffle_weight: float = 1.0  # lambda4
     shuffle_grid: int = 2  # n x n tiles
     shuffle_margin: float = 0.3  # mu_ps, not in the paper
@@ -107,7 +108,9 @@ class ClipAt(Method):
         losses = self._common_losses(batch, sketch, positive, negative)
         if options.delta_weight:
             deltas = relative_distances(sketch, positive, negative)
-            losses["delta"] = options.delta_weight * relative_distance_loss(deltas, batch.labels, options.delta_sorted)
+            losses["delta"] = options.delta_weight * relative_distance_loss(
+                deltas, batch.labels, options.delta_sorted, options.delta_tau
+            )
         if options.shuffle_weight:
             sketch_1, photo_1, photo_2 = features[1], *features[-2:]
             losses["shuffle"] = options.shuffle_weight * patch_shuffle_loss(

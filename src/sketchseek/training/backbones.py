@@ -1,4 +1,4 @@
-"""The frozen backbone of a training: loaded by name, identified by its weights, normalised as the recipe says."""
+"""The frozen backbone of a training: loaded by name, identified by its weights, with pictures as the recipe says."""
 
 import hashlib
 from dataclasses import replace
@@ -7,19 +7,40 @@ from torch import nn
 
 from sketchseek.clip.backbone import Backbone
 from sketchseek.clip.weights import load_backbone
-from sketchseek.pictures.preprocessing import CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from sketchseek.pictures.preprocessing import (
+    BLACK,
+    CLIP_MEAN,
+    CLIP_STD,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    WHITE,
+    Preprocessing,
+)
 from sketchseek.training.recipe import Recipe
 
 STATISTICS = {"clip": (CLIP_MEAN, CLIP_STD), "imagenet": (IMAGENET_MEAN, IMAGENET_STD)}
 
 
 def open_backbone(recipe: Recipe, *, trust_pickle: bool = False) -> Backbone:
-    """The recipe's backbone on the CPU, with the recipe's checkpointing and normalisation."""
+    """The recipe's backbone on the CPU, with the recipe's checkpointing and preparation of pictures."""
     backbone = load_backbone(recipe.backbone, trust_pickle=trust_pickle)
     for tower in (backbone.image, backbone.text):
         tower.checkpointing = recipe.checkpointing
-    backbone.photos, backbone.sketches = normalised(backbone.photos, recipe), normalised(backbone.sketches, recipe)
+    backbone.photos = normalised(_fitted_photos(backbone.photos, recipe), recipe)
+    backbone.sketches = normalised(_fitted_sketches(backbone.sketches, recipe), recipe)
     return backbone
+
+
+def _fitted_photos(record: Preprocessing, recipe: Recipe) -> Preprocessing:
+    if recipe.photo_fit == "letter-box":
+        return replace(record, fit="pad", fill=BLACK)
+    return record if recipe.photo_fit == "backbone" else replace(record, fit=recipe.photo_fit)
+
+
+def _fitted_sketches(record: Preprocessing, recipe: Recipe) -> Preprocessing:
+    if recipe.sketch_fit == "letter-box":
+        return replace(record, placement="as_drawn", fit="pad", fill=WHITE)
+    return record if recipe.sketch_fit == "backbone" else replace(record, placement="ink")
 
 
 def normalised(record: Preprocessing, recipe: Recipe) -> Preprocessing:

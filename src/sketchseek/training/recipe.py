@@ -1,6 +1,7 @@
 """A recipe: everything that decides the result of a training. Saved beside the result, it repeats the training."""
 
 import hashlib
+import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -52,6 +53,10 @@ class Recipe:
     warmup: int = 0  # steps over which the rate rises from 0
     weight_decay: float = 0.0  # of the weights of linear and convolution layers: never of norms, biases or prompts
     normalisation: Literal["backbone", "clip", "imagenet"] = "backbone"
+    # How pictures become squares: as the backbone says; padded whole; sketches cropped to their ink; photos cropped to
+    # their middle or squashed.
+    sketch_fit: Literal["backbone", "letter-box", "ink"] = "backbone"
+    photo_fit: Literal["backbone", "letter-box", "crop", "squash"] = "backbone"
     validate_every: int | None = None  # steps; None: after each epoch
     save_every: int = 200  # steps between two savings of the state
     log_every: int = 10  # steps
@@ -87,9 +92,18 @@ class Recipe:
 
     @property
     def fingerprint(self) -> str:
-        """A hash over all that decides the result: two recipes that differ only in ``ELSEWHERE`` have one."""
-        lines = [line for line in self.to_toml().splitlines() if line.partition(" =")[0] not in ELSEWHERE]
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        """A hash over all that decides the result: two recipes that differ only in ``ELSEWHERE`` have one.
+
+        Values that are defaults do not count, so that a run can still be resumed when a later version has more keys.
+        """
+        known = [field for record in (self, self.options) for field in fields(record) if field.name != "options"]
+        values = self.values() | {"method": self.method}
+        changes = {
+            field.name: values[field.name]
+            for field in known
+            if field.name not in ELSEWHERE and values[field.name] != field.default
+        }
+        return hashlib.sha256(json.dumps(changes, sort_keys=True).encode()).hexdigest()
 
 
 def _need(holds: bool, name: str, what: str, value: object) -> None:
