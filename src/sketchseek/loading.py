@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from sketchseek.errors import SketchseekError
+from sketchseek.installation import extra_command
 from sketchseek.model import Model
 
 
@@ -31,5 +32,5 @@ def load_model(name_or_path: str | Path, *, device: str | None = None, trust_pic
         return load_zero_shot(files, device=device)
     except ModuleNotFoundError as error:
         raise SketchseekError(
-            f"{name_or_path} needs {error.name}, which is not installed: pip install 'sketchseek[train]'"
+            f"{name_or_path} needs {error.name}, which is not installed; run: {extra_command('train')}"
         ) from None

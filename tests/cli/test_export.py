@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sketchseek.cli import main
+from sketchseek.installation import extra_command
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,7 +66,7 @@ def test_without_the_extra_the_way_out_is_named(tmp_path: Path) -> None:
         [sys.executable, "-c", script, tmp_path / "new"], cwd=ROOT / "src", capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert "exporting requires torch, which is not installed: pip install 'sketchseek[train]'" in done.stderr
+    assert f"exporting requires torch, which is not installed; run: {extra_command('train')}\n" in done.stderr
 
 
 def test_what_ships_is_listed_and_says_its_figures() -> None:

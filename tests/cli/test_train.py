@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from sketchseek.cli import main
+from sketchseek.installation import extra_command
 from sketchseek.methods.registry import METHODS
 from sketchseek.training import backbones, files
 from tests.training.toys import Toy, ToyBackbone, use_toys, write_data
@@ -150,7 +151,7 @@ def test_without_torch_it_says_what_to_install(run: Run, monkeypatch: pytest.Mon
     monkeypatch.setattr("sketchseek.cli.train.find_spec", lambda name: None if name == "torch" else object())
     code, _, err = run("toy", "--data", "x")
     assert code == 1
-    assert err == "sketchseek: training requires torch: run pip install 'sketchseek[train]'\n"
+    assert err == f"sketchseek: training requires torch; run: {extra_command('train')}\n"
 
 
 def work(arguments: list[str], said: str) -> None:

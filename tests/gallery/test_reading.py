@@ -9,7 +9,7 @@ from PIL import Image
 from sketchseek.gallery.reading import facts
 from sketchseek.pictures import load_photo
 from tests.pictures.corpus import saved
-from tests.pictures.test_containers import heic
+from tests.pictures.test_heif import heic
 
 WHEN = "2021:07:04 12:33:10"
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sketchseek import load_model
 from sketchseek.clip.weights import load_backbone
 from sketchseek.errors import SketchseekError
+from sketchseek.installation import extra_command
 from sketchseek.methods.model import BATCH, MethodModel
 from sketchseek.model import Model
 from sketchseek.pictures import RasterSketch, StrokeSketch, prepare, sketch_from_strokes
@@ -126,6 +127,6 @@ def test_without_torch_the_extra_is_named(tiny_clip_folder: Path) -> None:
         "except SketchseekError as error: print(error)"
     )
     done: Any = subprocess.run([sys.executable, "-c", program, tiny_clip_folder], capture_output=True, text=True)
-    sentence = f"{tiny_clip_folder.name} needs torch, which is not installed: pip install 'sketchseek[train]'"
+    sentence = f"{tiny_clip_folder.name} needs torch, which is not installed; run: {extra_command('train')}"
     assert done.stdout.strip().endswith(sentence), done.stderr
     assert len(done.stdout.splitlines()) == 1

@@ -5,11 +5,12 @@ import random
 import struct
 import zlib
 from collections.abc import Callable
+from importlib.util import find_spec
 
 from PIL import Image
 
-from sketchseek.pictures.formats import FORMATS
 from tests.pictures.corpus import corpus, saved, scene, svg, thin_png
+from tests.pictures.raw import dng, raf
 from tests.server.uploads import CORNER
 
 EXTREME = (
@@ -47,15 +48,12 @@ def good_pictures() -> dict[str, bytes]:
         "strokes.json": CORNER.encode(),
         "quickdraw.ndjson": json.dumps({"word": "cat", "drawing": [[[0, 9, 50], [3, 80, 7]]]}).encode(),
     }
-    if any(one.package == "pi_heif" and one.supported for one in FORMATS):
-        from tests.pictures.test_containers import PREVIEW, heic
+    if find_spec("pillow_heif"):  # which encodes, unlike the decoder that sketchseek installs
+        from tests.pictures.test_heif import heic
 
         files["photo.heic"] = heic(6)
-        if any(one.package == "rawpy" and one.supported for one in FORMATS):
-            from tests.pictures.raw import dng
-
-            files["photo.dng"] = dng(PREVIEW, 3)
-    return files
+    preview = saved(Image.fromarray(scene(320, 240)), "JPEG", quality=90)
+    return files | {"photo.dng": dng(preview, 3), "photo.raf": raf(preview)}
 
 
 def flipped_bits(data: bytearray, rng: random.Random) -> None:

@@ -86,3 +86,26 @@ def _long(tag: int, *values: int) -> Entry:
 
 def _rational(tag: int, *values: float) -> Entry:
     return tag, 10, len(values), b"".join(struct.pack("<ii", int(value * 10000), 10000) for value in values)
+
+
+def raf(preview: bytes) -> bytes:
+    """The header of a Fujifilm file and its preview, without the sensor's data."""
+    return b"FUJIFILMCCD-RAW 0201".ljust(84, b"\0") + struct.pack(">II", 160, len(preview)) + bytes(68) + preview
+
+
+def tiff(directories: Iterable[Iterable[Entry]], order: str = "<") -> bytes:
+    """A TIFF of directories in a chain; all values of their entries have at most 4 bytes."""
+    file = bytearray((b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8))
+    for entries in directories:
+        ordered = sorted(entries)
+        file += struct.pack(order + "H", len(ordered))
+        for tag, kind, count, data in ordered:
+            file += struct.pack(order + "HHI", tag, kind, count) + data.ljust(4, b"\0")
+        file += struct.pack(order + "I", len(file) + 4)
+    file[-4:] = bytes(4)
+    return bytes(file)
+
+
+def number(tag: int, value: int, order: str = "<") -> Entry:
+    """One whole number of 32 bits."""
+    return tag, 4, 1, struct.pack(order + "I", value)

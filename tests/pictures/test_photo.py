@@ -1,5 +1,6 @@
 import io
 import os
+import pickle
 import socket
 import struct
 import subprocess
@@ -17,6 +18,7 @@ from PIL import Image, ImageOps
 
 from sketchseek.errors import SketchseekError
 from sketchseek.pictures import PictureError, load_photo
+from sketchseek.pictures.errors import MissingDecoderError, may_open_now
 from tests.pictures.corpus import corpus, png, saved, scene, svg, tiff, with_profile
 
 CORPUS = corpus()
@@ -277,16 +279,26 @@ def test_a_file_without_permission_says_so(tmp_path: Path, monkeypatch: pytest.M
         load_photo(path)
 
 
-@pytest.mark.parametrize(("module", "data", "name"), [
+@pytest.mark.parametrize(("package", "data", "name"), [
     ("pi_heif", b"\0\0\0\x18ftypheic" + bytes(100), "p.heic"),
     ("rawpy", CORPUS["rgb.tiff"], "p.nef"),
 ])  # fmt: skip
-def test_formats_of_extras_name_the_extra(module: str, data: bytes, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(PictureError, match="damaged"):
+def test_a_missing_decoder_is_named_with_the_command(
+    package: str, data: bytes, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(PictureError, match="damaged") as caught:
         load_photo(data, name=name)
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(PictureError, match=r"pip install 'sketchseek\[(heif|raw)\]'"):
-        load_photo(data, name=name)
+    assert not may_open_now(caught.value.reason)
+    with monkeypatch.context() as patched:
+        for module in ("raw", "heif", "errors"):
+            patched.setattr(f"sketchseek.pictures.{module}.find_spec", lambda _: None)
+        with pytest.raises(
+            MissingDecoderError, match=f"needs the package {package}; run: .* {package}( |$)"
+        ) as missing:
+            load_photo(data, name=name)
+        assert not may_open_now(missing.value.reason)
+        assert str(pickle.loads(pickle.dumps(missing.value))) == str(missing.value)
+    assert may_open_now(missing.value.reason)
 
 
 def bombs() -> dict[str, bytes]:

@@ -12,11 +12,13 @@ import click
 from sketchseek import __version__
 from sketchseek.cli.output import print_json
 from sketchseek.errors import SketchseekError
+from sketchseek.installation import extra_command, install_command
 from sketchseek.parallel import usable_cores
 
 CORE = (
     "numpy",
     "pillow",
+    "pi-heif",
     "onnxruntime",
     "faiss-cpu",
     "filelock",
@@ -37,7 +39,6 @@ DEVICES = ("gpu", "directml", "openvino", "silicon")  # builds of onnxruntime fo
 EXTRAS = {
     "clip": ("onnx", "safetensors"),
     "train": ("torch", "transformers", "safetensors", "onnx", "matplotlib"),
-    "heif": ("pi-heif",),
     "raw": ("rawpy",),
     "watch": ("watchfiles",),
     "milvus": ("pymilvus",),
@@ -89,7 +90,9 @@ def check_inference() -> Check:
     try:
         import onnxruntime
     except (ImportError, OSError) as error:
-        return Check("onnxruntime", False, f"{error}; install it again: pip install --force-reinstall onnxruntime")
+        return Check(
+            "onnxruntime", False, f"{error}; install it again: {install_command('--force-reinstall', 'onnxruntime')}"
+        )
     names = [name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()]
     return Check("onnxruntime", "CPU" in names, "providers " + ", ".join(names))
 
@@ -104,7 +107,7 @@ def check_index() -> Check:
         index.add(np.eye(4, dtype=np.float32))
         _, nearest = index.search(np.eye(4, dtype=np.float32)[2:3], 1)
     except (ImportError, OSError) as error:
-        return Check("faiss", False, f"{error}; install it again: pip install --force-reinstall faiss-cpu")
+        return Check("faiss", False, f"{error}; install it again: {install_command('--force-reinstall', 'faiss-cpu')}")
     return Check(
         "faiss", int(nearest[0, 0]) == 2, f"finds the nearest of 4 vectors, {faiss.omp_get_max_threads()} threads"
     )
@@ -181,7 +184,7 @@ def report() -> dict[str, Any]:
         Check(
             "packages",
             not missing,
-            f"missing: {', '.join(missing)}; run: pip install sketchseek" if missing else "all installed",
+            f"missing: {', '.join(missing)}; run: {install_command(*missing)}" if missing else "all installed",
         ),
         check_pictures(),
         check_inference(),
@@ -216,7 +219,7 @@ def describe(found: dict[str, Any]) -> None:
         click.echo(f"{mark}  {check['name']}: {check['detail']}")
     for extra, packages in found["extras"].items():
         absent = [name for name, there in packages.items() if there is None]
-        state = f"not installed ({', '.join(absent)}): pip install 'sketchseek[{extra}]'" if absent else "installed"
+        state = f"not installed ({', '.join(absent)}): {extra_command(extra)}" if absent else "installed"
         click.echo(f"      extra {extra}: {state}")
     for device, state in found["devices"].items():
         click.echo(f"      --device {device}: {state}")

@@ -12,6 +12,7 @@ from sketchseek.cli.output import print_json, print_message, print_table
 from sketchseek.cli.progress import stages
 from sketchseek.cli.score import Cutoffs
 from sketchseek.errors import SketchseekError
+from sketchseek.installation import install_command
 from sketchseek.wording import counted
 
 if TYPE_CHECKING:
@@ -212,9 +213,7 @@ def _check_outputs(report: Path | None, figures: Path | None) -> None:
     if figures and figures.exists() and not figures.is_dir():
         raise SketchseekError(f"the figures cannot be written to {figures}, which is not a folder: name another")
     if figures and find_spec("matplotlib") is None:
-        raise SketchseekError(
-            "figures require matplotlib, which is not installed: pip install 'sketchseek[train]', or omit --figures"
-        )
+        raise SketchseekError(f"figures require matplotlib; run: {install_command('matplotlib')}, or omit --figures")
 
 
 def describe(result: "Evaluation") -> None:

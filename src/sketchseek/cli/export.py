@@ -6,6 +6,7 @@ import click
 
 from sketchseek.cli.output import print_message
 from sketchseek.errors import SketchseekError
+from sketchseek.installation import extra_command
 
 
 @click.command(short_help="Export a run or a backbone as a model folder to search with.")
@@ -38,7 +39,7 @@ def command(source: str, out: Path, data: Path | None, int8: bool, trust_pickle:
         from sketchseek.export.card import figures
     except ModuleNotFoundError as error:
         raise SketchseekError(
-            f"exporting requires {error.name}, which is not installed: pip install 'sketchseek[train]'"
+            f"exporting requires {error.name}, which is not installed; run: {extra_command('train')}"
         ) from None
 
     def report(step: str) -> None:

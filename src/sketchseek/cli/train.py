@@ -10,6 +10,7 @@ import click
 
 from sketchseek.cli.output import print_json, print_message, print_table
 from sketchseek.errors import SketchseekError
+from sketchseek.installation import extra_command
 
 if TYPE_CHECKING:
     from sketchseek.training.recipe import Recipe
@@ -66,7 +67,7 @@ def command(
     command that continues it. With --resume or --recipe, METHOD and --data can be omitted.
     """
     if missing := [name for name in NEEDED if find_spec(name) is None]:
-        raise SketchseekError(f"training requires {', '.join(missing)}: run pip install 'sketchseek[train]'")
+        raise SketchseekError(f"training requires {', '.join(missing)}; run: {extra_command('train')}")
     from sketchseek.cli.training_display import training_display
     from sketchseek.training.errors import Interrupted
     from sketchseek.training.recipe import parse_settings, read_recipe

@@ -15,10 +15,10 @@ from PIL import Image
 
 from sketchseek.gallery.scan import time_of
 from sketchseek.pictures import PictureError, load_photo
-from sketchseek.pictures.containers import heif_facts
 from sketchseek.pictures.errors import MemoryLimitError
 from sketchseek.pictures.formats import HEIF, PNG, RAW, TIFF, format_of
 from sketchseek.pictures.header import late_exif, memory_of_file, open_header
+from sketchseek.pictures.heif import heif_facts
 from sketchseek.pictures.photo import memory_to_load
 from sketchseek.pictures.sources import MAX_FILE_BYTES
 from sketchseek.untrusted import open_plain

@@ -9,11 +9,12 @@ from PIL import ExifTags, Image
 
 from sketchseek.errors import SketchseekError
 from sketchseek.pictures.colour import to_eight_bits
-from sketchseek.pictures.containers import open_heif, raw_preview
 from sketchseek.pictures.errors import PictureError
 from sketchseek.pictures.formats import HEIF, JPEG, RAW, Format
 from sketchseek.pictures.header import PIXEL_BYTES, factors, memory_of, open_header, stored_size, use_draft
-from sketchseek.pictures.limits import check_memory, check_size
+from sketchseek.pictures.heif import open_heif
+from sketchseek.pictures.limits import check_memory, check_size, pixel_limit
+from sketchseek.pictures.raw import raw_preview
 from sketchseek.pictures.structure import check_structure
 
 # Pillow warns of sizes that our limits allow and of damaged metadata, on stderr and without the file's name.
@@ -59,7 +60,8 @@ def memory_to_decode(stream: BinaryIO, format: Format, name: str, target: int | 
 
 
 def _decode_heif(stream: BinaryIO, name: str, target: int | None, max_pixels: int | None) -> Image.Image:
-    return _shrunk(to_eight_bits(open_heif(stream, name, max_pixels)), target)  # already upright
+    limit = pixel_limit() if max_pixels is None else max_pixels
+    return _shrunk(to_eight_bits(open_heif(stream.read(), name, limit)), target)  # already upright
 
 
 def _decode_raw(stream: BinaryIO, name: str, target: int | None, max_pixels: int | None) -> Image.Image:

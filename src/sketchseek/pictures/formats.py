@@ -22,7 +22,7 @@ class Format:
     RAW and TIFF). ``magic``: what a file begins with. ``recognise``: whether its first ``HEAD_BYTES`` belong to it.
     ``drawing``: only a sketch, never a photo. ``mime_type``: empty if browsers do not show it. ``pillow``: the plugin
     that opens it, as in ``PIL.WebPImagePlugin``. ``codec``: the optional part of Pillow that it needs. ``package``: the
-    module that it needs besides Pillow, and ``install``: what pip installs to get that module.
+    module that it needs besides Pillow, which pip installs by the same name.
     """
 
     name: str  # as ``doctor`` shows it
@@ -34,7 +34,6 @@ class Format:
     pillow: str = ""
     codec: str = ""
     package: str = ""
-    install: str = ""
 
     @property
     def supported(self) -> bool:
@@ -102,17 +101,14 @@ RAW = Format(
     ),
     magic=(b"FUJIFILMCCD-RAW", b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FOVb", b"\0MRM"),
     recognise=_has_brand(b"crx "),
-    package="rawpy",
-    install="'sketchseek[raw]'",
 )
 HEIF = Format(
     "heif",
     (".heic", ".heif", ".hif"),
     recognise=_has_brand(b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"),
     package="pi_heif",
-    install="'sketchseek[heif]'",
 )
-SVG = Format("svg", (".svg",), recognise=_is_svg, drawing=True, package="resvg_py", install="resvg-py")
+SVG = Format("svg", (".svg",), recognise=_is_svg, drawing=True, package="resvg_py")
 QUICKDRAW = Format("quickdraw", (".ndjson", ".json"), recognise=_is_strokes, drawing=True)
 
 FORMATS = (JPEG, PNG, WEBP, GIF, AVIF, BMP, TIFF, RAW, HEIF, SVG, QUICKDRAW)

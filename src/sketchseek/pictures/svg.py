@@ -5,16 +5,14 @@ other threads. So it runs in a separate process, which starts in about 20 ms and
 """
 
 import io
-import subprocess
-import sys
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
 from PIL import Image
 
-from sketchseek.pictures.errors import PictureError
+from sketchseek.pictures.child import ChildError, ChildTimeoutError, run_in_child
+from sketchseek.pictures.errors import MissingDecoderError, PictureError
 from sketchseek.pictures.formats import SVG
 
 SIDE = 1024  # px of the longer side of the rendered sheet
@@ -23,22 +21,13 @@ MAX_ELEMENTS = 20_000
 SECONDS = 5  # a drawing takes milliseconds unless the machine is busy
 _MEMORY = 1 << 30
 
-_CHILD = """
-import sys
-try:
-    import resource
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[3]), int(sys.argv[3])))
-    resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[4]), int(sys.argv[4])))
-except (ImportError, ValueError, OSError):
-    pass  # not on every system; the caller's time-out works everywhere
-sys.path.insert(0, sys.argv[1])
+_SCRIPT = """
 import resvg_py
-side = int(sys.argv[2])
+side = arguments["side"]
 text = sys.stdin.buffer.read().decode()
 try:
     png = resvg_py.svg_to_bytes(svg_string=text, width=side, height=side, dpi=96, skip_system_fonts=True)
-    sys.stdout.buffer.write(png)
+    answer({}, bytes(png))
 except ValueError as error:
     sys.exit(str(error))
 """
@@ -53,21 +42,16 @@ _REFUSED = {
 def render_svg(text: str, name: str) -> Image.Image:
     """The drawing as RGBA on transparent paper, its longer side ``SIDE`` px."""
     _inspect(text, name)
-    spec = find_spec(SVG.package)
-    if spec is None or spec.origin is None:
-        raise PictureError(name, f"is SVG, which needs a package that is missing: pip install {SVG.install}")
-    place = Path(spec.origin).parent.parent
-    # -I -S: ignore the user's environment and start-up files.
-    call = [sys.executable, "-I", "-S", "-c", _CHILD, str(place), str(SIDE), str(SECONDS), str(_MEMORY)]
+    if find_spec(SVG.package) is None:
+        raise MissingDecoderError(name, "is SVG", SVG.package)
     try:
-        done = subprocess.run(call, input=text.encode(), capture_output=True, timeout=2 * SECONDS, check=False)  # noqa: S603
-    except subprocess.TimeoutExpired:
+        _, png = run_in_child(_SCRIPT, (SVG.package,), text.encode(), seconds=SECONDS, memory=_MEMORY, side=SIDE)
+    except ChildTimeoutError:
         raise PictureError(name, "takes too long to draw; save it as PNG") from None
-    if done.returncode != 0:
-        lines = done.stderr.decode(errors="replace").strip().splitlines() if done.returncode == 1 else []
-        why = lines[-1][:120] if lines else "too deep or too heavy"
-        raise PictureError(name, f"is not an SVG that can be drawn ({why}); save it as PNG")
-    image = Image.open(io.BytesIO(done.stdout), formats=["PNG"])
+    except ChildError as error:
+        why = str(error) or "too deep or too heavy"
+        raise PictureError(name, f"is not an SVG that can be drawn ({why}); save it as PNG") from None
+    image = Image.open(io.BytesIO(png), formats=["PNG"])
     image.load()
     return image
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -13,6 +14,7 @@ import pytest
 
 from sketchseek.gallery import Gallery, GalleryError
 from sketchseek.gallery.milvus.server import TLS, TOKEN
+from sketchseek.installation import extra_command
 from tests.gallery.grid_model import GridModel
 from tests.gallery.milvus_server import MilvusServer, free_port
 from tests.gallery.photos import fill
@@ -161,6 +163,6 @@ def test_without_pymilvus_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) 
     import sys
 
     monkeypatch.setitem(sys.modules, "pymilvus", None)
-    with pytest.raises(GalleryError, match=r"pip install 'sketchseek\[milvus\]'"):
+    with pytest.raises(GalleryError, match=re.escape(extra_command("milvus"))):
         Gallery.open("milvus://127.0.0.1:1/photos")
     assert os.environ.get(TOKEN) is None

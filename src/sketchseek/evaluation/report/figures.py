@@ -12,6 +12,7 @@ from sketchseek.evaluation.evaluate import Evaluation
 from sketchseek.evaluation.report.details import TOP, ClassLists, Confusion, Details, collect_details
 from sketchseek.evaluation.report.page import main_metric, rank_bins
 from sketchseek.evaluation.report.thumbnails import SIDE, picture
+from sketchseek.installation import install_command
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +34,7 @@ def write_figures(result: Evaluation, folder: Path) -> list[Path]:
         import matplotlib
     except ImportError as error:
         raise SketchseekError(
-            "figures require matplotlib, which is not installed: pip install 'sketchseek[train]', or omit --figures"
+            f"figures require matplotlib; run: {install_command('matplotlib')}, or omit --figures"
         ) from error
     details = collect_details(result)
     written = []

@@ -29,6 +29,7 @@ from sketchseek.gallery.milvus.tables import Tables, photo_of
 from sketchseek.gallery.milvus.writer import MilvusWriter
 from sketchseek.gallery.reading import Reading
 from sketchseek.gallery.roots import Place, Roots, decoded, encoded, named
+from sketchseek.installation import extra_command
 from sketchseek.model import Model
 
 LOCAL = "local"
@@ -187,7 +188,7 @@ def cluster(address: str) -> Iterator[Any]:
         import ray
         import ray.data
     except ImportError:
-        raise GalleryError("indexing with Ray requires ray; run: pip install 'sketchseek[ray]'.") from None
+        raise GalleryError(f"indexing with Ray requires ray; run: {extra_command('ray')}") from None
     logging.getLogger("ray.data").setLevel(logging.ERROR)  # it logs every execution plan
     own = not ray.is_initialized()
     if own:

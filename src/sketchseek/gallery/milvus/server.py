@@ -15,6 +15,7 @@ from typing import Any
 
 from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.milvus.address import Address
+from sketchseek.installation import extra_command
 
 TOKEN = "SKETCHSEEK_MILVUS_TOKEN"  # noqa: S105 - the name of a variable
 TLS = "SKETCHSEEK_MILVUS_TLS"
@@ -32,9 +33,7 @@ def connect(address: Address) -> Any:
     try:
         from pymilvus import MilvusClient
     except ImportError:
-        raise GalleryError(
-            "a gallery on a Milvus server requires pymilvus; run: pip install 'sketchseek[milvus]'."
-        ) from None
+        raise GalleryError(f"a gallery on a Milvus server requires pymilvus; run: {extra_command('milvus')}") from None
 
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it logs what it raises, and we report that
     tls = os.environ.get(TLS, "")
