@@ -74,7 +74,7 @@ def test_stdout_is_the_address_and_folders_are_indexed_meanwhile(tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--gallery", "nowhere"], "there is no gallery in"),
+        (["--browse", "nowhere"], "there is no folder nowhere"),
         (["nowhere", "--gallery", "new"], "there is no folder nowhere"),
         (["--gallery", "{gallery}", "--model", "nonsense"], "no model 'nonsense'"),
         (["--gallery", "{gallery}", "--host", "0.0.0.0"], "--host 0.0.0.0 accepts requests from other machines"),

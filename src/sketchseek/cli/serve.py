@@ -24,6 +24,13 @@ from sketchseek.cli.options import DEVICE, GALLERY, ROOT, YES
     show_default=True,
     help="Port to listen on; 0 picks a free one.",
 )
+@click.option(
+    "--browse",
+    metavar="FOLDER",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="The page may add folders below this one; may be repeated.  [default: your home folder and mounted drives]",
+)
 @click.option("--no-browser", is_flag=True, help="Do not open the page in the browser.")
 @click.option(
     "--token",
@@ -38,13 +45,14 @@ def command(
     yes: bool,
     host: str,
     port: int,
+    browse: tuple[Path, ...],
     no_browser: bool,
     token: str | None,
 ) -> None:
     """Serve the page to draw on, and its HTTP API, until Ctrl-C.
 
-    FOLDERs are indexed in the background. The address is printed on stdout. Only this machine can reach it, unless you
-    set --host and --token.
+    FOLDERs are indexed in the background; more can be added on the page. The address is printed on stdout. Only this
+    machine can reach it, unless you set --host and --token.
     """
     from sketchseek.server.start import serve
 
@@ -56,4 +64,5 @@ def command(
         port=port,
         token=token,
         browser=not no_browser,
+        places=browse,
     )

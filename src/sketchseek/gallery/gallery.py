@@ -20,6 +20,7 @@ from sketchseek.gallery.paths import AnyPath, default_gallery
 from sketchseek.gallery.query import Query
 from sketchseek.gallery.ranking import SearchOptions, Taken
 from sketchseek.gallery.records import Entry, ModelSet
+from sketchseek.gallery.sections import Section
 from sketchseek.gallery.stats import Stats
 from sketchseek.gallery.store_protocols import Store
 from sketchseek.gallery.stores import opener
@@ -202,6 +203,20 @@ class Gallery(ABC):
     @abstractmethod
     def photo(self, id: str) -> Hit:
         """The photo of an id, as a hit with score 1."""
+
+    # For browsing without a query. Optional for a store.
+
+    def sections(self, under: AnyPath | None = None, taken: Taken = None) -> list[Section]:
+        """The photos by month, newest first, those without a date last; the filters are those of ``search``."""
+        raise self._unsupported("list photos by date")
+
+    def section_page(self, first: str, count: int, under: AnyPath | None = None, taken: Taken = None) -> list[Hit]:
+        """``count`` photos of a section from the photo ``first`` on, for which ``Section.pages`` has ids."""
+        raise self._unsupported("list photos by date")
+
+    def folder_counts(self) -> dict[Path, int]:
+        """Folders with photos directly in them, and how many files those are."""
+        raise self._unsupported("list its folders")
 
     @abstractmethod
     def stats(self) -> Stats:

@@ -30,13 +30,28 @@ def follow(
 
     ``memory``: as for ``Gallery.add``.
     """
+    for due in ticks(gallery.path, folders, stop, every):
+        # A missing folder may return: its photos are kept.
+        present = [folder for folder in folders if folder.is_dir()] if due else []
+        report = gallery.add(present, memory=memory) if present else None
+        if report and (report.added or report.updated or report.moved or report.removed):
+            yield report
+
+
+def ticks(
+    gallery: Path | str, folders: Sequence[Path], stop: Event | None = None, every: float = EVERY_S
+) -> Iterator[bool]:
+    """About once a second, whether ``folders`` should be indexed now, until ``stop`` is set.
+
+    ``gallery``: its folder or address; what changes in it does not count.
+    """
     try:
         import watchfiles
     except ImportError:
         raise GalleryError("watching folders requires watchfiles; run: pip install 'sketchseek[watch]'.") from None
 
     def matters(change: "watchfiles.Change", path: str) -> bool:
-        inside = Path(path).is_relative_to(gallery.path)  # the gallery may lie among the photos
+        inside = Path(path).is_relative_to(gallery)  # the gallery may lie among the photos
         return not inside and (change != watchfiles.Change.modified or is_photo(os.fsencode(Path(path).name)))
 
     watched = watchfiles.watch(
@@ -50,12 +65,9 @@ def follow(
         recursive=True,
         raise_interrupt=True,
     )
-    last_run: float | None = None  # None: run at the first tick, to find what changed before the watcher was ready
+    last_run: float | None = None  # None: due at the first tick, to find what changed before the watcher was ready
     for changes in watched:
-        if not changes and last_run is not None and time.monotonic() - last_run < every:
-            continue
-        present = [folder for folder in folders if folder.is_dir()]  # a missing folder may return: its photos are kept
-        report = gallery.add(present, memory=memory) if present else None
-        last_run = time.monotonic()
-        if report and (report.added or report.updated or report.moved or report.removed):
-            yield report
+        due = bool(changes) or last_run is None or time.monotonic() - last_run >= every
+        yield due
+        if due:
+            last_run = time.monotonic()

@@ -1,5 +1,6 @@
 """Start the server with the options of ``sketchseek serve``."""
 
+import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +12,15 @@ from threadpoolctl import threadpool_limits
 from sketchseek.caches import thumbnails_folder
 from sketchseek.errors import SketchseekError
 from sketchseek.gallery import Gallery
+from sketchseek.gallery.paths import absolute
 from sketchseek.server.app import create_app
 from sketchseek.server.http_server import bind, run, url_of
+from sketchseek.server.places import Places, usual_places
 from sketchseek.server.processes.indexing import Indexing
 from sketchseek.server.protection.guard import MIN_TOKEN_LENGTH, MIN_TOKEN_VARIETY, allowed_hosts
 from sketchseek.server.protection.limits import Limits
 from sketchseek.server.query_encoder import QueryEncoder
+from sketchseek.server.reveal import revealer
 from sketchseek.server.service import Service
 from sketchseek.server.thumbnails import Thumbnails
 from sketchseek.wording import shown
@@ -31,14 +35,18 @@ def serve(
     port: int,
     token: str | None,
     browser: bool,
+    places: Sequence[Path] = (),
 ) -> None:
-    """Check the options, then serve until Ctrl-C or SIGTERM."""
+    """Check the options, then serve until Ctrl-C or SIGTERM.
+
+    ``places``: the page may add folders below these; default: the home folder and mounted drives.
+    """
     _check_token(host, token)
+    _check_folders([*folders, *places])
     # A query's matrices are too small to share among cores: threads that wait for each other would hold up the page.
     threadpool_limits(1, user_api="blas")
-    with Gallery.open(gallery, model, create=bool(folders) or gallery is None) as opened:
+    with Gallery.open(gallery, model) as opened:
         path = opened.path
-        _check_folders(folders)
         listener = bind(host, port)
         encoder = QueryEncoder(opened.model)
     limits = Limits()
@@ -48,6 +56,9 @@ def serve(
         indexing=Indexing(),
         thumbnails=Thumbnails(thumbnails_folder(), limits.thumbnail_bytes),
         limits=limits,
+        places=Places([Path(os.fsdecode(absolute(place))) for place in places] or usual_places()),
+        new_model=model,
+        reveal=revealer() if token is None else None,  # with a token, the browser may be on another machine
     )
     url = url_of(listener, host)
     click.echo(url)

@@ -77,6 +77,22 @@ def test_a_run_may_be_stopped_and_the_next_goes_on(indexing: Indexing, tmp_path:
         assert gallery.add(tmp_path / "photos").added == 200 - kept
 
 
+def test_a_stopped_run_is_resumed_at_once(indexing: Indexing, tmp_path: Path) -> None:
+    """The end of the process that was stopped does not count as the end of the next one."""
+    assert not indexing.resume()
+    fill(tmp_path / "photos", 200)
+    indexing.start(tmp_path / "gallery", [tmp_path / "photos"], "grid-slow")
+    until(indexing, lambda now: now.done >= 32)
+    indexing.stop()
+    assert indexing.resume()
+    now = until(indexing, lambda now: now.state not in ("looking", "indexing"))
+    assert now.state == "done" and 0 < now.done < 200
+    for _ in range(3):  # nor does that of a run that has just finished
+        assert indexing.start(tmp_path / "gallery", [], "grid-slow")
+        now = until(indexing, lambda now: now.state not in ("looking", "indexing"))
+        assert now.state == "done" and now.total == 0
+
+
 def test_a_process_that_dies_is_reported(indexing: Indexing, tmp_path: Path) -> None:
     fill(tmp_path / "photos", 200)
     indexing.start(tmp_path / "gallery", [tmp_path / "photos"], "grid-slow")

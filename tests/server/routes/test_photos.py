@@ -14,6 +14,7 @@ from sketchseek.server.app import create_app
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import flat, jpeg, png, put
 from tests.server.conftest import ADDRESS, make_service
+from tests.server.live import wait_until
 from tests.server.uploads import refusal
 
 Serve = Callable[[dict[str, bytes]], tuple[TestClient, dict[str, str]]]
@@ -208,3 +209,65 @@ def test_where_a_photo_is_stored(served: Serve, tmp_path: Path) -> None:
         "duplicates": ["own/b/twin.png"],
     }
     assert client.get(f"/api/photos/{ids['c.jpg']}/about").json()["taken"] == "2024-05-01T10:00:00"
+
+
+def test_a_download_is_the_file_with_its_name(served: Serve) -> None:
+    data = encoded("TIFF")
+    client, ids = served({"grüße 1.tif": data, "red.png": flat((220, 30, 30))})
+    id = ids["grüße 1.tif"]
+    answer = client.get(f"/api/photos/{id}", params={"download": "true"})
+    assert answer.content == data
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''gr%C3%BC%C3%9Fe%201.tif"
+    assert client.get(f"/api/photos/{id}").headers["content-type"] == "image/jpeg"
+    again = client.get(
+        f"/api/photos/{id}", params={"download": "true"}, headers={"if-none-match": answer.headers["etag"]}
+    )
+    assert again.status_code == 304
+    assert client.get(f"/api/photos/{id}", headers={"if-none-match": answer.headers["etag"]}).status_code == 200
+
+
+def test_facts_of_the_camera(served: Serve) -> None:
+    exif = Image.Exif()
+    exif[272] = "EOS R6"
+    stream = io.BytesIO()
+    Image.new("RGB", (9, 9)).save(stream, "JPEG", exif=exif)
+    client, ids = served({"x.jpg": stream.getvalue(), "red.png": flat((220, 30, 30))})
+    found = client.get(f"/api/photos/{ids['x.jpg']}/facts").json()
+    assert {key: value for key, value in found.items() if value is not None} == {
+        "bytes": len(stream.getvalue()),
+        "camera": "EOS R6",
+    }
+    assert client.get(f"/api/photos/{ids['red.png']}/facts").json()["camera"] is None
+
+
+def test_a_photo_is_revealed_only_where_that_is_allowed(served: Serve, tmp_path: Path) -> None:
+    client, ids = served({"red.png": flat((220, 30, 30))})
+    assert "file manager" in refusal(client.post(f"/api/photos/{ids['red.png']}/reveal"), 403)
+    shown: list[Path] = []
+    service = make_service(tmp_path / "own-gallery", GridModel(), tmp_path)
+    service.reveal = shown.append
+    with TestClient(create_app(service), base_url=ADDRESS) as desktop:
+        assert desktop.get("/api/status").json()["reveals"]
+        assert desktop.post(f"/api/photos/{ids['red.png']}/reveal").status_code == 204
+        assert "has no photo" in refusal(desktop.post(f"/api/photos/{'0' * 16}/reveal"), 404)
+        foreign = {"origin": "http://evil.example"}
+        assert desktop.post(f"/api/photos/{ids['red.png']}/reveal", headers=foreign).status_code == 403
+    assert shown == [tmp_path / "own" / "red.png"]
+
+
+def test_the_file_manager_is_the_one_of_the_desktop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from sketchseek.server.reveal import revealer
+
+    monkeypatch.setattr("sys.platform", "linux")
+    program = put(tmp_path / "bin" / "xdg-open", f'#!/bin/sh\nprintf %s "$1" > {tmp_path}/shown\n'.encode())
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/bin:/usr/bin")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.delenv("DISPLAY", raising=False)
+    assert revealer() is None
+    monkeypatch.setenv("DISPLAY", ":0")
+    reveal = revealer()
+    assert reveal is not None
+    reveal(tmp_path / "photos" / "a b.png")
+    wait_until(lambda: (tmp_path / "shown").exists() and (tmp_path / "shown").read_text() == str(tmp_path / "photos"))

@@ -6,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import sketchseek
+from sketchseek.pictures.formats import FORMATS
 from tests.server.uploads import post
 
 
@@ -22,6 +23,10 @@ def test_what_is_in_the_gallery(client: TestClient, photos: Path) -> None:
         "failed": 1,
         "model": "grid-plain",
         "explains": False,
+        "adds_folders": False,
+        "watching": False,
+        "reveals": False,
+        "accepts": [suffix for format in FORMATS if format.supported for suffix in format.suffixes],
         "folders": [{"folder": "Pictures", "path": str(photos)}],
         "indexing": {
             "state": "idle",

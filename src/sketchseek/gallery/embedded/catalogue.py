@@ -134,6 +134,10 @@ class Catalogue:
     def _one(self, sql: str, values: Sequence[object] = ()) -> tuple[int, ...]:
         return tuple(self._db.execute(sql, values).fetchone())
 
+    def rows(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        return self._db.execute(sql, values).fetchall()
+
     # Reading. A search reads inside one `snapshot`, so it sees whole batches.
 
     @contextmanager

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sketchseek.gallery.embedded import browsing
 from sketchseek.gallery.embedded.candidates import EmbeddedCandidates
 from sketchseek.gallery.embedded.catalogue import Catalogue
 from sketchseek.gallery.embedded.opening import open_catalogue, prepare, tidy
@@ -23,8 +24,9 @@ from sketchseek.gallery.hits import Hit, Hits
 from sketchseek.gallery.models import load_own, set_of
 from sketchseek.gallery.paths import AnyPath, absolute, as_list
 from sketchseek.gallery.query import Query, encode, of_length_one
-from sketchseek.gallery.ranking import SearchOptions, hit_of, rank
+from sketchseek.gallery.ranking import SearchOptions, Taken, hit_of, rank
 from sketchseek.gallery.records import Entry, ModelSet
+from sketchseek.gallery.sections import Section
 from sketchseek.gallery.stats import SetStats, Stats
 from sketchseek.gallery.store_protocols import Store
 from sketchseek.model import Model
@@ -153,6 +155,24 @@ class EmbeddedGallery(Gallery):
             raise self._unknown_photo(id)
         return hit_of(photo, 1.0)
 
+    def sections(self, under: AnyPath | None = None, taken: Taken = None) -> list[Section]:
+        with self._reading():
+            model = self._set()
+            return browsing.sections(self._reader, model.row, _folder(under), taken) if model else []
+
+    def section_page(self, first: str, count: int, under: AnyPath | None = None, taken: Taken = None) -> list[Hit]:
+        folder = _folder(under)
+        with self._reading():
+            model = self._set()
+            photos = browsing.page(self._reader, model.row, folder, taken, first, count) if model else None
+        if photos is None:
+            raise self._unknown_photo(first)
+        return [hit_of(photo, 1.0, folder) for photo in photos]
+
+    def folder_counts(self) -> dict[Path, int]:
+        with self._reading():
+            return {Path(os.fsdecode(path)): count for path, count in browsing.folder_counts(self._reader).items()}
+
     def stats(self) -> Stats:
         with self._reading():
             return stats_of(self._reader)
@@ -270,6 +290,10 @@ class EmbeddedGallery(Gallery):
             index = self._index = load_or_build(self._reader, model_set)
         index.refresh(self._reader)
         return index
+
+
+def _folder(under: AnyPath | None) -> bytes | None:
+    return None if under is None else absolute(under)
 
 
 def stats_of(catalogue: Catalogue) -> Stats:

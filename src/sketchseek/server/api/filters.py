@@ -14,7 +14,33 @@ Day = Annotated[str, Field(max_length=19, examples=["2024-05"])]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
-class Filters(BaseModel):
+class Within(BaseModel):
+    """Which photos to look at: in a folder of the gallery or deeper, taken in a time."""
+
+    model_config = ConfigDict(frozen=True)
+
+    under: str | None = Field(None, max_length=4096)
+    taken_from: Day | None = None
+    taken_to: Day | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, values: Any) -> Any:
+        return {name: value for name, value in values.items() if value != ""} if isinstance(values, dict) else values
+
+    def options(self, names: FolderNames) -> dict[str, Any]:
+        """Arguments of methods of ``Gallery``."""
+        folder = None
+        if self.under is not None:
+            folder = names.find(self.under)
+            if folder is None:
+                raise RequestError(422, "under: the gallery has no such folder; use one from /api/status or a hit.")
+        taken = (self.taken_from, self.taken_to)
+        dates(taken)  # reports wrong dates even if the gallery is empty
+        return {"under": folder, "taken": None if taken == (None, None) else taken}
+
+
+class Filters(Within):
     """``offset`` is the number of hits of the same query to skip."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -24,33 +50,18 @@ class Filters(BaseModel):
     look: Look = DEFAULT_LOOK
     min_score: float | None = Field(None, ge=-1, le=1, allow_inf_nan=False)
     min_relevance: Share = 0.0
-    under: str | None = Field(None, max_length=4096)
-    taken_from: Day | None = None
-    taken_to: Day | None = None
     fold: Share | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_empty(cls, values: Any) -> Any:
-        return {name: value for name, value in values.items() if value != ""} if isinstance(values, dict) else values
 
     def options(self, names: FolderNames) -> dict[str, Any]:
         """Arguments of ``Gallery.search``, for one more hit than wanted, to see whether there are more."""
-        folder = None
-        if self.under is not None:
-            folder = names.find(self.under)
-            if folder is None:
-                raise RequestError(422, "under: the gallery has no such folder; use one from /api/status or a hit.")
+        within = super().options(names)
         if self.offset + self.k > limits.MAX_OFFSET:
             raise RequestError(422, f"offset: paging ends after {limits.MAX_OFFSET} hits; narrow the search.")
-        taken = (self.taken_from, self.taken_to)
-        dates(taken)  # reports wrong dates even if the gallery is empty
         return {
+            **within,
             "k": self.offset + self.k + 1,
             "look": self.look,
             "min_score": self.min_score,
             "min_relevance": self.min_relevance,
-            "under": folder,
-            "taken": None if taken == (None, None) else taken,
             "fold": self.fold,
         }

@@ -11,22 +11,55 @@ class Error(BaseModel):
     error: str
 
 
-class Hit(BaseModel):
-    """``folder`` is named as in /api/status; ``duplicates`` counts the other files that this hit stands for.
-
-    ``weak``: only one of the nearest, probably not what was meant.
-    """
+class Photo(BaseModel):
+    """``folder`` is named as in /api/status; ``duplicates`` counts the other files that this photo stands for."""
 
     id: str
-    score: float
-    relevance: float
-    weak: bool
     name: str
     folder: str
     width: int
     height: int
     taken: LocalTime | None
     duplicates: int
+
+
+class Hit(Photo):
+    """``weak``: only one of the nearest, probably not what was meant."""
+
+    score: float
+    relevance: float
+    weak: bool
+
+
+class Section(BaseModel):
+    """The photos of a ``month``, or without a date. ``pages``: the id of every 200th photo, to ask for that page."""
+
+    month: Annotated[str, Field(examples=["2024-05"])] | None
+    count: int
+    pages: list[str]
+
+
+class Timeline(BaseModel):
+    photos: int
+    sections: list[Section]
+
+
+class TimelinePage(BaseModel):
+    photos: list[Photo]
+
+
+class CountedFolder(BaseModel):
+    """``files``: photos in this folder, without those in folders below."""
+
+    folder: str
+    files: int
+
+
+class FolderTree(BaseModel):
+    """The folders of the gallery that have photos, and those above them. ``more``: there are too many to list."""
+
+    folders: list[CountedFolder]
+    more: bool
 
 
 class Timings(BaseModel):
@@ -62,6 +95,19 @@ class PhotoDetails(BaseModel):
     duplicates: list[str]
 
 
+class PhotoFacts(BaseModel):
+    """What is in the file: ``bytes``, and what the camera wrote. ``place``: latitude and longitude in degrees."""
+
+    bytes: int
+    camera: str | None = None
+    lens: str | None = None
+    aperture: float | None = None
+    exposure_s: float | None = None
+    iso: float | None = None
+    focal_mm: float | None = None
+    place: tuple[float, float] | None = None
+
+
 class Explanation(BaseModel):
     """Values from 0 to 1 for ``grid`` x ``grid`` cells, row by row from the top left.
 
@@ -83,6 +129,28 @@ class Folder(BaseModel):
     path: str
 
 
+class PlacesListing(BaseModel):
+    """What is in ``folder`` (null: where to begin): names of ``folders`` in it, how many ``photos`` directly in it.
+
+    ``more``: not all is listed or counted. ``suggestions``: folders in which people usually keep photos.
+    """
+
+    folder: str | None
+    parent: str | None
+    folders: list[str]
+    photos: int
+    more: bool
+    suggestions: list[str]
+
+
+class Forgotten(BaseModel):
+    files: int
+
+
+class Watched(BaseModel):
+    watching: bool
+
+
 class Failure(BaseModel):
     file: str
     reason: str
@@ -102,6 +170,8 @@ class IndexingStatus(BaseModel):
 
 
 class Status(BaseModel):
+    """``accepts``: suffixes of the files that can be uploaded. ``reveals``: whether photos can be shown in folders."""
+
     version: str
     photos: int
     files: int
@@ -109,6 +179,10 @@ class Status(BaseModel):
     failed: int
     model: str
     explains: bool
+    adds_folders: bool
+    watching: bool
+    reveals: bool
+    accepts: list[str]
     folders: list[Folder]
     indexing: IndexingStatus
     failures: list[Failure]

@@ -20,6 +20,7 @@ from PIL import ExifTags, Image
 from sketchseek.child_process import limit_memory, take_stdout
 from sketchseek.errors import SketchseekError
 from sketchseek.pictures import PictureError, RasterSketch, load_photo, load_sketch
+from sketchseek.pictures.camera import camera_facts
 from sketchseek.pictures.formats import JPEG, format_of
 from sketchseek.pictures.sources import MAX_FILE_BYTES
 from sketchseek.untrusted import UnsafeFileError, read_bounded
@@ -71,6 +72,8 @@ class _Child:
         held, self._held = self._held, b""
         if action == "send":
             return {}, held
+        if action == "facts":
+            return {"facts": camera_facts(held, self._name)}, b""
         if action == "jpeg":
             return {}, jpeg(held, self._name, side)
         return _array(_at_most(load_photo(held, name=self._name, target=side), MAX_STRETCH * side))

@@ -112,6 +112,10 @@ class StoredPhoto:
         """The file."""
         return self._ask("send", self.size)[1]
 
+    def facts(self) -> dict[str, Any]:
+        """What the camera wrote; see ``camera_facts``."""
+        return dict(self._ask("facts", 0)[0]["facts"])
+
     def jpeg(self, side: int) -> bytes:
         """As JPEG, no side longer than ``side`` px."""
         return self._ask("jpeg", MAX_PIXEL_BYTES, side=side)[1]

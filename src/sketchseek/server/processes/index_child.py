@@ -1,4 +1,4 @@
-"""The process that indexes for the server: python -m sketchseek.server.processes.index_child GALLERY MODEL FOLDER...
+"""The process that indexes for the server: python -m ....index_child GALLERY MODEL [--retry] FOLDER...
 
 Each line on stdout is a JSON object: progress, an error message, or the result. It exits with its parent process.
 """
@@ -18,8 +18,11 @@ from sketchseek.gallery import Gallery
 def main(gallery: str, model: str, folders: list[str]) -> None:
     """Index ``folders``, or all that were indexed before; an empty ``model`` is the gallery's own.
 
-    A published model that is not on this machine is downloaded first.
+    A published model that is not on this machine is downloaded first. If the first of ``folders``, which are absolute,
+    is ``--retry``, files that failed before are opened again.
     """
+    retry = folders[:1] == ["--retry"]
+    folders = folders[retry:]
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     with suppress(OSError, AttributeError):
         os.nice(10)  # searches have priority
@@ -27,7 +30,7 @@ def main(gallery: str, model: str, folders: list[str]) -> None:
         if model and is_missing(model):
             model = get_model(model, report=_write_download).name
         with Gallery.open(gallery, model or None) as opened:
-            report = opened.add(folders or None, progress=lambda progress: _write(asdict(progress)))
+            report = opened.add(folders or None, retry=retry, progress=lambda progress: _write(asdict(progress)))
     except SketchseekError as error:
         _write({"error": str(error)})
     else:

@@ -34,6 +34,8 @@ class Indexing:
         self._lock = threading.Lock()
         self._status = _FRESH
         self._started = 0.0
+        self._run = 0  # number of the last run: the process of an earlier one may still be about to end
+        self._last: tuple[Path | str, Sequence[Path], str | None, bool] | None = None  # arguments of the last run
         # Called with the model of a run that is complete, before the run counts as done; what it raises is shown.
         self.use_model: Callable[[str], None] = lambda _: None
 
@@ -43,25 +45,30 @@ class Indexing:
             running = self._status.state in RUNNING
             return self._status.model_copy(update={"seconds": time.monotonic() - self._started} if running else {})
 
-    def start(self, gallery: Path | str, folders: Sequence[Path], model: str | None) -> bool:
+    def start(self, gallery: Path | str, folders: Sequence[Path], model: str | None, *, retry: bool = False) -> bool:
         """Index ``folders``, or all that were indexed before; False if a run is in progress.
 
         ``model``: its name; None: the gallery's own. One that is not on this machine is downloaded first.
+        ``retry``: open files again that failed before.
         """
         with self._lock:
             if self._status.state in RUNNING:
                 return False
             self._started = time.monotonic()
             self._status = _FRESH.model_copy(update={"state": "looking", "model": model})
+            self._last = gallery, folders, model, retry
+            self._run += 1
         self._process = subprocess.Popen(  # noqa: S603
-            [*COMMAND, str(gallery), model or "", *map(str, folders)],
+            [*COMMAND, str(gallery), model or "", *(["--retry"] if retry else []), *map(str, folders)],
             stdin=subprocess.PIPE,  # closes when this process dies, and then the child exits
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
             start_new_session=True,  # a Ctrl-C in the terminal goes to the server, which then stops this
         )
-        self._reader = threading.Thread(target=self._read_messages, args=(self._process,), name="indexing", daemon=True)
+        self._reader = threading.Thread(
+            target=self._read_messages, args=(self._process, self._run), name="indexing", daemon=True
+        )
         self._reader.start()
         return True
 
@@ -78,18 +85,26 @@ class Indexing:
             process.kill()
             process.wait()
 
+    def resume(self) -> bool:
+        """Start the run again that was stopped; False if none was."""
+        if self.status.state != "stopped" or self._last is None:
+            return False
+        gallery, folders, model, retry = self._last
+        return self.start(gallery, folders, model, retry=retry)
+
     def kill(self) -> None:
         """End the run at once; what it has committed stays."""
         if self._process is not None:
             self._process.kill()
 
-    def _read_messages(self, process: subprocess.Popen[str]) -> None:
+    def _read_messages(self, process: subprocess.Popen[str], run: int) -> None:
         assert process.stdout and process.stdin
         with process.stdout, process.stdin:
             for line in process.stdout:
-                self._handle(json.loads(line))
+                if run == self._run:
+                    self._handle(json.loads(line))
         code = process.wait()
-        if self.status.state in RUNNING:
+        if run == self._run and self.status.state in RUNNING:
             self._set(state="failed", error=f"indexing ended unexpectedly (code {code}); start the server again.")
 
     def _handle(self, message: dict[str, Any]) -> None:

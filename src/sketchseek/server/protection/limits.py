@@ -21,6 +21,7 @@ class Limits:
     svgs: int = 16  # searches with an SVG, running or waiting
     pictures: int = 256  # thumbnails and photos, running or waiting
     reports: int = 64  # status, metrics and facts of a photo, running or waiting
+    folders: int = 8  # lists of folders, running or waiting
     sending_bytes: int = 512 * MiB  # of all photo files that are being sent
     thumbnail_bytes: int = 512 * MiB  # on disk
 

@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
@@ -13,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from sketchseek.gallery import Hit
 from sketchseek.gallery.errors import GalleryDamagedError, GalleryError
 from sketchseek.pictures.formats import FORMATS
-from sketchseek.server.api.responses import PhotoDetails
+from sketchseek.server.api.responses import PhotoDetails, PhotoFacts
 from sketchseek.server.api.schema import errors, picture
 from sketchseek.server.errors import RequestError, server_busy
 from sketchseek.server.processes.decoders import StoredPhoto
@@ -31,12 +32,20 @@ BLOCK_BYTES = 1 << 20  # a client that takes less in the time of http_server.WRI
 def create_router(service: Service) -> APIRouter:
     router = APIRouter(prefix="/api/photos")
 
-    @router.get("/{id}", response_class=Response, responses=picture(*BROWSER_TYPES) | errors(404, 410, 422, 503))
-    async def original(request: Request, id: PhotoId) -> Response:
-        """The file itself if browsers can show its format, otherwise a JPEG of it; upright."""
-        if _is_cached(request, id):
-            return Response(status_code=304, headers=_headers(id))
-        return await service.pictures.run(request, _original, service, id)
+    @router.get(
+        "/{id}",
+        response_class=Response,
+        responses=picture(*BROWSER_TYPES, "application/octet-stream") | errors(404, 410, 422, 503),
+    )
+    async def original(request: Request, id: PhotoId, download: bool = False) -> Response:
+        """The file itself if browsers can show its format, otherwise a JPEG of it; upright.
+
+        ``download``: the file itself, whatever its format, to be saved under its name.
+        """
+        name = f"{id}-file" if download else id
+        if _is_cached(request, name):
+            return Response(status_code=304, headers=_headers(name))
+        return await service.pictures.run(request, _download if download else _original, service, id)
 
     @router.get(
         "/{id}/thumbnail", response_class=Response, responses=picture("image/jpeg") | errors(404, 410, 422, 503)
@@ -53,6 +62,16 @@ def create_router(service: Service) -> APIRouter:
     async def about(request: Request, id: PhotoId) -> PhotoDetails:
         """Where the photo is stored."""
         return await service.reports.run(request, _about, service, id)
+
+    @router.get("/{id}/facts", responses=errors(404, 410, 422, 503))
+    async def facts(request: Request, id: PhotoId) -> PhotoFacts:
+        """What the camera wrote into the photo's file."""
+        return await service.pictures.run(request, _facts, service, id)
+
+    @router.post("/{id}/reveal", status_code=204, responses=errors(403, 404, 422, 503))
+    async def reveal(request: Request, id: PhotoId) -> None:
+        """Show the photo in the file manager of the server's machine; only where no token is needed."""
+        await service.reports.run(request, _reveal, service, id)
 
     return router
 
@@ -86,13 +105,35 @@ def _original(service: Service, id: str) -> Response:
     with _open(service, id) as photo:
         if photo.media_type is None:
             return Response(_jpeg(service, id, FULL_SIDE, photo), media_type="image/jpeg", headers=_headers(id))
-        if not service.sending.take(photo.size):
-            raise server_busy()
-        try:
-            return _File(service, photo.data(), photo.media_type, _headers(id))
-        except BaseException:
-            service.sending.give_back(photo.size)
-            raise
+        return _file(service, photo, photo.media_type, _headers(id))
+
+
+def _download(service: Service, id: str) -> Response:
+    with _open(service, id) as photo:
+        name = quote(photo_of(service, id).path.name.encode("utf-8", "replace"))
+        headers = _headers(f"{id}-file") | {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+        return _file(service, photo, photo.media_type or "application/octet-stream", headers)
+
+
+def _facts(service: Service, id: str) -> PhotoFacts:
+    with _open(service, id) as photo:
+        return PhotoFacts(bytes=photo.size, **photo.facts())
+
+
+def _reveal(service: Service, id: str) -> None:
+    if service.reveal is None:
+        raise RequestError(403, "this server shows no files in a file manager.")
+    service.reveal(photo_of(service, id).path)
+
+
+def _file(service: Service, photo: StoredPhoto, media_type: str, headers: dict[str, str]) -> Response:
+    if not service.sending.take(photo.size):
+        raise server_busy()
+    try:
+        return _File(service, photo.data(), media_type, headers)
+    except BaseException:
+        service.sending.give_back(photo.size)
+        raise
 
 
 class _File(Response):

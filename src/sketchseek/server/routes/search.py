@@ -19,6 +19,7 @@ from sketchseek.server.api.responses import Hit, SearchResponse, Timings
 from sketchseek.server.api.schema import SEARCH_FORM, errors
 from sketchseek.server.errors import RequestError
 from sketchseek.server.folder_names import FolderNames
+from sketchseek.server.routes.browse import facts
 from sketchseek.server.routes.photos import PhotoId, photo_of
 from sketchseek.server.service import Service
 
@@ -151,19 +152,7 @@ def _response(
 
 
 def _hit(hit: gallery.Hit, names: FolderNames) -> Hit:
-    folder, name = names.split(hit.path)
-    return Hit(
-        id=hit.id,
-        score=round(hit.score, 6),
-        relevance=hit.relevance or 0.0,
-        weak=hit.weak,
-        name=name,
-        folder=folder,
-        width=hit.width,
-        height=hit.height,
-        taken=hit.taken.isoformat() if hit.taken else None,
-        duplicates=len(hit.duplicates),
-    )
+    return Hit(**facts(hit, names), score=round(hit.score, 6), relevance=hit.relevance or 0.0, weak=hit.weak)
 
 
 def _with_timing(response: Response, result: SearchResponse) -> SearchResponse:

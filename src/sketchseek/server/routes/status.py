@@ -5,12 +5,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from sketchseek import __version__
 from sketchseek.model import has_patches
+from sketchseek.pictures.formats import FORMATS
 from sketchseek.server.api.responses import Failure, Folder, Health, Status
 from sketchseek.server.api.schema import errors
 from sketchseek.server.service import Service
 from sketchseek.wording import shown
 
 MAX_FAILURES = 200  # listed
+ACCEPTED = [suffix for format in FORMATS if format.supported for suffix in format.suffixes]
 
 
 def create_router(service: Service) -> APIRouter:
@@ -48,6 +50,10 @@ def _status(service: Service) -> Status:
         failed=stats.failed,
         model=encoder.name,
         explains=has_patches(encoder.model),
+        adds_folders=bool(service.places),
+        watching=service.watching.on,
+        reveals=service.reveal is not None,
+        accepts=ACCEPTED,
         folders=[Folder(folder=name, path=shown(path)) for name, path in names.by_name.items()],
         indexing=service.indexing.status,
         failures=[Failure(file=names.file(path), reason=reason) for path, reason in failures],

@@ -1,0 +1,77 @@
+"""Sections and pages of photos by date, read from the index of dates; and the folders with their photos."""
+
+import os
+from collections import Counter
+from itertools import groupby
+
+from sketchseek.gallery.embedded.catalogue import Catalogue
+from sketchseek.gallery.paths import below
+from sketchseek.gallery.ranking import Taken, dates
+from sketchseek.gallery.records import Photo, content_id
+from sketchseek.gallery.sections import SECTION_PAGE, Section
+
+# Of photos without a date, the one that was indexed first comes first: they are in the order of their folders.
+_ORDER = "ORDER BY c.taken DESC, CASE WHEN c.taken IS NULL THEN -c.row ELSE c.row END DESC"
+
+
+def sections(catalogue: Catalogue, model: int, under: bytes | None, taken: Taken) -> list[Section]:
+    """All photos with a vector of ``model`` that pass the filters; see ``Gallery.sections``."""
+    filters, values = _filters(under, taken)
+    rows = catalogue.rows(
+        "SELECT c.row, substr(c.taken, 1, 7) FROM contents c "  # noqa: S608 - texts of ours
+        "JOIN vectors v ON v.content = c.row AND v.model = ? "
+        f"WHERE c.copies > 0{filters} {_ORDER}",
+        (model, *values),
+    )
+    found = []
+    for month, group in groupby(rows, key=lambda row: row[1]):
+        contents = [row[0] for row in group]
+        firsts = [catalogue.rows("SELECT hash FROM contents WHERE row = ?", (row,)) for row in contents[::SECTION_PAGE]]
+        found.append(Section(month, len(contents), tuple(content_id(first[0][0]) for first in firsts)))
+    return found
+
+
+def page(
+    catalogue: Catalogue, model: int, under: bytes | None, taken: Taken, first: str, count: int
+) -> list[Photo] | None:
+    """``count`` photos of a section from the one with the id ``first``; None if that one has gone."""
+    row = catalogue.vector_row(model, first)
+    begin = catalogue.rows(
+        "SELECT c.taken, c.row FROM vectors v JOIN contents c ON c.row = v.content WHERE v.row = ?", (row,)
+    )
+    if not begin:
+        return None
+    when, content = begin[0]
+    filters, values = _filters(under, taken)
+    if when is None:
+        place, values = "c.taken IS NULL AND c.row >= ?", (content, *values)
+        order = "ORDER BY c.row"
+    else:
+        place, values = "c.taken >= ? AND (c.taken, c.row) <= (?, ?)", (when[:7], when, content, *values)
+        order = "ORDER BY c.taken DESC, c.row DESC"
+    rows = catalogue.rows(
+        "SELECT v.row FROM contents c JOIN vectors v ON v.content = c.row AND v.model = ? "  # noqa: S608 - texts of ours
+        f"WHERE c.copies > 0 AND {place}{filters} {order} LIMIT ?",
+        (model, *values, count),
+    )
+    return [photo for (row,) in rows if (photo := catalogue.photo(row)) is not None]
+
+
+def folder_counts(catalogue: Catalogue) -> dict[bytes, int]:
+    """Folder -> number of files directly in it that are photos."""
+    rows = catalogue.rows("SELECT path FROM files WHERE content IS NOT NULL", ())
+    return dict(Counter(os.path.dirname(path) for (path,) in rows))  # noqa: PTH120 - paths are bytes here
+
+
+def _filters(under: bytes | None, taken: Taken) -> tuple[str, tuple[bytes | str, ...]]:
+    """SQL to append to a condition, and its values."""
+    sql, values = "", list[bytes | str]()
+    first, last = dates(taken)
+    for test, day in ((" AND c.taken >= ?", first), (" AND c.taken < ?", last)):
+        if day is not None:
+            sql += test
+            values.append(day)
+    if under is not None:
+        sql += " AND EXISTS (SELECT 1 FROM files f WHERE f.content = c.row AND f.path >= ? AND f.path < ?)"
+        values += below(under)
+    return sql, tuple(values)

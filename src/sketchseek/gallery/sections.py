@@ -1,0 +1,17 @@
+"""The photos of a gallery to browse without a query: sections by month, and pages of a section."""
+
+from dataclasses import dataclass
+
+SECTION_PAGE = 200  # photos
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The photos of a month ("2024-05"), newest first, or of none (None: they have no date), in the order of indexing.
+
+    ``pages``: the id of every ``SECTION_PAGE``-th photo from the first; any page can be read without those before it.
+    """
+
+    month: str | None
+    count: int
+    pages: tuple[str, ...]

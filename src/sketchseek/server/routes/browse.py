@@ -1,0 +1,104 @@
+"""Routes to browse photos without a query: by date, and the tree of folders."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+
+from sketchseek.gallery import Hit
+from sketchseek.gallery.errors import GalleryDamagedError, GalleryError
+from sketchseek.gallery.sections import SECTION_PAGE
+from sketchseek.server.api.filters import Within
+from sketchseek.server.api.responses import CountedFolder, FolderTree, Photo, Section, Timeline, TimelinePage
+from sketchseek.server.api.schema import errors
+from sketchseek.server.errors import RequestError
+from sketchseek.server.folder_names import FolderNames
+from sketchseek.server.service import Service
+
+MAX_FOLDERS = 10_000  # listed
+
+
+def create_router(service: Service) -> APIRouter:
+    router = APIRouter(prefix="/api")
+
+    @router.get("/timeline", responses=errors(422, 503))
+    async def timeline(request: Request, filters: Annotated[Within, Query()]) -> Timeline:
+        """The photos by month, newest first."""
+        return await service.reports.run(request, _timeline, service, filters)
+
+    @router.get("/timeline/page", responses=errors(404, 422, 503))
+    async def page(
+        request: Request,
+        first: Annotated[str, Query(pattern="^[0-9a-f]{16}$")],
+        filters: Annotated[Within, Query()],
+        k: Annotated[int, Query(ge=1, le=SECTION_PAGE)] = SECTION_PAGE,
+    ) -> TimelinePage:
+        """``k`` photos of a month from the one with the id ``first``, which /api/timeline gives for every page."""
+        return await service.reports.run(request, _page, service, first, k, filters)
+
+    @router.get("/folders", responses=errors(422, 503))
+    async def folders(request: Request) -> FolderTree:
+        """All folders of the gallery, and how many photos are in each."""
+        return await service.reports.run(request, _folders, service)
+
+    return router
+
+
+def _timeline(service: Service, filters: Within) -> Timeline:
+    options = filters.options(service.folder_names())
+
+    def read() -> Timeline:
+        found = service.gallery.sections(**options)
+        sections = [Section(month=one.month, count=one.count, pages=list(one.pages)) for one in found]
+        return Timeline(photos=sum(one.count for one in found), sections=sections)
+
+    return service.kept(("timeline", filters.under, filters.taken_from, filters.taken_to), read)
+
+
+def _page(service: Service, first: str, k: int, filters: Within) -> TimelinePage:
+    names = service.folder_names()
+    options = filters.options(names)
+    try:
+        hits = service.gallery.section_page(first, k, **options)
+    except GalleryDamagedError:
+        raise
+    except GalleryError as error:
+        raise RequestError(404, str(error)) from None
+    return TimelinePage(photos=[Photo(**facts(hit, names)) for hit in hits])
+
+
+def _folders(service: Service) -> FolderTree:
+    return service.kept(("folders",), lambda: _tree(service.gallery.folder_counts(), service.folder_names()))
+
+
+def _tree(counts: dict[Path, int], names: FolderNames) -> FolderTree:
+    files = dict.fromkeys(names.by_name, 0)
+    for path, count in counts.items():
+        folder, _ = names.split(path / "x")
+        if names.find(folder) != path:  # of a folder that is no longer part of the gallery
+            continue
+        parts = folder.split("/")
+        for depth in range(1, len(parts)):
+            above = "/".join(parts[:depth])
+            if names.find(above) is not None:
+                files.setdefault(above, 0)
+        files[folder] = files.get(folder, 0) + count
+    ordered = sorted(files.items())
+    return FolderTree(
+        folders=[CountedFolder(folder=folder, files=count) for folder, count in ordered[:MAX_FOLDERS]],
+        more=len(ordered) > MAX_FOLDERS,
+    )
+
+
+def facts(hit: Hit, names: FolderNames) -> dict[str, Any]:
+    """The fields of a ``Photo``."""
+    folder, name = names.split(hit.path)
+    return {
+        "id": hit.id,
+        "name": name,
+        "folder": folder,
+        "width": hit.width,
+        "height": hit.height,
+        "taken": hit.taken.isoformat() if hit.taken else None,
+        "duplicates": len(hit.duplicates),
+    }

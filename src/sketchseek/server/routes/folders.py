@@ -1,0 +1,116 @@
+"""Routes to choose, index, follow and forget folders: what ``sketchseek index`` and ``gallery forget`` can do."""
+
+from importlib.util import find_spec
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from sketchseek.server.api.responses import Forgotten, IndexingStatus, PlacesListing, Watched
+from sketchseek.server.api.schema import errors
+from sketchseek.server.errors import RequestError
+from sketchseek.server.service import Service
+
+FolderName = Annotated[str, Query(min_length=1, max_length=4096)]
+BUSY = "photos are being indexed now; wait until that is done, or stop it."
+
+
+def create_router(service: Service) -> APIRouter:
+    router = APIRouter(prefix="/api")
+
+    @router.get("/places", responses=errors(403, 404, 422, 503))
+    async def places(
+        request: Request, folder: Annotated[str | None, Query(min_length=1, max_length=4096)] = None
+    ) -> PlacesListing:
+        """The folders in a folder of the server's machine that can be added; without ``folder``, where to begin."""
+        return await service.folders.run(request, _places, service, folder)
+
+    @router.post("/folders/add", status_code=202, responses=errors(403, 404, 409, 422, 503))
+    async def add(request: Request, folder: FolderName) -> IndexingStatus:
+        """Index a folder that /api/places lists; /api/status shows how far it is."""
+        return await service.folders.run(request, _add, service, folder)
+
+    @router.post("/folders/scan", status_code=202, responses=errors(409, 422, 503))
+    async def scan(request: Request, retry: bool = False) -> IndexingStatus:
+        """Look for changes in all folders of the gallery; ``retry``: open files again that failed before."""
+        return await service.reports.run(request, _scan, service, retry)
+
+    @router.post("/folders/forget", responses=errors(404, 409, 422, 503))
+    async def forget(request: Request, folder: FolderName) -> Forgotten:
+        """Remove a folder of /api/status and its photos from the gallery. The files themselves stay."""
+        return await service.reports.run(request, _forget, service, folder)
+
+    @router.post("/folders/watch", responses=errors(422, 503))
+    async def watch(request: Request, on: bool) -> Watched:
+        """Follow changes in all folders, or no longer; as long as the server runs."""
+        return await service.reports.run(request, _watch, service, on)
+
+    @router.post("/indexing/resume", status_code=202, responses=errors(409, 503))
+    async def resume(request: Request) -> IndexingStatus:
+        """Go on with the run that was stopped."""
+        return await service.reports.run(request, _resume, service)
+
+    return router
+
+
+def _places(service: Service, name: str | None) -> PlacesListing:
+    _check_offered(service)
+    listing = service.places.listing(name)
+    if listing is None:
+        raise RequestError(404, "this folder does not exist, cannot be listed, or lies outside of what can be added.")
+    return PlacesListing(
+        folder=listing.folder,
+        parent=listing.parent,
+        folders=listing.folders,
+        photos=listing.photos,
+        more=listing.more,
+        suggestions=service.places.suggestions() if name is None else [],
+    )
+
+
+def _add(service: Service, name: str) -> IndexingStatus:
+    _check_offered(service)
+    folder = service.places.find(name)
+    if folder is None:
+        raise RequestError(404, "there is no such folder; /api/places lists those that can be added.")
+    if not service.index([folder]):
+        raise RequestError(409, BUSY)
+    return service.indexing.status
+
+
+def _check_offered(service: Service) -> None:
+    if not service.places:
+        raise RequestError(403, "this server adds no folders; name them on its command line.")
+
+
+def _scan(service: Service, retry: bool) -> IndexingStatus:
+    if not service.stats().folders:
+        raise RequestError(409, "this gallery has no folders yet; add one first.")
+    if not service.index([], retry=retry):
+        raise RequestError(409, BUSY)
+    return service.indexing.status
+
+
+def _forget(service: Service, name: str) -> Forgotten:
+    folder = service.folder_names().by_name.get(name)
+    if folder is None:
+        raise RequestError(404, "the gallery has no such folder; /api/status lists its folders.")
+    removed = service.forget(folder)
+    if removed is None:
+        raise RequestError(409, BUSY)
+    return Forgotten(files=removed)
+
+
+def _watch(service: Service, on: bool) -> Watched:
+    if on and find_spec("watchfiles") is None:
+        raise RequestError(422, "watching folders requires watchfiles; run: pip install 'sketchseek[watch]'.")
+    if on:
+        service.watching.start()
+    else:
+        service.watching.stop()
+    return Watched(watching=service.watching.on)
+
+
+def _resume(service: Service) -> IndexingStatus:
+    if not service.indexing.resume():
+        raise RequestError(409, "no run was stopped; look for changes instead.")
+    return service.indexing.status
