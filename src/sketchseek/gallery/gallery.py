@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from sketchseek.gallery.collections import Collections
 from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.hits import Hit, Hits
 from sketchseek.gallery.paths import AnyPath, default_gallery
@@ -225,6 +226,11 @@ class Gallery(ABC):
     @abstractmethod
     def failures(self) -> list[tuple[Path, str]]:
         """Files that could not be indexed, and why."""
+
+    @property
+    def collections(self) -> Collections:
+        """The collections of photos and the saved searches that the gallery keeps. Optional for a store."""
+        raise self._unsupported("keep collections")
 
     def verify(self) -> "list[Problem]":
         """Check the whole gallery; an empty list means that no problems were found."""

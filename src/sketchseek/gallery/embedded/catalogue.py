@@ -290,6 +290,17 @@ class Catalogue:
         row = self._db.execute(sql, (model, low + bytes(24), low + b"\xff" * 24)).fetchone()
         return row[0] if row else None
 
+    def digest(self, id: str) -> bytes | None:
+        """The hash of the photo with this public id; None if there is none that has a file."""
+        try:
+            low = bytes.fromhex(id)
+        except ValueError:
+            return None
+        row = self._db.execute(
+            "SELECT hash FROM contents WHERE hash >= ? AND hash < ? AND copies > 0", (low, low + b"\xff" * 32)
+        ).fetchone()
+        return row[0] if row and content_id(row[0]) == id else None
+
     def photo(self, vector: int) -> Photo | None:
         """The content of a vector row with its files; None if it has no file, or one of its rows is damaged."""
         found = self._db.execute(

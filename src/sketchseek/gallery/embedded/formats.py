@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sketchseek.gallery.embedded.rows import COVERED
-from sketchseek.gallery.embedded.schema import FORMAT, SCHEMA, statements
+from sketchseek.gallery.embedded.schema import COLLECTIONS, FORMAT, SCHEMA, statements
 
 Row = tuple[Any, ...]
 
@@ -23,11 +23,18 @@ class Format:
     upgrade: Callable[[str, Row], Row]
 
 
+_NEW_IN_5 = ("collections", "collection_photos", "saved_searches")
+
+
 def _without(schema: str, number: int, *lines: str) -> str:
     """``schema`` without these lines, as that of format ``number``."""
     for line in lines:
         schema = schema.replace(f"{line}\n", "")
     return schema.replace(f"user_version = {number + 1}", f"user_version = {number}")
+
+
+def _as_it_is(_: str, row: Row) -> Row:
+    return row
 
 
 def _add_lines(table: str, row: Row) -> Row:
@@ -40,9 +47,11 @@ def _add_device(table: str, row: Row) -> Row:
     return (*row, None) if table == "files" else row
 
 
+_SCHEMA_4 = _without(SCHEMA.replace(COLLECTIONS, ""), 4)
+_COVERED_4 = {table: columns for table, columns in COVERED.items() if table not in _NEW_IN_5}
 _INDEX = "CREATE INDEX vectors_without_lines ON vectors (model, content) WHERE lines IS NULL;"
-_SCHEMA_3 = _without(SCHEMA, 3, "  lines BLOB,", _INDEX)
-_COVERED_3 = {**COVERED, "vectors": ("model", "content", "vector")}
+_SCHEMA_3 = _without(_SCHEMA_4, 3, "  lines BLOB,", _INDEX)
+_COVERED_3 = {**_COVERED_4, "vectors": ("model", "content", "vector")}
 
 FORMATS: Mapping[int, Format] = {
     2: Format(
@@ -51,7 +60,8 @@ FORMATS: Mapping[int, Format] = {
         _add_device,
     ),
     3: Format(_SCHEMA_3, _COVERED_3, _add_lines),
-    FORMAT: Format(SCHEMA, COVERED, lambda _, row: row),
+    4: Format(_SCHEMA_4, _COVERED_4, _as_it_is),  # 5 adds tables
+    FORMAT: Format(SCHEMA, COVERED, _as_it_is),
 }
 
 

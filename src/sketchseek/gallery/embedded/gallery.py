@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.gallery.embedded import browsing
+from sketchseek.gallery.collections import Collections
 from sketchseek.gallery.embedded.candidates import EmbeddedCandidates
 from sketchseek.gallery.embedded.catalogue import Catalogue
+from sketchseek.gallery.embedded.collections import EmbeddedCollections
 from sketchseek.gallery.embedded.opening import open_catalogue, prepare, tidy
 from sketchseek.gallery.embedded.sqlite_errors import as_gallery_errors
 from sketchseek.gallery.embedded.writer import Writer, register, write_lock
@@ -181,6 +183,10 @@ class EmbeddedGallery(Gallery):
         with self._reading():
             return [(Path(os.fsdecode(path)), reason) for path, reason in self._reader.failures()]
 
+    @property
+    def collections(self) -> Collections:
+        return EmbeddedCollections(self.path, self._reading, self._check_writable)
+
     def verify(self) -> "list[Problem]":
         from sketchseek.gallery.embedded.verify import problems
 
@@ -263,12 +269,12 @@ class EmbeddedGallery(Gallery):
                 yield catalogue
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
+    def _reading(self) -> Iterator[Catalogue]:
         with self._lock:
             if self._catalogue is not None and self._catalogue.is_outdated():
                 self._close_reader()
             with self._reader.snapshot():
-                yield
+                yield self._reader
 
     def _set(self) -> ModelSet | None:
         """The vectors to search: those of the requested model, or the current ones; None if the gallery is empty."""

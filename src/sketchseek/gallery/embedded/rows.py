@@ -16,6 +16,9 @@ COVERED: Mapping[str, tuple[str, ...]] = {
     "contents": ("row", "hash", "width", "height", "taken"),
     "files": ("path", "size", "mtime_ns", "content", "failure", "device"),
     "vectors": ("model", "content", "lines", "vector"),
+    "collections": ("row", "name", "made"),
+    "collection_photos": ("row", "collection", "hash"),
+    "saved_searches": ("row", "name", "query", "made"),
 }
 
 

@@ -60,7 +60,7 @@ def _readable_database(folder: Path) -> tuple[int, Path]:
     for number in FORMATS:
         _copy_with_first_page(old, copy, number)
         with closing(connect(copy.absolute().as_uri())) as db:
-            intact[number] = sum(_has_rows(db, number, table) for table in COVERED)
+            intact[number] = sum(_has_rows(db, number, table) for table in FORMATS[number].covered)
     best = max(intact, key=lambda number: (intact[number], number))
     if not intact[best]:
         raise GalleryError(
@@ -114,8 +114,8 @@ class _Salvage:
             source.execute("PRAGMA writable_schema = ON")  # read tables even if one of their indexes is broken
             # No journal: if this process is killed, the new database is deleted.
             target.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN;" + SCHEMA)
-            for table, columns in COVERED.items():
-                names = (*columns, "crc")
+            for table in FORMATS[self.number].covered:
+                names = (*COVERED[table], "crc")
                 marks = ",".join("?" * len(names))
                 sql = f"INSERT OR IGNORE INTO {table} ({','.join(names)}) VALUES ({marks})"  # noqa: S608
                 for row in self.rows(source, table):

@@ -7,8 +7,34 @@ import sqlite3
 from contextlib import closing
 from functools import cache
 
-FORMAT = 4
+FORMAT = 5
 APPLICATION = 0x536B5365  # "SkSe", by which we and the command `file` recognise a gallery
+
+# Photos by hash, not by row of contents: a photo that is removed and indexed again is in its collections as before.
+COLLECTIONS = """
+CREATE TABLE collections (
+  row INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  made TEXT NOT NULL,
+  crc INTEGER NOT NULL
+);
+
+CREATE TABLE collection_photos (
+  row INTEGER PRIMARY KEY,
+  collection INTEGER NOT NULL REFERENCES collections (row),
+  hash BLOB NOT NULL,
+  crc INTEGER NOT NULL,
+  UNIQUE (collection, hash)
+);
+
+CREATE TABLE saved_searches (
+  row INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  query TEXT NOT NULL,
+  made TEXT NOT NULL,
+  crc INTEGER NOT NULL
+);
+"""
 
 SCHEMA = f"""
 PRAGMA application_id = {APPLICATION};
@@ -85,7 +111,7 @@ CREATE TRIGGER file_changed AFTER UPDATE OF content ON files WHEN old.content IS
     UPDATE contents SET copies = copies - 1 WHERE row = old.content;
     UPDATE contents SET copies = copies + 1 WHERE row = new.content;
   END;
-"""  # noqa: S608 - two numbers of ours
+{COLLECTIONS}"""  # noqa: S608 - texts of ours
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, replace
 from pathlib import Path
@@ -72,21 +72,30 @@ class Writer(Catalogue):
             super().close()
 
     @contextmanager
-    def batch(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         """What is written inside becomes visible and durable together, or not at all."""
-        with as_gallery_errors(self.folder):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                head = self.head()
-                self._removed_vectors = 0
-                yield
-                commit = (head.generation + 1, os.urandom(8), head.epoch + bool(self._removed_vectors))
-                self._db.execute("INSERT INTO commits VALUES (?, ?, ?, ?)", (*commit, row_crc(*commit)))
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:  # SQLite may have rolled back by itself when the disk was full
-                    self._db.execute("ROLLBACK")
-                raise
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:  # SQLite may have rolled back by itself when the disk was full
+                self._db.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """A transaction that changes files or vectors: readers look for what is new."""
+        with as_gallery_errors(self.folder), self.transaction():
+            head = self.head()
+            self._removed_vectors = 0
+            yield
+            commit = (head.generation + 1, os.urandom(8), head.epoch + bool(self._removed_vectors))
+            self._db.execute("INSERT INTO commits VALUES (?, ?, ?, ?)", (*commit, row_crc(*commit)))
+
+    def write(self, sql: str, values: Sequence[object]) -> int:
+        """Execute one statement in a transaction; returns how many rows it changed."""
+        return self._db.execute(sql, values).rowcount
 
     def add_model(self, identity: str, name: str, source: str, size: int) -> ModelSet:
         row = 1 + max((model.row for model in self.models()), default=0)
@@ -168,17 +177,11 @@ class Writer(Catalogue):
 
     def drop_damaged(self, damaged: Mapping[str, Iterable[int]]) -> None:
         """Delete damaged rows (table -> rowids) and all rows that refer to them."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self.transaction():
             self._db.execute("PRAGMA defer_foreign_keys = ON")
             for table, rows in damaged.items():
                 self._db.executemany(f"DELETE FROM {table} WHERE rowid = ?", ((row,) for row in rows))  # noqa: S608
             repair_references(self._db)
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
 
     def drop_orphans(self) -> None:
         """Remove contents without a file, and their vectors."""
@@ -195,6 +198,7 @@ def repair_references(db: sqlite3.Connection) -> None:
     db.execute("DELETE FROM vectors WHERE content NOT IN (SELECT row FROM contents)")
     db.execute("DELETE FROM vectors WHERE model NOT IN (SELECT row FROM models)")
     db.execute("DELETE FROM files WHERE content IS NOT NULL AND content NOT IN (SELECT row FROM contents)")
+    db.execute("DELETE FROM collection_photos WHERE collection NOT IN (SELECT row FROM collections)")
     db.execute("UPDATE contents SET copies = (SELECT count(*) FROM files WHERE content = contents.row)")
     generation, epoch = db.execute(
         "SELECT coalesce(max(generation), 0), coalesce(max(epoch), 0) FROM commits"

@@ -1,0 +1,162 @@
+"""Collections of photos and saved searches, which a gallery keeps; and copying photos out of it.
+
+A collection refers to photos by their content: it survives moves, and photos that are removed from the gallery are
+in it again when they return.
+"""
+
+import os
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from sketchseek.gallery.errors import GalleryError
+from sketchseek.gallery.hits import Hit
+from sketchseek.wording import nearest, shown
+
+MAX_NAME = 100  # characters
+MAX_QUERY = 4 * 2**20  # bytes of a saved search as JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A named list of photos: ``photos`` of them have a file now, ``missing`` have none."""
+
+    name: str
+    photos: int
+    missing: int
+    made: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSearch:
+    """A named search: whatever its page or program needs to run it again."""
+
+    name: str
+    query: dict[str, Any]
+    made: datetime
+
+
+class Collections(ABC):
+    """The collections and saved searches of a gallery (``Gallery.collections``).
+
+    Every error is a ``GalleryError``, also a name or an id that does not exist.
+    """
+
+    @abstractmethod
+    def all(self) -> list[Collection]:
+        """All collections, by name."""
+
+    @abstractmethod
+    def get(self, name: str) -> Collection:
+        """One collection."""
+
+    @abstractmethod
+    def photos(self, name: str, offset: int = 0, count: int | None = None) -> list[Hit]:
+        """The photos of a collection that have a file, in the order in which they were added."""
+
+    @abstractmethod
+    def add(self, name: str, ids: Sequence[str]) -> int:
+        """Add photos, all or none; the collection is made if it does not exist. Returns how many were not in it."""
+
+    @abstractmethod
+    def remove(self, name: str, ids: Sequence[str]) -> int:
+        """Remove photos from a collection; returns how many were in it."""
+
+    @abstractmethod
+    def rename(self, name: str, new_name: str) -> None:
+        """Give a collection another name, which no other one has."""
+
+    @abstractmethod
+    def delete(self, name: str) -> None:
+        """Delete a collection. The photos stay in the gallery and on disk."""
+
+    @abstractmethod
+    def searches(self) -> list[SavedSearch]:
+        """All saved searches, by name."""
+
+    @abstractmethod
+    def save_search(self, name: str, query: Mapping[str, Any]) -> None:
+        """Save a search; one of the same name is replaced."""
+
+    @abstractmethod
+    def delete_search(self, name: str) -> None:
+        """Delete a saved search."""
+
+
+def checked_name(name: str) -> str:
+    """The name without spaces around it; an error if it is empty, too long or not printable."""
+    name = name.strip()
+    if not name or len(name) > MAX_NAME or not name.isprintable():
+        raise GalleryError(f"{shown(name, 60)!r} is not a name; give 1 to {MAX_NAME} printable characters.")
+    return name
+
+
+def unknown_name(what: str, name: str, known: Iterable[str]) -> GalleryError:
+    """The error about a name that does not exist; ``what`` it should name."""
+    close = nearest(name, known)
+    hint = f"; did you mean {' or '.join(close)}?" if close else "."
+    return GalleryError(f"there is no {what} {shown(name, 60)!r}{hint}")
+
+
+def export(paths: Sequence[Path], folder: Path, how: Literal["copy", "link"]) -> list[Path]:
+    """Copy photos into ``folder``, which is made if necessary, or put symbolic links to them there.
+
+    Nothing is overwritten: a name that is taken gets a number. A photo that is there already, with the same bytes or as
+    a link to the same file, is not put there again. Returns where each photo is now.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return [_export(path, folder, how) for path in paths]
+    except FileNotFoundError as error:
+        raise GalleryError(
+            f"{shown(error.filename)} no longer exists; run sketchseek index to bring the gallery up to date."
+        ) from None
+    except OSError as error:
+        hint = " (on Windows, links need the developer mode; copy instead)" if how == "link" and os.name == "nt" else ""
+        raise GalleryError(
+            f"{shown(error.filename or folder)} cannot be written or read: {error.strerror or error}{hint}."
+        ) from None
+
+
+def _export(path: Path, folder: Path, how: Literal["copy", "link"]) -> Path:
+    source = Path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve follows links
+    for number in range(1, 1_000_000):
+        target = folder / (path.name if number == 1 else f"{path.stem}-{number}{path.suffix}")
+        try:
+            if how == "link":
+                source.stat()
+                target.symlink_to(source)
+            else:
+                _copy(source, target)
+            return target
+        except FileExistsError:
+            if _is_same(source, target, how):
+                return target
+    raise GalleryError(f"{shown(folder)} has too many files named {shown(path.name)}.")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy bytes and times; a copy that fails halfway is removed."""
+    with source.open("rb") as read, target.open("xb") as write:
+        try:
+            shutil.copyfileobj(read, write, 1 << 20)
+        except BaseException:
+            target.unlink()
+            raise
+    shutil.copystat(source, target)
+
+
+def _is_same(source: Path, target: Path, how: Literal["copy", "link"]) -> bool:
+    if how == "link":
+        return target.is_symlink() and target.readlink() == source
+    if target.is_symlink() or not target.is_file() or target.stat().st_size != source.stat().st_size:
+        return False
+    with source.open("rb") as one, target.open("rb") as other:
+        while block := one.read(1 << 20):
+            if block != other.read(len(block)):
+                return False
+    return True
