@@ -13,9 +13,12 @@ import sketchseek.engine.models
 from sketchseek.cli import main
 from sketchseek.cli.index import _interrupted
 from sketchseek.gallery import Gallery
+from sketchseek.gallery.embedded.gallery import EmbeddedGallery
+from sketchseek.installation import install_command
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, png, put
 from tests.pictures import corpus
+from tests.pictures.raw import dng
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -224,3 +227,84 @@ def test_decoders_write_nothing_of_their_own_to_stderr(tmp_path: Path) -> None:
     assert done.stdout.startswith("3 added")
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"{photos}/damaged.tif: is damaged or cut short")
+
+
+def test_failures_are_a_line_for_each_cause(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(3):
+        put(tmp_path / "p" / f"{number}.png", b"PK\3\4")
+        put(tmp_path / "p" / f"{number}.jpg", corpus.corpus()["rgb.jpg"][: 400 + number])
+    assert run(tmp_path / "p", "--model", "one") == 0
+    cut, zipped, hint = sorted(capsys.readouterr().err.splitlines())
+    assert cut == f"3 files, such as {tmp_path}/p/0.jpg: is cut short"
+    assert zipped == f"3 files, such as {tmp_path}/p/0.png: is a zip archive; unpack it first"
+    assert hint == "sketchseek: --verbose lists every file that failed"
+    assert run("--verbose") == 0
+    assert len(capsys.readouterr().err.splitlines()) == 6
+
+
+def test_files_are_tried_again_when_their_decoder_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preview = corpus.saved(Image.fromarray(corpus.scene()), "JPEG")
+    for number in range(2):
+        put(tmp_path / "p" / f"{number}.dng", dng(preview, 1) + bytes([number]))
+    with monkeypatch.context() as patched:
+        for module in ("raw", "errors"):
+            patched.setattr(f"sketchseek.pictures.{module}.find_spec", lambda _: None)
+        for _ in range(2):
+            assert run(tmp_path / "p", "--model", "one") == 0
+            captured = capsys.readouterr()
+            assert "2 failed" in captured.out
+            assert captured.err.startswith(f"2 files, such as {tmp_path}/p/0.dng: is camera RAW without a preview")
+            assert f"needs the package rawpy; run: {install_command('rawpy')}\n" in captured.err
+    assert run(tmp_path / "p") == 0
+    assert capsys.readouterr().out.startswith("0 added, 2 updated, 0 moved, 0 removed, 0 unchanged, 0 failed")
+
+
+def test_an_empty_folder_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "p" / ".hidden").mkdir(parents=True)
+    assert run(tmp_path / "p", "--model", "one") == 0
+    assert f"there are no photos in {tmp_path}/p; hidden files" in capsys.readouterr().err
+
+
+def test_the_gallery_itself_is_no_folder_of_photos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path / "p", 3)
+    assert run(tmp_path / "p", "--gallery", tmp_path / "p", "--model", "one") == 1
+    assert "is the gallery, or inside it" in capsys.readouterr().err
+    assert run(tmp_path / "p", "--gallery", tmp_path / "p" / "gallery", "--model", "one") == 0
+    assert capsys.readouterr().out.startswith("3 added")
+
+
+def test_watching_without_its_package_is_said_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "p", 3)
+    monkeypatch.setattr("sketchseek.cli.index.find_spec", lambda _: None)
+    assert run(tmp_path / "p", "--watch", "--model", "one") == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith("sketchseek: --watch requires watchfiles; run: ")
+    assert captured.out == "" and not (tmp_path / "gallery").exists()
+
+
+def test_an_interruption_says_what_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "p", 5)
+    encode, calls = GridModel.encode_photos_with_lines, []
+
+    def interrupted(self: GridModel, photos: Any) -> Any:
+        calls.append(photos)
+        if len(calls) > 2:
+            raise KeyboardInterrupt
+        return encode(self, photos)
+
+    monkeypatch.setattr(GridModel, "encode_photos_with_lines", interrupted)
+    monkeypatch.setattr("sketchseek.gallery.embedded.gallery.EmbeddedGallery.add.__kwdefaults__", {
+        **EmbeddedGallery.add.__kwdefaults__, "batch": 2
+    })  # fmt: skip
+    assert run(tmp_path / "p", "--model", "one") == 130
+    kept, _, last = capsys.readouterr().err.splitlines()
+    assert kept == "sketchseek: 4 of 5 files were indexed and are kept; run the command again for the rest"
+    assert last == "sketchseek: interrupted"
+    with Gallery.open(tmp_path / "gallery", GridModel(), readonly=True) as gallery:
+        assert gallery.stats().photos == 4

@@ -54,6 +54,18 @@ def test_a_link_that_leads_out_is_followed(tmp_path: Path) -> None:
     assert names(inside) == {"link/a.jpg", "b.jpg"}
 
 
+def test_a_link_beside_its_photo_is_not_another_photo(tmp_path: Path) -> None:
+    make(tmp_path / "real", "deep/photo.jpg")
+    make(tmp_path / "away", "other.jpg")
+    for link in ("again.jpg", "a.jpg", "deep/near.jpg"):
+        (tmp_path / "real" / link).symlink_to(tmp_path / "real" / "deep" / "photo.jpg")
+    for link in ("one.jpg", "two.jpg"):
+        (tmp_path / "real" / link).symlink_to(tmp_path / "away" / "other.jpg")
+    assert names(tmp_path / "real") == {"deep/photo.jpg", "one.jpg"}
+    (tmp_path / "linked").symlink_to(tmp_path / "real")  # the folder's name may itself be a link
+    assert names(tmp_path / "linked") == {"deep/photo.jpg", "one.jpg"}
+
+
 def test_pipes_are_no_photos(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     assert names(tmp_path) == set()

@@ -18,9 +18,11 @@ def command() -> None:
 @GALLERY
 @ROOT
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def info(gallery: str | None, as_json: bool) -> None:
+@click.option("--verbose", "-v", is_flag=True, help="List every file that failed, instead of a line for each cause.")
+def info(gallery: str | None, as_json: bool, verbose: bool) -> None:
     """Show folders, photos and models of a gallery, and files that could not be indexed."""
     from sketchseek.gallery import Gallery
+    from sketchseek.gallery.failures import causes
     from sketchseek.wording import shown
 
     with Gallery.open(gallery, readonly=True) as opened:
@@ -58,7 +60,7 @@ def info(gallery: str | None, as_json: bool) -> None:
                 ["model", f"{one.name}: {one.vectors:,} vectors of {one.size}{', current' if one.current else ''}"]
                 for one in stats.models
             ),
-            *(["failed", f"{shown(path)}: {reason}"] for path, reason in failures),
+            *(["failed", str(cause)] for cause in causes(failures, every_file=verbose)),
         ]
     )
 

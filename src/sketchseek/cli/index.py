@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,11 @@ import click
 
 from sketchseek.cli.get_model import model_for
 from sketchseek.cli.options import DEVICE, GALLERY, ROOT, YES
-from sketchseek.cli.output import print_json, print_message
+from sketchseek.cli.output import print_failures, print_json, print_message
 from sketchseek.cli.progress import open_bars
+from sketchseek.errors import SketchseekError
+from sketchseek.installation import extra_command
+from sketchseek.wording import listed, shown
 
 if TYPE_CHECKING:
     from sketchseek.gallery import Gallery
@@ -52,6 +56,7 @@ class Memory(click.ParamType[int]):
 @click.option(
     "--retry-failed", is_flag=True, help="Try again the files that failed before, even if they have not changed."
 )
+@click.option("--verbose", "-v", is_flag=True, help="List every file that failed, instead of a line for each cause.")
 @click.option(
     "--memory",
     metavar="SIZE",
@@ -81,6 +86,7 @@ def command(
     yes: bool,
     watch: bool,
     retry_failed: bool,
+    verbose: bool,
     memory: int | None,
     ray: str | None,
     workers: int | None,
@@ -98,15 +104,20 @@ def command(
 
     if (workers and not ray) or (watch and ray) or (memory and ray):
         raise click.UsageError("--workers requires --ray; --ray excludes --watch and --memory.")
+    if watch and find_spec("watchfiles") is None:  # not after hours of indexing
+        raise SketchseekError(f"--watch requires watchfiles; run: {extra_command('watch')}")
     with Gallery.open(gallery, model_for(model, yes=yes)) as opened:
-        with _progress_bar() as update:
+        with _progress() as update:
             if ray:
                 report = opened.add_with_ray(
                     list(folders) or None, ray=ray, workers=workers, progress=update, retry=retry_failed
                 )
             else:
                 report = opened.add(list(folders) or None, progress=update, retry=retry_failed, memory=memory)
-        _print(report, as_json, compact=watch)
+        _print(report, as_json, compact=watch, verbose=verbose)
+        if not as_json and not _found(report):
+            where = listed([shown(folder) for folder in folders or opened.stats().folders])
+            print_message(f"sketchseek: there are no photos in {where}; hidden files and folders are skipped")
         if model and not as_json:
             _say_which_is_searched(opened)
         if watch:
@@ -115,7 +126,12 @@ def command(
             print_message("sketchseek: following changes; stop with Ctrl-C")
             with _interrupted() as stop:
                 for report in follow(opened, list(folders) or opened.stats().folders, stop, memory=memory):
-                    _print(report, as_json, compact=True)
+                    _print(report, as_json, compact=True, verbose=verbose)
+
+
+def _found(report: "Report") -> int:
+    """How many files the run found."""
+    return report.added + report.updated + report.moved + report.unchanged + len(report.failed)
 
 
 def _say_which_is_searched(gallery: "Gallery") -> None:
@@ -143,17 +159,14 @@ def _interrupted() -> Iterator[Event]:
         raise KeyboardInterrupt
 
 
-def _print(report: "Report", as_json: bool, *, compact: bool) -> None:
+def _print(report: "Report", as_json: bool, *, compact: bool, verbose: bool) -> None:
     data: dict[str, Any] = asdict(report)
     data["failed"] = [{"path": str(failure.path), "reason": failure.reason} for failure in report.failed]
     data["seconds"] = round(report.seconds, 3)
     if as_json:
         print_json(data, compact=compact)
         return
-    from sketchseek.wording import shown
-
-    for failure in report.failed:
-        print_message(f"{shown(failure.path)}: {failure.reason}")
+    print_failures([(failure.path, failure.reason) for failure in report.failed], verbose=verbose)
     counts = [f"{data[key]:,} {key}" for key in ("added", "updated", "moved", "removed", "unchanged")]
     click.echo(f"{', '.join(counts)}, {len(report.failed):,} failed in {report.seconds:.1f} s")
     if report.outlined:
@@ -161,18 +174,27 @@ def _print(report: "Report", as_json: bool, *, compact: bool) -> None:
 
 
 @contextmanager
-def _progress_bar() -> "Iterator[Callable[[Progress], None] | None]":
-    """A bar with photos per second and the time left; None where stderr is not a terminal."""
+def _progress() -> "Iterator[Callable[[Progress], None]]":
+    """A bar with photos per second and the time left, on a terminal; if interrupted, says what is kept."""
+    done, total = 0, 0
     with open_bars() as bars:
-        if bars is None:
-            yield None
-            return
 
         def update(progress: "Progress") -> None:
+            nonlocal done, total
+            done, total = progress.done, progress.total
+            if bars is None:
+                return
             speed = f"{progress.done / progress.seconds:.1f} photos/s" if progress.done else ""
             if progress.workers:
                 speed += f" by {len(progress.workers)}, {min(progress.workers.values()):.1f} by the slowest"
             bars.update("indexing", progress.done, progress.total, status=speed)
 
-        bars.update("indexing", 0, None, status="looking at folders")
-        yield update
+        if bars is not None:
+            bars.update("indexing", 0, None, status="looking at folders")
+        try:
+            yield update
+        except KeyboardInterrupt:
+            print_message(
+                f"sketchseek: {done:,} of {total:,} files were indexed and are kept; run the command again for the rest"
+            )
+            raise

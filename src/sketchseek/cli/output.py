@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -33,6 +34,17 @@ def print_table(rows: Sequence[Sequence[str]], header: Sequence[str] | None = No
 def print_message(sentence: str) -> None:
     """One line on stderr."""
     click.echo(sentence, err=True)
+
+
+def print_failures(failures: Sequence[tuple[Path, str]], *, verbose: bool) -> None:
+    """Files that could not be indexed, and why, on stderr: a line for each cause, or ``verbose``, for each file."""
+    from sketchseek.gallery.failures import causes
+
+    found = causes(failures, every_file=verbose)
+    for cause in found:
+        print_message(str(cause))
+    if len(found) < len(failures):
+        print_message("sketchseek: --verbose lists every file that failed")
 
 
 def human_size(size: int) -> str:

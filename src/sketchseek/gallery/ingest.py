@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from sketchseek.gallery.records import KnownFile, ModelSet
 from sketchseek.gallery.scan import FoundFile, device_of, scan
 from sketchseek.gallery.store_protocols import KnownFiles, Store, keeps_lines
 from sketchseek.model import Model, has_lines
+from sketchseek.pictures.errors import may_open_now
 from sketchseek.wording import counted, shown
 
 log = logging.getLogger(__name__)
@@ -104,6 +106,7 @@ class Ingestion:
         self.store, self.model, self.model_set = store, model, model_set
         self.batch, self.threads, self.progress, self.memory = batch, threads, progress, memory or MEMORY
         self.report = Report()
+        self._may_open_now = cache(may_open_now)  # the same few reasons for thousands of files
         self._encoded = self._done = 0
         # Contents whose vector is kept, but not yet their outlines, at the beginning; and those given theirs since.
         self._without_lines: set[int] = set()
@@ -112,7 +115,10 @@ class Ingestion:
             self._without_lines = store.without_lines(model_set.row)
 
     def run(self, folders: Iterable[bytes], *, retry: bool) -> Report:
-        """``retry``: open files that failed before again, even if they have not changed."""
+        """``retry``: open files that failed before again, even if they have not changed.
+
+        Those that lacked a decoder which is here now are opened in any case.
+        """
         self._start = time.perf_counter()
         plan = self._plan(list(folders), retry)
         self._total = len(plan.to_open)
@@ -190,9 +196,10 @@ class Ingestion:
         if before is None or before[:2] != seen[:2]:
             return True
         if before.failure is not None:
-            if not retry:
+            again = retry or self._may_open_now(before.failure)
+            if not again:
                 self._add_failure(path, before.failure)
-            return retry
+            return again
         if not before.encoded or before.content in self._without_lines:
             return True
         self.report.unchanged += 1
@@ -345,6 +352,11 @@ def checked_folders(folders: AnyPath | Sequence[AnyPath] | None, store: KnownFil
         raise GalleryError(f"the gallery {where} knows no folders on this machine yet; name one to index.")
     checked = []
     for path in paths:
+        if isinstance(store.folder, Path) and _within(os.path.realpath(path), os.fsencode(store.folder.resolve())):
+            raise GalleryError(
+                f"the folder {shown(path)} is the gallery, or inside it, where no photos are looked for; keep the "
+                "gallery elsewhere with --gallery."
+            )
         try:
             with os.scandir(path):
                 checked.append(path)

@@ -34,11 +34,11 @@ class Scan:
 def scan(folders: Iterable[bytes], skip: Iterable[str | os.PathLike[str]] = ()) -> Scan:
     """All photos in ``folders``; each folder is visited once, even if links lead to it. ``skip``: folders to omit.
 
-    Links to folders are followed last, so a photo is listed under its real path if that is in ``folders``.
+    Links are followed last, so a photo is listed under its real path if that is in ``folders``.
     """
-    found = Scan()
+    found, folders = Scan(), list(folders)
     visited = {identity for path in skip if (identity := _identity(os.fsencode(path)))}
-    waiting, links = sorted(folders, reverse=True), list[bytes]()
+    waiting, links, files = sorted(folders, reverse=True), list[bytes](), dict[bytes, FoundFile]()
     while waiting or links:
         folder = waiting.pop() if waiting else links.pop()
         identity = _identity(folder)
@@ -46,10 +46,11 @@ def scan(folders: Iterable[bytes], skip: Iterable[str | os.PathLike[str]] = ()) 
             continue
         if identity:
             visited.add(identity)
-        deeper, linked = _list(folder, found)
+        deeper, linked = _list(folder, found, files)
         waiting += sorted(deeper, reverse=True)
         if linked:
             links = sorted(links + linked, reverse=True)
+    _add_linked(files, found, folders)
     return found
 
 
@@ -69,7 +70,20 @@ def device_of(status: os.stat_result) -> int:
     return status.st_dev & (2**63 - 1)
 
 
-def _list(folder: bytes, found: Scan) -> tuple[list[bytes], list[bytes]]:
+def _add_linked(links: dict[bytes, FoundFile], found: Scan, folders: Iterable[bytes]) -> None:
+    """Add links to files that are not listed themselves; of several links to one file, the first by name."""
+    roots = {os.path.realpath(folder): folder for folder in folders}
+    listed = set[bytes]()
+    for link in sorted(links):
+        real = os.path.realpath(link)
+        names = [folder + real[len(root) :] for root, folder in roots.items() if real.startswith(root)]
+        if real not in listed and not any(name in found.files for name in (real, *names)):
+            found.files[link] = links[link]
+        listed.add(real)
+
+
+def _list(folder: bytes, found: Scan, links: dict[bytes, FoundFile]) -> tuple[list[bytes], list[bytes]]:
+    """(folders in a folder, links to folders); its files are put into ``found``, links to files into ``links``."""
     deeper: list[bytes] = []
     linked: list[bytes] = []
     try:
@@ -83,7 +97,8 @@ def _list(folder: bytes, found: Scan) -> tuple[list[bytes], list[bytes]]:
                     elif is_photo(name):
                         status = entry.stat()
                         if stat.S_ISREG(status.st_mode):  # no pipes or devices
-                            found.files[entry.path] = FoundFile(status.st_size, time_of(status), device_of(status))
+                            files = links if entry.is_symlink() else found.files
+                            files[entry.path] = FoundFile(status.st_size, time_of(status), device_of(status))
                 except OSError:
                     continue  # a broken or circular link, or a file removed since it was listed
     except OSError as error:

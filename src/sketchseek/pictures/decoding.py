@@ -1,6 +1,7 @@
 """A file or bytes of a known format -> an 8-bit Pillow image, upright, no larger than necessary."""
 
 import contextlib
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
@@ -160,7 +161,10 @@ def _picture_errors(name: str) -> Iterator[None]:
     except Image.DecompressionBombError:
         raise PictureError(name, "has more pixels than its format's decoder accepts; save it as JPEG") from None
     except Exception as error:
-        raise PictureError(name, f"is damaged or cut short, or of an unusual kind ({_first_line(error)})") from None
+        line = _first_line(error)
+        cut = re.search("truncated|not processed", line, re.IGNORECASE)
+        reason = "is cut short" if cut else f"is damaged or cut short, or of an unusual kind ({line})"
+        raise PictureError(name, reason) from None
 
 
 def _first_line(error: Exception) -> str:
