@@ -5,13 +5,14 @@ import re
 from typing import get_args
 
 from sketchseek.gallery.hits import LEAST_RELEVANCE
-from sketchseek.server import http_server, thumbnails
+from sketchseek.gallery.sections import SECTION_PAGE
+from sketchseek.server import http_server, places, thumbnails
 from sketchseek.server.api.forms import REPEATED_FIELDS, SINGLE_FIELDS
 from sketchseek.server.protection import limits
 from sketchseek.server.protection.guard import HEADERS, MIN_TOKEN_LENGTH
 from sketchseek.server.protection.limits import Limits, MiB
 from sketchseek.server.protection.wrong_tokens import MAX_WRONG, PERIOD_S
-from sketchseek.server.routes import photos
+from sketchseek.server.routes import browse, photos
 from tests.server.live import ROOT
 
 PAGE = (ROOT / "docs" / "guide" / "server.md").read_text(encoding="utf-8")
@@ -51,6 +52,10 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
         f"hits | {limits.MAX_HITS} at a time, {limits.MAX_OFFSET:,} by paging",
         f"searches under way or waiting | {bounds.searches}",
         f"pictures under way or waiting | {bounds.pictures}",
+        f"added to a collection, or removed, at once | {limits.MAX_COLLECTED:,}",
+        f"lists of folders under way or waiting | {bounds.folders}",
+        f"folders in one list | {places.MAX_LISTED:,} of a place, {browse.MAX_FOLDERS:,} of the gallery",
+        f"with the id of every {SECTION_PAGE}th",
         f"thumbnails on disk | {bounds.thumbnail_bytes // MiB} MB",
         f"at least {MIN_TOKEN_LENGTH} letters",
         f"{http_server.SHUTDOWN_GRACE_S} seconds",

@@ -14,7 +14,7 @@ from sketchseek.server import errors
 from sketchseek.server.metrics import RequestCounter
 from sketchseek.server.protection.bodies import BoundedBodies
 from sketchseek.server.protection.guard import Guard
-from sketchseek.server.routes import browse, explain, folders, models, photos, search, status
+from sketchseek.server.routes import browse, collections, explain, folders, models, photos, search, status
 from sketchseek.server.service import Service
 
 PAGE = Path(__file__).parent / "page"
@@ -46,7 +46,7 @@ def create_app(service: Service, *, host: str = "127.0.0.1", token: str | None =
     # No docs pages: those of FastAPI load scripts from other sites.
     app = FastAPI(title="sketchseek", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
     errors.install_handlers(app)
-    for module in (search, explain, photos, browse, folders, models, status):
+    for module in (search, explain, photos, browse, collections, folders, models, status):
         app.include_router(module.create_router(service))
     app.mount("/", _Page(directory=PAGE, html=True), name="page")
     app.add_middleware(BoundedBodies, limits=service.limits)

@@ -29,8 +29,8 @@ def ids(photos: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def server(gallery_path: Path) -> Iterator[Live]:
-    with live("--gallery", str(gallery_path), "--model", "grid-plain") as server:
+def server(gallery_path: Path, photos: Path) -> Iterator[Live]:
+    with live("--gallery", str(gallery_path), "--model", "grid-plain", "--browse", str(photos)) as server:
         yield server
         assert server.process.poll() is None
 

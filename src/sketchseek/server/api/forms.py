@@ -1,7 +1,7 @@
 """Read the multipart form of a search: checked values, or an error that names the wrong field."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,19 @@ async def read_explain_form(request: Request) -> tuple[SearchForm, str]:
     if id is None:
         raise RequestError(422, "id: give it as well.")
     return form, id
+
+
+async def read_fields(request: Request, names: Sequence[str]) -> dict[str, str]:
+    """A form of exactly these fields, all text and each given once."""
+    fields = await _multipart(request)
+    for name in fields:
+        if name not in names:
+            raise RequestError(422, f"unknown field {name[:40]!r}.")
+    found = {name: _single(fields, name) for name in names}
+    missing = [name for name, value in found.items() if value is None]
+    if missing:
+        raise RequestError(422, f"{missing[0]}: give it as well.")
+    return {name: value for name, value in found.items() if value is not None}
 
 
 async def _multipart(request: Request) -> FormData:

@@ -1,6 +1,6 @@
 """The JSON bodies of responses, as in the OpenAPI schema."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -106,6 +106,35 @@ class PhotoFacts(BaseModel):
     iso: float | None = None
     focal_mm: float | None = None
     place: tuple[float, float] | None = None
+
+
+class NamedCollection(BaseModel):
+    """``photos`` of it have a file now, ``missing`` have none."""
+
+    name: str
+    photos: int
+    missing: int
+
+
+class SavedSearch(BaseModel):
+    name: str
+    query: dict[str, Any]
+
+
+class Collections(BaseModel):
+    collections: list[NamedCollection]
+    searches: list[SavedSearch]
+
+
+class CollectionPhotos(BaseModel):
+    photos: list[Photo]
+    more: bool
+
+
+class Collected(BaseModel):
+    """How many photos were not in the collection before, or were in it."""
+
+    photos: int
 
 
 class Explanation(BaseModel):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sketchseek.gallery.collections import MAX_NAME
 from sketchseek.server.api.filters import Filters
 from sketchseek.server.api.forms import FILE_FIELDS, REPEATED_FIELDS
 from sketchseek.server.api.responses import Error
@@ -37,5 +38,15 @@ def _form(**required: Any) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
+def _texts(**properties: dict[str, Any]) -> dict[str, Any]:
+    """A form of these fields, all required."""
+    fields = {name: {"type": "string", **one} for name, one in properties.items()}
+    schema = {"type": "object", "properties": fields, "required": sorted(fields), "additionalProperties": False}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+_NAME = {"minLength": 1, "maxLength": MAX_NAME}
+COLLECT_FORM = _texts(name=_NAME, ids={"examples": ["0123456789abcdef 0123456789abcdee"]})
+SAVE_FORM = _texts(name=_NAME, query={"examples": ['{"text": "a bicycle"}']})
 SEARCH_FORM = _form()
 EXPLAIN_FORM = _form(id={"type": "string", "pattern": "^[0-9a-f]{16}$"})

@@ -35,6 +35,7 @@ MAX_WEIGHT = 100.0
 MAX_HITS = 200  # on one page
 DEFAULT_HITS = 48
 MAX_OFFSET = 2000  # hits that paging can reach
+MAX_COLLECTED = 2000  # photos added to a collection, or removed, at once
 MAX_FIELDS = 200  # of all kinds, in one form
 
 
