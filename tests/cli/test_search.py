@@ -113,10 +113,10 @@ def test_look_orders_the_hits(capsys: pytest.CaptureFixture[str], tmp_path: Path
 
 
 def test_nothing_similar_enough_is_said_as_such(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert run("--text", "red", "--min-score", "1.5") == 0
+    assert run("--text", "red", "--under", tmp_path / "photos" / "noise", "--min-score", 0.99) == 0
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "sketchseek: nothing similar enough among 12 photos\n")
-    assert found(capsys, "--text", "red", "--min-score", "1.5") == []
+    assert found(capsys, "--text", "red", "--under", tmp_path / "photos" / "noise", "--min-score", 0.99) == []
 
 
 def test_weak_hits_are_said_to_be_only_the_nearest(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -187,6 +187,11 @@ def test_a_sheet_is_written(capsys: pytest.CaptureFixture[str], tmp_path: Path, 
         (["--text", "red", "--taken", "yesterday"], 1, "'yesterday' is not a date"),
         (["--text", "red", "--sheet", "sheet.gif"], 1, "a sheet is a .png or .html file"),
         (["--text", "red", "-k", "0"], 2, "0 is not in the range"),
+        (["--text", "red", "--min-score", "2"], 2, "2.0 is not in the range"),
+        (["red", "car"], 1, 'red: there is no such file; to search for words, write --text "red car"'),
+        (["red/car.png"], 1, "red/car.png: there is no such file\n"),
+        (["--text", "red", "--json", "--paths0"], 2, "exclude each other"),
+        (["--text", "red", "--under", "/nowhere"], 0, "sketchseek: the gallery holds no photo in that folder"),
         (["--text", "red", "--look", "twice"], 2, "'twice' is not one of 'picture', 'both', 'kind', 'direct'"),
     ],
 )
@@ -220,3 +225,36 @@ def test_names_that_break_lines_stay_on_theirs(capsys: pytest.CaptureFixture[str
     capsys.readouterr()
     assert run("--photo", photos / "a\n\udcff.png", "-k", 1) == 0
     assert capsys.readouterr().out.splitlines()[1].endswith(r"a\n\xff.png")
+
+
+def test_several_drawings_share_a_query(capsys: pytest.CaptureFixture[str], photos: Path, tmp_path: Path) -> None:
+    drawings = [put(tmp_path / f"{seed}.png", png(seed)) for seed in (1, 2)]
+    both = found(capsys, *drawings)
+    with Gallery.open(tmp_path / "gallery", GridModel(), readonly=True) as gallery:
+        wanted = gallery.search(sketch=drawings)
+    assert [(hit["id"], hit["score"]) for hit in both] == [(hit.id, round(hit.score, 6)) for hit in wanted]
+    assert both != found(capsys, drawings[0])
+
+
+def test_hits_are_printed_for_xargs_and_copied(
+    capsys: pytest.CaptureFixture[str], photos: Path, tmp_path: Path
+) -> None:
+    assert run("--text", "red", "-k", 2, "--paths0", "--copy-to", tmp_path / "out") == 0
+    captured = capsys.readouterr()
+    paths = [Path(path) for path in captured.out.split("\0")[:-1]]
+    assert len(paths) == 2 and all(path.is_file() for path in paths)
+    assert sorted(path.read_bytes() for path in (tmp_path / "out").iterdir()) == sorted(
+        path.read_bytes() for path in paths
+    )
+    assert captured.err == f"sketchseek: 2 photos in {tmp_path / 'out'}\n"
+    assert run("--text", "red", "--copy-to", photos / "found") == 1
+    assert "is in the indexed folder" in capsys.readouterr().err and not (photos / "found").exists()
+
+
+def test_the_home_folder_is_meant_by_a_tilde(
+    capsys: pytest.CaptureFixture[str], photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SKETCHSEEK_GALLERY")
+    assert run("--gallery=~/gallery", "--text", "red", "--json") == 0
+    assert json.loads(capsys.readouterr().out)

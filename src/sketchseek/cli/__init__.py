@@ -11,6 +11,7 @@ from importlib import import_module
 import click
 
 from sketchseek import __version__
+from sketchseek.cli.groups import SuggestingGroup
 from sketchseek.errors import SketchseekError
 
 # verb -> (module that defines it as `command`, its line in --help); the line is here so that help imports no verb
@@ -18,6 +19,7 @@ VERBS = {
     "index": ("sketchseek.cli.index", "Index folders of photos, or bring a gallery up to date."),
     "search": ("sketchseek.cli.search", "Find photos by drawing, words or example."),
     "serve": ("sketchseek.cli.serve", "Open the page to draw on, and its HTTP API."),
+    "collections": ("sketchseek.cli.collections", "Photos that belong together: list, show, add, remove, export."),
     "gallery": ("sketchseek.cli.gallery", "Manage a gallery: info, verify, rebuild, forget, copy, switch."),
     "doctor": ("sketchseek.cli.doctor", "Show what is installed and whether it works."),
     "models": ("sketchseek.cli.models", "Models to search with: list, get, check, remove, push."),
@@ -29,8 +31,8 @@ VERBS = {
 }
 
 
-class LazyGroup(click.Group):
-    """A click group whose commands are imported when they are needed, not before."""
+class LazyGroup(SuggestingGroup):
+    """A group whose commands are imported when they are needed, not before."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import click
 
+from sketchseek.cli.groups import SuggestingGroup
 from sketchseek.cli.options import GALLERY, ROOT
 from sketchseek.cli.output import human_size, print_json, print_table
 
 
-@click.group(short_help="Manage a gallery: info, verify, rebuild, forget, copy, switch.")
+@click.group(cls=SuggestingGroup, short_help="Manage a gallery: info, verify, rebuild, forget, copy, switch.")
 def command() -> None:
     """Manage a gallery."""
 

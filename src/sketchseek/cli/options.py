@@ -4,9 +4,16 @@ import os
 
 import click
 
+
+def _expanded(_: click.Context, __: click.Parameter, gallery: str | None) -> str | None:
+    """The shell expands ``~`` after a space, but not in ``--gallery=~/photos``."""
+    return os.path.expanduser(gallery) if gallery and gallery.startswith("~") else gallery  # noqa: PTH111 - any text
+
+
 GALLERY = click.option(
     "--gallery",
     metavar="G",
+    callback=_expanded,
     help="Folder of the gallery, or milvus://HOST:19530/NAME.  [default: $SKETCHSEEK_GALLERY, else your data folder]",
 )
 

@@ -1,7 +1,8 @@
 """How commands print: data on stdout, messages on stderr."""
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,12 @@ def print_table(rows: Sequence[Sequence[str]], header: Sequence[str] | None = No
             cell.rjust(w) if right else cell.ljust(w) for cell, w, right in zip(line, widths, numeric, strict=True)
         ]
         click.echo("  ".join(cells).rstrip())
+
+
+def print_paths(paths: Iterable[Path], end: bytes = b"\n") -> None:
+    """Paths on stdout, as the bytes that the system uses."""
+    for path in paths:
+        click.echo(os.fsencode(path) + end, nl=False)
 
 
 def print_message(sentence: str) -> None:

@@ -1,6 +1,8 @@
 """``sketchseek search``: find photos by drawing, by words or by example."""
 
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,8 +10,10 @@ import click
 
 from sketchseek.cli.get_model import model_for
 from sketchseek.cli.options import DEVICE, GALLERY, ROOT, YES
-from sketchseek.cli.output import print_json, print_message, print_table
+from sketchseek.cli.output import print_json, print_message, print_paths, print_table
+from sketchseek.cli.photos import copy_photos
 from sketchseek.errors import SketchseekError
+from sketchseek.wording import shown
 
 if TYPE_CHECKING:
     from sketchseek.neighbours import Look
@@ -18,7 +22,7 @@ LOOKS = ("picture", "both", "kind", "direct")
 
 
 @click.command(short_help="Find photos by drawing, words or example.")
-@click.argument("query", required=False)
+@click.argument("drawings", nargs=-1, metavar="[DRAWING]...")
 @GALLERY
 @ROOT
 @click.option("--model", metavar="M", help="Model that encodes the query.  [default: the gallery's own]")
@@ -54,8 +58,8 @@ LOOKS = ("picture", "both", "kind", "direct")
 @click.option(
     "--min-score",
     metavar="S",
-    type=float,
-    help="Drop hits with a cosine below S.  [default: drop hits of little relevance]",
+    type=click.FloatRange(-1, 1),
+    help="Drop hits with a cosine below S.",
 )
 @click.option(
     "--under", metavar="FOLDER", type=click.Path(path_type=Path), help="Only photos in this folder and its subfolders."
@@ -72,11 +76,18 @@ LOOKS = ("picture", "both", "kind", "direct")
     help="Fold photos whose cosine with a better hit is at least C into that hit.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of {path, score, relevance, id}.")
+@click.option("--paths0", is_flag=True, help="Print paths only, each followed by a NUL byte, for xargs -0.")
+@click.option(
+    "--copy-to",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Also copy the photos into FOLDER, which must not be an indexed one; nothing is overwritten.",
+)
 @click.option(
     "--sheet", metavar="FILE", type=click.Path(path_type=Path), help="Also write a contact sheet, .png or .html."
 )
 def command(
-    query: str | None,
+    drawings: tuple[str, ...],
     gallery: str | None,
     model: str | None,
     yes: bool,
@@ -91,21 +102,24 @@ def command(
     taken: str | None,
     fold: float | None,
     as_json: bool,
+    paths0: bool,
+    copy_to: Path | None,
     sheet: Path | None,
 ) -> None:
-    """Find photos by QUERY, a drawing in any sketch format ("-": from stdin), by words or by another photo.
+    """Find photos by DRAWING, a file in any sketch format ("-": from stdin), by words or by another photo.
 
     They can be combined.
     """
     from sketchseek.gallery import Gallery
-    from sketchseek.wording import shown
 
-    if not (query or texts or photos):
+    if not (drawings or texts or photos):
         raise click.UsageError("name a drawing, or use --text or --photo.")
-    drawing = sys.stdin.buffer.read() if query == "-" else query
+    if as_json and paths0:
+        raise click.UsageError("--json and --paths0 exclude each other.")
+    _check_files(drawings)
     with Gallery.open(gallery, model_for(model, yes=yes), readonly=True) as opened:
         hits = opened.search(
-            sketch=drawing,
+            sketch=[sys.stdin.buffer.read() if drawing == "-" else drawing for drawing in drawings],
             text=texts,
             photo=photos,
             minus=minus,
@@ -119,10 +133,12 @@ def command(
         )
         total = 0 if hits else opened.stats().photos
         nothing = hits.why_none(total)
+        if copy_to and hits:
+            copy_photos(opened, [hit.path for hit in hits], copy_to)
     if sheet:
         from sketchseek.gallery.sheet import write_sheet
 
-        write_sheet(hits, sheet, f"{len(hits)} photos for {' + '.join(filter(None, [query, *texts, *photos]))}")
+        write_sheet(hits, sheet, f"{len(hits)} photos for {' + '.join([*drawings, *texts, *photos])}")
     if as_json:
         print_json(
             [
@@ -130,6 +146,8 @@ def command(
                 for hit in hits
             ]
         )
+    elif paths0:
+        print_paths([hit.path for hit in hits], end=b"\0")
     elif hits:
         rows = [[f"{hit.score:.3f}", f"{hit.relevance:.0%}", shown(hit.path)] for hit in hits]
         print_table(rows, ["score", "relevance", "path"])
@@ -138,6 +156,16 @@ def command(
     if nothing is not None:
         hint = "" if total else "; run sketchseek index FOLDER"
         print_message(f"sketchseek: {nothing.removesuffix('.')}{hint}")
+
+
+def _check_files(drawings: Sequence[str]) -> None:
+    """Drawings that do not exist are an error, which says how to search for words."""
+    missing = [drawing for drawing in drawings if drawing != "-" and not os.path.exists(drawing)]  # noqa: PTH110
+    if not missing:
+        return
+    words = [name for name in missing if "." not in name and "/" not in name and os.sep not in name]
+    hint = f'; to search for words, write --text "{" ".join(words)}"' if words == missing else ""
+    raise SketchseekError(f"{shown(missing[0])}: there is no such file{hint}")
 
 
 def _weight(text: str) -> tuple[str, float]:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.hits import Hit
+from sketchseek.gallery.paths import AnyPath
 from sketchseek.wording import nearest, shown
 
 MAX_NAME = 100  # characters
@@ -57,6 +58,10 @@ class Collections(ABC):
     @abstractmethod
     def photos(self, name: str, offset: int = 0, count: int | None = None) -> list[Hit]:
         """The photos of a collection that have a file, in the order in which they were added."""
+
+    @abstractmethod
+    def id_of(self, path: AnyPath) -> str:
+        """The id of the photo in a file."""
 
     @abstractmethod
     def add(self, name: str, ids: Sequence[str]) -> int:

@@ -24,6 +24,7 @@ from sketchseek.gallery.embedded.sqlite_errors import as_gallery_errors, busy
 from sketchseek.gallery.embedded.writer import Writer, write_lock
 from sketchseek.gallery.errors import GalleryBusyError, GalleryError, GalleryOutdatedError
 from sketchseek.gallery.hits import Hit
+from sketchseek.gallery.paths import AnyPath, absolute
 from sketchseek.gallery.ranking import hit_of
 from sketchseek.gallery.records import Photo, content_id
 from sketchseek.wording import shown
@@ -63,6 +64,15 @@ class EmbeddedCollections(Collections):
                 (row, -1 if count is None else count, offset),
             )
             return [hit_of(photo, 1.0) for row in found if (photo := _photo(catalogue, row))]
+
+    def id_of(self, path: AnyPath) -> str:
+        with self._reading() as catalogue:
+            found = catalogue.rows(
+                "SELECT c.hash FROM files f JOIN contents c ON c.row = f.content WHERE f.path = ?", (absolute(path),)
+            )
+        if not found:
+            raise GalleryError(f"{shown(path)} is not in the gallery {shown(self._folder)}; index its folder first.")
+        return content_id(found[0][0])
 
     def add(self, name: str, ids: Sequence[str]) -> int:
         name = checked_name(name)
