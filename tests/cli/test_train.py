@@ -138,6 +138,13 @@ def test_going_on_with_a_run(run: Run, data: Path, tmp_path: Path) -> None:
     assert code == 0
     assert "was finished already" in err
     assert "validation map@all" in out
+    code, out, err = run("--out", folder, "--resume", "--epochs", "4", "--json")
+    assert (code, json.loads(out)["steps"]) == (0, 24), err
+    code, _, err = run("--out", folder, "--resume", "--steps", "30")
+    assert code == 0, err
+    code, _, err = run("--out", folder, "--resume", "--epochs", "1")
+    assert code == 1
+    assert "has trained 30 steps, and this recipe ends after 6: name more --epochs or --steps" in err
     code, _, err = run("toy", "--out", folder, "--resume", "--set", "lr=1e-3")
     assert code == 1
     assert "was begun with another recipe (lr differ)" in err

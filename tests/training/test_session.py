@@ -156,6 +156,17 @@ def test_interrupted_and_resumed_equals_uninterrupted(
     assert same_run(tmp_path / "whole", tmp_path / "pieces")
 
 
+def test_a_run_is_extended(recipe: Make, tmp_path: Path) -> None:
+    train(recipe(epochs=2), tmp_path / "run")
+    longer = train(recipe(epochs=3), tmp_path / "run", resume=True)
+    whole = train(recipe(epochs=3), tmp_path / "whole")
+    assert (longer.steps, longer.best, longer.was_finished) == (18, whole.best, False)
+    assert same_run(tmp_path / "run", tmp_path / "whole")
+    assert read_recipe(tmp_path / "run" / files.RECIPE).epochs == 3
+    with pytest.raises(TrainingError, match=r"has trained 18 steps, and this recipe ends after 12: name more --epochs"):
+        train(recipe(epochs=2), tmp_path / "run", resume=True)
+
+
 def test_a_finished_run_has_nothing_left_to_do(recipe: Make, tmp_path: Path) -> None:
     first = train(recipe(), tmp_path / "run")
     before = {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir()}
@@ -219,10 +230,10 @@ def test_the_state_holds_numbers_and_no_pickle(recipe: Make, tmp_path: Path) -> 
         ({"fault": "nan 3"}, r"loss:triplet is nan in step 4 \(epoch 1\) of the recipe .*recipe\.toml"),
         ({"fault": "memory 2"}, "out of memory with batch 8 in 1 part.*batch lower than 8.*checkpointing=true"),
         ({"lr": 1e30, "margin": 1e30}, r"(is (nan|inf) in step|not finite or all zero)"),
-        ({"batch": 200}, "a batch of 200 cannot be filled from 48 items"),
-        ({"batch": 16, "plan": "category-pure"}, "a batch of 16 of one class cannot be filled"),
+        ({"batch": 200}, "a batch of 200 cannot be filled from 48 items.*; set --set batch=48 at most"),
+        ({"batch": 16, "plan": "category-pure"}, "a batch of 16 of one class cannot be filled.*batch=12 at most"),
         ({"batch": 10, "plan": "pk", "per_class": 4}, "need a multiple of 4 in each part, not 10"),
-        ({"batch": 16, "plan": "pk", "per_class": 2}, "only 4 of 4 classes have as many"),
+        ({"batch": 16, "plan": "pk", "per_class": 2}, "only 4 of 4 classes have as many.*; set --set batch=8 at most"),
         ({"amp": "bf16"}, "bf16 needs a CUDA device, and this is cpu"),
         ({"device": "warp"}, "the device 'warp' cannot be used"),
         ({"classes": "ant"}, "'ant' is the only class to train on"),

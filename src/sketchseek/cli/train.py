@@ -37,6 +37,15 @@ NEEDED = ("torch", "transformers", "safetensors", "matplotlib")
     metavar="KEY=VALUE",
     help="Set one value of the recipe, such as epochs=10; may be repeated.",
 )
+@click.option("--epochs", type=int, metavar="N", help="Length of the training; with --resume, a longer one extends it.")
+@click.option("--steps", type=int, metavar="N", help="The same in steps, instead of epochs.")
+@click.option(
+    "--sweep",
+    "sweeps",
+    multiple=True,
+    metavar="KEY=VALUE,VALUE",
+    help="Train once with each value, below --out, and print a table; several make all combinations.",
+)
 @click.option(
     "--recipe",
     "recipe_file",
@@ -54,6 +63,9 @@ def command(
     setting: str | None,
     preset: str | None,
     settings: tuple[str, ...],
+    epochs: int | None,
+    steps: int | None,
+    sweeps: tuple[str, ...],
     recipe_file: Path | None,
     out: Path | None,
     resume: bool,
@@ -64,7 +76,8 @@ def command(
     METHOD is a name such as clip-at, or module:Class for one of your own.
 
     The best state is chosen on held-out seen classes, never on test classes. Ctrl-C saves the run and prints the
-    command that continues it. With --resume or --recipe, METHOD and --data can be omitted.
+    command that continues it. With --resume or --recipe, METHOD and --data can be omitted. A sweep with the same --out
+    continues where it stopped.
     """
     if missing := [name for name in NEEDED if find_spec(name) is None]:
         raise SketchseekError(f"training requires {', '.join(missing)}; run: {extra_command('train')}")
@@ -74,9 +87,13 @@ def command(
     from sketchseek.training.session import recipe_to_resume, train
 
     given: dict[str, Any] = {"data": data and str(data.resolve()), "backbone": backbone and _absolute_if_path(backbone)}
-    given |= {"setting": setting, "preset": preset}
+    given |= {"setting": setting, "preset": preset, "epochs": epochs, "steps": steps}
     given = {key: value for key, value in given.items() if value is not None} | parse_settings(settings)
+    if epochs is not None and steps is None:
+        given["steps"] = None  # which would count instead
     if resume:
+        if sweeps:
+            raise click.UsageError("--sweep continues by itself where --out has its runs: omit --resume")
         if out is None or recipe_file is not None:
             raise click.UsageError("--resume requires --out RUN, and cannot be used with --recipe")
         recipe = _with_changes(recipe_to_resume(out), method, given)
@@ -87,6 +104,9 @@ def command(
             raise click.UsageError("name a METHOD and its --data, or a --recipe, or --out RUN --resume")
         recipe = _from_preset(method, given)
     folder = out or _free_folder(recipe)
+    if sweeps:
+        _sweep(recipe, sweeps, folder, trust_pickle=trust_pickle, as_json=as_json)
+        return
     try:
         with training_display() as progress:
             outcome = train(recipe, folder, resume=resume, trust_pickle=trust_pickle, progress=progress)
@@ -96,6 +116,42 @@ def command(
         raise
     if _is_main_process():
         _show(recipe, outcome, as_json)
+
+
+def _sweep(recipe: "Recipe", sweeps: tuple[str, ...], folder: Path, *, trust_pickle: bool, as_json: bool) -> None:
+    """Train all combinations and print them, the best one first."""
+    from sketchseek.cli.training_display import training_display
+    from sketchseek.training.sweep import Trial, parse_sweeps, sweep
+
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        raise SketchseekError("a sweep runs in one process: start it without torchrun")
+    trials: list[Trial] = []
+    with training_display() as progress:
+        for trial in sweep(recipe, parse_sweeps(sweeps), folder, trust_pickle=trust_pickle, progress=progress):
+            trials.append(trial)
+            print_message(f"{trial.folder}: {trial.failure or f'best {trial.score:.4f}'}")
+    trials.sort(key=lambda trial: -trial.score)
+    if as_json:
+        print_json(
+            [
+                {
+                    "run": str(trial.folder),
+                    "values": trial.values,
+                    "best": trial.best and {"step": trial.best.step, "values": trial.best.values},
+                    "failure": trial.failure,
+                }
+                for trial in trials
+            ]
+        )
+        return
+    metrics = next((list(trial.best.values) for trial in trials if trial.best), [])
+    rows = [
+        [*trial.values.values(), str(trial.best.step), *(f"{trial.best.values[name]:.4f}" for name in metrics)]
+        if trial.best
+        else [*trial.values.values(), "failed", *("" for _ in metrics)]
+        for trial in trials
+    ]
+    print_table(rows, [*trials[0].values, "best step", *metrics])
 
 
 def _is_main_process() -> bool:
@@ -162,6 +218,6 @@ def _show(recipe: "Recipe", outcome: "Outcome", as_json: bool) -> None:
         rows += [[f"validation {best.metric}", f"{best.values[best.metric]:.4f}"]] if best.metric else []
         print_table(rows)
     if outcome.was_finished:
-        print_message(f"{outcome.folder} was finished already; to train longer, start a new run")
+        print_message(f"{outcome.folder} was finished already; to train longer, add --epochs or --steps")
     protocol = "fine-grained" if recipe.setting == "fine-grained" else "zero-shot"
     print_message(f"next: sketchseek evaluate --model {outcome.folder} --data {recipe.data} --protocol {protocol}")

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from sketchseek.methods.method import Method
+from sketchseek.training.averaging import Average
 from sketchseek.training.errors import TrainingError
 from sketchseek.training.files import write_whole
 from sketchseek.training.log import Meter
@@ -50,10 +51,17 @@ class TrainingState:
 
 
 def save_state(
-    file: Path, state: TrainingState, method: Method, best: Mapping[str, Tensor], optimiser: Optimizer
+    file: Path,
+    state: TrainingState,
+    method: Method,
+    best: Mapping[str, Tensor],
+    optimiser: Optimizer,
+    average: Average | None = None,
 ) -> None:
     """Write the state; ``best`` holds the adapter's tensors that belong to ``state.best``."""
     tensors = {f"adapter.{name}": tensor for name, tensor in method.adapter().items()}
+    if average is not None:
+        tensors |= {f"average.{name}": tensor for name, tensor in average.tensors.items()}
     tensors |= {f"best.{name}": tensor for name, tensor in best.items()}
     for number, values in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{name}": value for name, value in values.items()}
@@ -71,9 +79,13 @@ def load_state(file: Path) -> tuple[TrainingState, dict[str, Tensor]]:
     return state, tensors
 
 
-def restore(tensors: Mapping[str, Tensor], method: Method, optimiser: Optimizer) -> dict[str, Tensor]:
-    """Restore the method and the optimiser from saved tensors; returns the tensors of the best adapter."""
+def restore(
+    tensors: Mapping[str, Tensor], method: Method, optimiser: Optimizer, average: Average | None = None
+) -> dict[str, Tensor]:
+    """Restore method, optimiser and average from saved tensors; returns the tensors of the best adapter."""
     method.load_adapter(_below("adapter.", tensors))
+    if average is not None:
+        average.load(_below("average.", tensors))
     states: dict[int, dict[str, Tensor]] = {}
     for key, tensor in _below("optimiser.", tensors).items():
         number, _, name = key.partition(".")

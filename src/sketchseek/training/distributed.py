@@ -1,7 +1,8 @@
 """Training in several processes (``torchrun``): each computes its share of the batch, and gradients are averaged.
 
 Two processes with a batch of n take the same step as one with a batch of 2n, if the losses are means over triplets.
-Losses that compare triplets with each other (batch-hard, relative distances) see only the share of their own process.
+Losses that compare triplets with each other (batch-hard, relative distances) gather the features of all processes
+(``methods.gathering``).
 """
 
 import os

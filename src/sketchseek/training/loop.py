@@ -5,7 +5,7 @@ import math
 import random
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +16,14 @@ from torch.optim import Optimizer
 
 from sketchseek.methods.method import Batch, Clock, Method
 from sketchseek.training import files
+from sketchseek.training.averaging import Average
 from sketchseek.training.checkpoint import AdapterFacts, Best, TrainingState, copy_adapter, save_adapter, save_state
 from sketchseek.training.curves import draw_curves
 from sketchseek.training.data.feed import Feed
 from sketchseek.training.distributed import World
 from sketchseek.training.errors import Interrupted, TrainingError
 from sketchseek.training.log import append
+from sketchseek.training.loggers import Logger
 from sketchseek.training.optimise import all_finite, rate_factor, set_rates
 from sketchseek.training.progress import Progress, StepReport
 from sketchseek.training.recipe import Recipe
@@ -48,6 +50,8 @@ class Training:
     best: dict[str, Tensor]
     world: World
     progress: Progress
+    average: Average | None = None
+    logger: Logger | None = None
 
     def run(self, stop: Stop) -> None:
         """Train to the last step. An interruption saves the state and raises ``Interrupted``."""
@@ -118,6 +122,8 @@ class Training:
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self._average_buffers()
+        if self.average is not None:
+            self.average.update(self.method, step + 1)
         return named, requested_share > 0
 
     def _average_buffers(self) -> None:
@@ -136,6 +142,10 @@ class Training:
 
     def _validate(self, done: int) -> None:
         """Measure the state and keep it if it is the best so far; without a validator, keep the last one."""
+        with nullcontext() if self.average is None else self.average.in_place_of(self.method):
+            self._judge(done)
+
+    def _judge(self, done: int) -> None:
         best = self.state.best
         if self.validator is None:
             self.state.best, self.best = Best(done, None, {}), copy_adapter(self.method)
@@ -163,13 +173,15 @@ class Training:
 
     def _log(self, done: int, values: Mapping[str, float]) -> None:
         append(self.folder / files.LOG, done, self.feed.timetable.epoch_of(max(0, done - 1)), values)
+        if self.logger is not None:
+            self.logger.log(done, values)
 
     def _plot(self) -> None:
         draw_curves(self.folder / files.LOG, self.folder / files.CURVES, self.folder.name)
 
     def _save(self) -> None:
         self.state.scaler = self.scaler.state_dict()
-        save_state(self.folder / files.STATE, self.state, self.method, self.best, self.optimiser)
+        save_state(self.folder / files.STATE, self.state, self.method, self.best, self.optimiser, self.average)
 
     def _interrupted(self) -> Interrupted:
         return Interrupted(

@@ -19,7 +19,9 @@ from sketchseek.wording import nearest
 FORMAT = 1  # of recipe.toml: a newer one is refused, because it may mean something else
 
 #: Where and how a training runs, not what it computes: these may change when it is resumed.
-ELSEWHERE = ("data", "device", "workers", "threads")
+ELSEWHERE = ("data", "device", "workers", "threads", "logger")
+#: How long it trains: a run may be extended.
+LENGTH = ("epochs", "steps")
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,12 @@ class Recipe:
     checkpointing: bool = False  # recompute activations on the way back: less memory, more time
     remember: int = 0  # MB of a frozen stem's tokens, kept so that each picture passes it once
     amp: Literal["auto", "off", "bf16", "fp16"] = "auto"
+    tf32: bool = False  # matrix products in float32 with the precision of TF32, on GPUs that have it
     optimiser: Literal["adam", "adamw"] = "adam"
     lr: float | None = None  # of everything that is trained; None: the rates the method's options give
     schedule: Literal["constant", "cosine"] = "constant"
     warmup: int = 0  # steps over which the rate rises from 0
+    ema: float = 0.0  # decay of a moving average of the trained weights, which is validated and kept in their place
     weight_decay: float = 0.0  # of the weights of linear and convolution layers: never of norms, biases or prompts
     normalisation: Literal["backbone", "clip", "imagenet"] = "backbone"
     # How pictures become squares: as the backbone says; padded whole; sketches cropped to their ink; photos cropped to
@@ -61,18 +65,20 @@ class Recipe:
     save_every: int = 200  # steps between two savings of the state
     log_every: int = 10  # steps
     device: str = "auto"
-    workers: int = 2  # threads that prepare batches
+    workers: int | None = None  # threads that prepare batches; None: one for each core
     threads: int | None = None  # of torch on the CPU; None: torch decides
+    logger: Literal["none", "tensorboard", "wandb"] = "none"  # where the log is also written
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "accumulate", "save_every", "log_every", "workers"):
+        for name in ("epochs", "batch", "accumulate", "save_every", "log_every"):
             _need(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        for name in ("steps", "validate_every", "threads"):
+        for name in ("steps", "validate_every", "threads", "workers"):
             value = getattr(self, name)
             _need(value is None or value >= 1, name, "at least 1", value)
         for name in ("seed", "warmup", "weight_decay", "remember"):
             _need(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
         _need(self.lr is None or self.lr > 0, "lr", "more than 0", self.lr)
+        _need(0 <= self.ema < 1, "ema", "from 0 to below 1", self.ema)
         if self.batch % self.accumulate:
             raise TrainingError(
                 f"a batch of {self.batch} does not divide into {self.accumulate} equal parts: "
@@ -92,7 +98,7 @@ class Recipe:
 
     @property
     def fingerprint(self) -> str:
-        """A hash over all that decides the result: two recipes that differ only in ``ELSEWHERE`` have one.
+        """A hash over what decides each step: two recipes that differ only in ``ELSEWHERE`` and ``LENGTH`` have one.
 
         Values that are defaults do not count, so that a run can still be resumed when a later version has more keys.
         """
@@ -101,7 +107,7 @@ class Recipe:
         changes = {
             field.name: values[field.name]
             for field in known
-            if field.name not in ELSEWHERE and values[field.name] != field.default
+            if field.name not in (*ELSEWHERE, *LENGTH) and values[field.name] != field.default
         }
         return hashlib.sha256(json.dumps(changes, sort_keys=True).encode()).hexdigest()
 

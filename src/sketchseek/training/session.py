@@ -14,7 +14,9 @@ from sketchseek.datasets import Dataset, Drawing, Photo, open_dataset
 from sketchseek.evaluation.protocols import Task
 from sketchseek.methods.method import Method, Modality
 from sketchseek.methods.registry import method_class
+from sketchseek.parallel import usable_cores
 from sketchseek.training import files
+from sketchseek.training.averaging import Average
 from sketchseek.training.backbones import open_backbone, weights_identity
 from sketchseek.training.card import model_card
 from sketchseek.training.checkpoint import AdapterFacts, Best, TrainingState, load_state, restore, save_adapter
@@ -26,10 +28,11 @@ from sketchseek.training.distributed import World, world_of
 from sketchseek.training.errors import TrainingError
 from sketchseek.training.files import write_whole
 from sketchseek.training.log import cut
+from sketchseek.training.loggers import open_logger
 from sketchseek.training.loop import Training
 from sketchseek.training.optimise import build_optimiser, choose_precision
 from sketchseek.training.progress import NoProgress, Progress
-from sketchseek.training.recipe import ELSEWHERE, Recipe, read_recipe
+from sketchseek.training.recipe import ELSEWHERE, LENGTH, Recipe, read_recipe
 from sketchseek.training.signals import stop_on_signals
 from sketchseek.training.stem_cache import StemCache, cache_stem
 from sketchseek.training.validation import Validator
@@ -60,6 +63,8 @@ def train(
 ) -> Outcome:
     """Train into ``folder``; with ``resume``, continue from the state in it, which the same recipe must have written.
 
+    Only the length may differ: more epochs or steps extend a run.
+
     ``trust_pickle``: allow a backbone whose weights are a pickle; a recipe cannot allow it, because recipes are shared.
     ``stem_cache``: for a recipe with ``remember``, a cache to share with other trainings.
 
@@ -68,6 +73,7 @@ def train(
     begun = time.monotonic()
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
+    torch.set_float32_matmul_precision("high" if recipe.tf32 else "highest")
     with world_of(choose_device(recipe.device).type) as world:
         training, dataset = prepare_training(
             recipe,
@@ -80,8 +86,14 @@ def train(
         )
         was_finished = training.state.step >= training.feed.timetable.steps
         if not was_finished:
-            with stop_on_signals() as stop:
-                training.run(stop)
+            if world.leads:
+                training.logger = open_logger(recipe, folder, training.state.step)
+            try:
+                with stop_on_signals() as stop:
+                    training.run(stop)
+            finally:
+                if training.logger is not None:
+                    training.logger.close()
         best = training.state.best or Best(training.state.step, None, {})
         if world.leads:
             card = model_card(folder, recipe, training.method, dataset, training.feed.material, best)
@@ -118,20 +130,23 @@ def prepare_training(
     if recipe.remember:
         cache_stem(backbone, StemCache(recipe.remember) if stem_cache is None else stem_cache)
     timetable = _timetable(recipe, method, material, world)
+    workers = recipe.workers or usable_cores()
     optimiser = build_optimiser(method, recipe)
     scaler = torch.amp.GradScaler(device.type, enabled=precision is torch.float16)
+    average = Average(method, recipe.ema) if recipe.ema else None
     best: dict[str, Tensor] = {}
     if resume and (folder / files.STATE).is_file():
         state, tensors = _load_matching_state(folder, state)
-        best = restore(tensors, method, optimiser)
+        best = restore(tensors, method, optimiser, average)
         scaler.load_state_dict(state.scaler)
+        _check_length(state, timetable, folder)
     if world.leads:
         _write_start(recipe, folder, state, best, material)
     world.wait()
 
-    read_pixels = _pixel_reader(recipe, dataset, backbone, progress)
+    read_pixels = _pixel_reader(dataset, backbone, workers, progress)
     with world.one_at_a_time():
-        feed = _feed(recipe, method, material, timetable, read_pixels, world=world, device=device)
+        feed = _feed(recipe, method, material, timetable, read_pixels, workers=workers, world=world, device=device)
     validator = None
     if task is not None and world.leads:
         validator = _validator(recipe, backbone, dataset, task, read_pixels, device=device)
@@ -148,6 +163,7 @@ def prepare_training(
         best=best,
         world=world,
         progress=progress,
+        average=average,
     )
     return training, dataset
 
@@ -161,7 +177,7 @@ def _check_folder(recipe: Recipe, folder: Path, resume: bool) -> None:
     saved = recipe_to_resume(folder)
     if saved.fingerprint != recipe.fingerprint:
         before, now = saved.values(), recipe.values()
-        changed = [key for key in now if key not in ELSEWHERE and now[key] != before.get(key)]
+        changed = [key for key in now if key not in (*ELSEWHERE, *LENGTH) and now[key] != before.get(key)]
         raise TrainingError(
             f"{folder} was begun with another recipe ({', '.join(changed)} differ): drop the change, or begin a new "
             "run with another --out"
@@ -196,10 +212,20 @@ def _timetable(recipe: Recipe, method: Method, material: Material, world: World)
         method.batch_plan(),
         batch=recipe.batch * world.size,
         parts=recipe.accumulate * world.size,
+        processes=world.size,
         epochs=recipe.epochs,
         steps=recipe.steps,
         seed=recipe.seed,
     )
+
+
+def _check_length(state: TrainingState, timetable: Timetable, folder: Path) -> None:
+    """A run cannot become shorter than it is."""
+    if state.step > timetable.steps:
+        raise TrainingError(
+            f"{folder} has trained {state.step} steps, and this recipe ends after {timetable.steps}: name more "
+            "--epochs or --steps to extend it, or begin a new run with another --out"
+        )
 
 
 def _load_matching_state(folder: Path, fresh: TrainingState) -> tuple[TrainingState, dict[str, Tensor]]:
@@ -232,13 +258,13 @@ def _write_start(
         (folder / files.ADAPTER).unlink(missing_ok=True)
 
 
-def _pixel_reader(recipe: Recipe, dataset: Dataset, backbone: Backbone, progress: Progress) -> ReadPixels:
+def _pixel_reader(dataset: Dataset, backbone: Backbone, workers: int, progress: Progress) -> ReadPixels:
     """A function that gives the prepared pictures of sketches or photos of the dataset."""
 
     def read(items: Sequence[Drawing | Photo], modality: Modality) -> Pixels:
         record = backbone.sketches if modality == "sketch" else backbone.photos
         paths = [dataset.file(item) for item in items]
-        return prepared_pixels(paths, modality, record, workers=recipe.workers, progress=progress)
+        return prepared_pixels(paths, modality, record, workers=workers, progress=progress)
 
     return read
 
@@ -250,6 +276,7 @@ def _feed(
     timetable: Timetable,
     read_pixels: ReadPixels,
     *,
+    workers: int,
     world: World,
     device: torch.device,
 ) -> Feed:
@@ -267,7 +294,7 @@ def _feed(
         rank=world.rank,
         parts=recipe.accumulate,
         batch=recipe.batch,
-        workers=recipe.workers,
+        workers=workers,
         device=device,
     )
 

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,14 @@ from sketchseek.training.data.timetable import Timetable
 from sketchseek.training.errors import TrainingError
 
 LABELS = np.repeat(np.arange(5), [8, 8, 8, 8, 3])
+WAYS_OUT = [
+    (BatchPlan("shuffled"), 40, 1, 1, "set --set batch=35 at most"),
+    (BatchPlan("shuffled"), 40, 2, 1, "set --set batch=34 at most"),  # in two equal parts
+    (BatchPlan("shuffled"), 60, 2, 2, "set --set batch=17 at most"),  # in each of two processes
+    (BatchPlan("category-pure"), 9, 1, 1, "set --set batch=8 at most; up to --set batch=3 all classes are used"),
+    (BatchPlan("pk", 4), 24, 1, 1, "set --set batch=16 at most"),
+    (BatchPlan("pk", 9), 9, 1, 1, "set a smaller batch, and --set per_class=8"),
+]
 PLANS = [BatchPlan("shuffled"), BatchPlan("pk", 2), BatchPlan("category-pure")]
 
 
@@ -53,3 +63,20 @@ def test_parts_of_a_batch_by_classes_hold_whole_groups() -> None:
     Timetable(LABELS, BatchPlan("pk", 2), batch=8, parts=2, epochs=1, steps=None, seed=0)
     with pytest.raises(TrainingError, match="need a multiple of 2 in each part, not 1"):
         Timetable(LABELS, BatchPlan("pk", 2), batch=8, parts=8, epochs=1, steps=None, seed=0)
+
+
+@pytest.mark.parametrize(("plan", "batch", "parts", "processes", "said"), WAYS_OUT)
+def test_a_batch_that_is_too_large_says_what_to_set(
+    plan: BatchPlan, batch: int, parts: int, processes: int, said: str
+) -> None:
+    given = {"parts": parts, "processes": processes, "epochs": 1, "steps": None, "seed": 0}
+    with pytest.raises(TrainingError, match=f"; {said}$") as error:
+        Timetable(LABELS, plan, batch=batch, **given)  # type: ignore[arg-type]
+    if match := re.search(r"batch=(\d+) at most", str(error.value)):
+        for fits, one in ((True, int(match[1])), (False, int(match[1]) + parts // processes * max(1, plan.per_class))):
+            try:
+                Timetable(LABELS, plan, batch=one * processes, **given)  # type: ignore[arg-type]
+            except TrainingError:
+                assert not fits
+            else:
+                assert fits

@@ -7,6 +7,7 @@ from itertools import accumulate, count
 
 import numpy as np
 
+from sketchseek.datasets import DatasetError
 from sketchseek.datasets.samplers import category_pure, classes_by_items, shuffled
 from sketchseek.methods.method import BatchPlan
 from sketchseek.training.data.material import Rows
@@ -16,11 +17,20 @@ from sketchseek.training.errors import TrainingError
 class Timetable:
     """The steps of a training, over all processes together.
 
-    ``batch`` and ``parts`` are those of all processes; each process computes its share of the batch in its parts.
+    ``batch`` and ``parts`` are those of all ``processes``; each computes its share of the batch in its parts.
     """
 
     def __init__(
-        self, labels: Rows, plan: BatchPlan, *, batch: int, parts: int, epochs: int, steps: int | None, seed: int
+        self,
+        labels: Rows,
+        plan: BatchPlan,
+        *,
+        batch: int,
+        parts: int,
+        processes: int = 1,
+        epochs: int,
+        steps: int | None,
+        seed: int,
     ) -> None:
         self._labels, self._plan, self._batch, self._seed = labels, plan, batch, seed
         if plan.kind == "pk" and batch // parts % plan.per_class:
@@ -30,7 +40,10 @@ class Timetable:
             )
         self._batches_of = lru_cache(maxsize=2)(self._sample)
         # Only the pk sampler gives epochs of different lengths.
-        first = len(self._batches_of(0))
+        try:
+            first = len(self._batches_of(0))
+        except DatasetError as error:
+            raise TrainingError(f"{error}; {_way_out(labels, plan, parts // processes, processes)}") from error
         ends = []
         for epoch, end in enumerate(accumulate(self._lengths(first)), start=1):
             ends.append(end)
@@ -63,3 +76,20 @@ class Timetable:
         if self._plan.kind == "category-pure":
             return category_pure(self._labels, self._batch, seed=self._seed, epoch=epoch)
         return shuffled(len(self._labels), self._batch, seed=self._seed, epoch=epoch)
+
+
+def _way_out(labels: Rows, plan: BatchPlan, accumulate: int, processes: int) -> str:
+    """What to set where no batch can be filled: the largest ``batch`` of one process that fits."""
+    counts = np.unique(labels, return_counts=True)[1]
+    if plan.kind == "pk":
+        unit, room = plan.per_class, int((counts >= plan.per_class).sum()) * plan.per_class
+    else:
+        unit, room = 1, int(counts.max() if plan.kind == "category-pure" else len(labels))
+    share = room // processes
+    fitting = share - share % (accumulate * unit)
+    if not fitting:
+        smaller = f"per_class={int(counts.max())}" if plan.kind == "pk" and not room else "accumulate=1"
+        return f"set a smaller batch, and --set {smaller}"
+    if plan.kind == "category-pure" and (every := int(counts.min()) // processes // accumulate * accumulate):
+        return f"set --set batch={fitting} at most; up to --set batch={every} all classes are used"
+    return f"set --set batch={fitting} at most"
