@@ -25,6 +25,7 @@ from train_image import Maps, trained_photos
 
 from sketchseek.clip.lite import build_lite
 from sketchseek.clip.texts import TextTokenizer
+from sketchseek.clip.towers import TextTower
 from sketchseek.parallel import batches
 
 TEMPLATES = (
@@ -153,33 +154,26 @@ def phrases(words: list[str], places: Tensor, rows: np.ndarray, dice: np.random.
     return texts, targets
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("passes", type=Path, nargs="+")
-    parser.add_argument("--steps", type=int, required=True)
-    options = parser.parse_args()
-    torch.manual_seed(0)
-    torch.set_num_threads(1)
-    dice = np.random.default_rng(0)
-    words, found, certain = placed(options.data, options.run, options.passes)
+def new_reader(path: Path, words: list[str], text: dict[str, Any]) -> TextTokenizer:
+    """A tokenizer for these words in phrases, written to ``path``; ``text``: its vocabulary and context."""
     corpus = [template.replace("{}", word) for word in words for template in TEMPLATES[:3]]
-    tokenizer = new_tokenizer(corpus + [*TEMPLATES, *ADJECTIVES, *JOINS] * 50, CONFIG["text"]["vocabulary"])
-    tokenizer.save(str(options.run / "tokenizer.json"))
-    reader = TextTokenizer(
-        options.run / "tokenizer.json", context=CONFIG["text"]["context"], vocabulary=CONFIG["text"]["vocabulary"]
-    )
-    found = pad(found, (0, CONFIG["size"] - WHAT))  # words say nothing about the layout of a picture
-    tower = build_lite(CONFIG)[1]
+    new_tokenizer(corpus + [*TEMPLATES, *ADJECTIVES, *JOINS] * 50, text["vocabulary"]).save(str(path))
+    return TextTokenizer(path, context=text["context"], vocabulary=text["vocabulary"])
+
+
+def teach(
+    tower: TextTower, reader: TextTokenizer, words: list[str], places: Tensor, certain: Tensor, steps: int
+) -> None:
+    """Train the tower to put words, alone and in phrases, at their places (n, size), unit rows."""
+    dice = np.random.default_rng(0)
     torch.nn.init.normal_(tower.words.weight, std=0.02)
     torch.nn.init.normal_(tower.positions.weight, std=0.01)
     known = np.flatnonzero(certain.numpy())
     optimiser = torch.optim.AdamW(tower.parameters(), lr=1e-3, weight_decay=1e-3, fused=True)
-    schedule: Any = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1.5e-3, total_steps=options.steps, pct_start=0.1)
-    for step in range(options.steps):
+    schedule: Any = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1.5e-3, total_steps=steps, pct_start=0.1)
+    for step in range(steps):
         rows = np.concatenate((dice.choice(known, 96), dice.integers(0, len(words), 64)))
-        texts, targets = phrases(words, found, rows, dice)
+        texts, targets = phrases(words, places, rows, dice)
         tokens = reader(texts)
         with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
             embeddings = tower(tokens.ids, tokens.ends)
@@ -189,13 +183,25 @@ def main() -> None:
         loss.backward()
         optimiser.step()
         schedule.step()
-        if step % 50 == 0 or step == options.steps - 1:
-            print(
-                json.dumps(
-                    {"step": step, "cosine": [round(float(c.detach().mean()), 3) for c in (cosine[:96], cosine[96:])]}
-                ),
-                flush=True,
-            )
+        if step % 50 == 0 or step == steps - 1:
+            means = [round(float(part.detach().mean()), 3) for part in (cosine[:96], cosine[96:])]
+            print(json.dumps({"step": step, "cosine": means}), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("passes", type=Path, nargs="+")
+    parser.add_argument("--steps", type=int, required=True)
+    options = parser.parse_args()
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    words, found, certain = placed(options.data, options.run, options.passes)
+    found = pad(found, (0, CONFIG["size"] - WHAT))  # words say nothing about the layout of a picture
+    reader = new_reader(options.run / "tokenizer.json", words, CONFIG["text"])
+    tower = build_lite(CONFIG)[1]
+    teach(tower, reader, words, found, certain, options.steps)
     save_file(
         {name: value.contiguous() for name, value in tower.state_dict().items()}, options.run / "text.safetensors"
     )

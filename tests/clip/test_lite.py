@@ -12,7 +12,7 @@ from sketchseek import load_model
 from sketchseek.clip.adaptation import Adaptation
 from sketchseek.clip.backbone import Backbone
 from sketchseek.clip.layers import Branch
-from sketchseek.clip.lite import LiteStem, stages_of
+from sketchseek.clip.lite import LiteStem, ShortStem, build_lite, stages_of
 from sketchseek.clip.weights import load_backbone
 from sketchseek.errors import SketchseekError
 from sketchseek.hub.catalog import list_backbones, shipped
@@ -156,3 +156,32 @@ def test_a_damaged_config_is_told_in_one_sentence(tmp_path: Path, spoil: str) ->
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(SketchseekError, match=r"config\.json"):
         load_backbone(folder)
+
+
+def test_a_short_stem_is_the_first_blocks_and_leaves_the_rest_to_layers() -> None:
+    torch.manual_seed(0)
+    image = {
+        "stem": "efficientnet-lite2",
+        "blocks": 11,
+        "side": 224,
+        "width": 24,
+        "layers": 2,
+        "heads": 3,
+        "mlp_width": 48,
+    }
+    text = {"vocabulary": 20, "context": 8, "width": 16, "layers": 1, "heads": 2, "mlp_width": 16}
+    tower = build_lite({"size": 32, "image": image, "text": text})[0]
+    stem, whole = tower.stem, LiteStem(grid=7, width=24, layout=4, stem="efficientnet-lite2")
+    assert isinstance(stem, ShortStem)
+    torch.nn.init.normal_(stem.positions)
+    whole.first.load_state_dict(stem.first.state_dict())
+    whole.blocks[:11].load_state_dict(stem.blocks.state_dict())
+    pixels = torch.randn(2, 3, 224, 224)
+    with torch.no_grad():
+        tokens, maps = stem(pixels), whole.early(pixels, 11)
+    assert (maps.shape, tokens.shape) == ((2, 88, 14, 14), (2, 50, 24))
+    cell = maps[1, :, 4:6, 8:10]  # row 2, column 4 of the grid
+    expected = (stem.to_width.weight * cell).sum((1, 2, 3)) + stem.to_width.bias + stem.positions[1 + 2 * 7 + 4]
+    torch.testing.assert_close(tokens[1, 1 + 2 * 7 + 4], expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(tokens[0, 0], stem.cls + stem.positions[0])
+    assert tower(pixels).shape == (2, 32)

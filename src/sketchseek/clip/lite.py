@@ -1,4 +1,4 @@
-"""The small backbone that ships with the package: a convolutional stem, a short transformer, a short text tower."""
+"""Small backbones of our own: a convolutional stem, a short transformer, a short text tower."""
 
 import math
 from itertools import pairwise
@@ -11,7 +11,7 @@ from torch.nn.functional import avg_pool2d, pad, relu, relu6
 from sketchseek.clip.layers import new_layer
 from sketchseek.clip.towers import ImageTower, TextTower
 
-__all__ = ["MODEL_TYPE", "LiteStem", "build_lite"]
+__all__ = ["MODEL_TYPE", "ImageNetStem", "LiteStem", "ShortStem", "build_lite"]
 
 MODEL_TYPE = "sketchseek-lite"  # in config.json
 
@@ -106,32 +106,22 @@ class Layout(nn.Module):
         return out
 
 
-class LiteStem(nn.Module):
-    """Pixels (batch, 3, side, side) -> tokens (batch, 1 + grid * grid, width); one token covers 32 x 32 pixels.
+class ImageNetStem(nn.Module):
+    """The convolutions of an EfficientNet-Lite, or its first ``blocks``. ``stem``: one of ``STEMS``."""
 
-    CLS starts as the mean of the grid, so that even a transformer that does nothing gives the pooled picture. The
-    layout, which a mean loses, is added to its last ``layout`` numbers. ``stem``: one of ``STEMS``.
-    """
-
-    def __init__(self, *, grid: int, width: int, layout: int, stem: str = FIRST) -> None:
+    def __init__(self, stem: str, blocks: int | None = None) -> None:
         super().__init__()
-        stages = stages_of(stem)
         plan = [
             (outputs, kernel, stride if number == 0 else 1, expansion)
-            for count, kernel, stride, expansion, outputs in stages
+            for count, kernel, stride, expansion, outputs in stages_of(stem)
             for number in range(count)
-        ]
-        self.middle = sum(count for count, *_ in stages[:_MIDDLE])  # the block whose input shows the layout
+        ][:blocks]
         self.first = SameConv(3, _FIRST, 3, stride=2)
-        channels = [_FIRST, *(outputs for outputs, *_ in plan)]
+        self.channels = [_FIRST, *(outputs for outputs, *_ in plan)]  # into each block, and out of the last
         self.blocks = nn.ModuleList(
             Block(inputs, outputs, kernel, stride, expansion)
-            for (inputs, outputs), (_, kernel, stride, expansion) in zip(pairwise(channels), plan, strict=True)
+            for (inputs, outputs), (_, kernel, stride, expansion) in zip(pairwise(self.channels), plan, strict=True)
         )
-        self.head = SameConv(channels[-1], _HEAD)
-        self.to_width = nn.Linear(_HEAD, width)
-        self.layout = Layout(channels[self.middle], grid=grid, size=layout)
-        self.positions = nn.Parameter(torch.zeros(1 + grid * grid, width))
 
     def early(self, pixels: Tensor, blocks: int) -> Tensor:
         """Pixels -> the input maps of block number ``blocks``."""
@@ -139,6 +129,22 @@ class LiteStem(nn.Module):
         for block in self.blocks[:blocks]:
             maps = block(maps)
         return maps
+
+
+class LiteStem(ImageNetStem):
+    """Pixels (batch, 3, side, side) -> tokens (batch, 1 + grid * grid, width); one token covers 32 x 32 pixels.
+
+    CLS starts as the mean of the grid, so that even a transformer that does nothing gives the pooled picture. The
+    layout, which a mean loses, is added to its last ``layout`` numbers. ``stem``: one of ``STEMS``.
+    """
+
+    def __init__(self, *, grid: int, width: int, layout: int, stem: str = FIRST) -> None:
+        super().__init__(stem)
+        self.middle = sum(count for count, *_ in stages_of(stem)[:_MIDDLE])  # the block whose input shows the layout
+        self.head = SameConv(self.channels[-1], _HEAD)
+        self.to_width = nn.Linear(_HEAD, width)
+        self.layout = Layout(self.channels[self.middle], grid=grid, size=layout)
+        self.positions = nn.Parameter(torch.zeros(1 + grid * grid, width))
 
     def features(self, maps: Tensor, blocks: int) -> tuple[Tensor, Tensor]:
         """Input maps of block number ``blocks`` -> (batch, 1280, grid, grid), and the maps for ``Layout``."""
@@ -161,13 +167,37 @@ class LiteStem(nn.Module):
         return self.tokens(*self.features(self.early(pixels, 0), 0), self.positions)
 
 
+class ShortStem(ImageNetStem):
+    """The first ``blocks`` of an EfficientNet-Lite, down to a sixteenth of the side; 2 x 2 cells become a token.
+
+    All the rest is left to a transformer with LayerNorms, as in CLIP: pixels (batch, 3, side, side) -> tokens
+    (batch, 1 + grid * grid, width), CLS first.
+    """
+
+    def __init__(self, *, grid: int, width: int, stem: str, blocks: int) -> None:
+        super().__init__(stem, blocks)
+        self.to_width = nn.Conv2d(self.channels[-1], width, 2, stride=2)
+        self.cls = nn.Parameter(torch.zeros(width))
+        self.positions = nn.Parameter(torch.zeros(1 + grid * grid, width))
+
+    def tokens(self, maps: Tensor) -> Tensor:
+        """Maps (batch, channels, 2 grid, 2 grid) -> tokens (batch, 1 + grid * grid, width)."""
+        patches = self.to_width(maps).flatten(2).transpose(1, 2)
+        return torch.cat((self.cls.expand(len(maps), 1, -1), patches), dim=1) + self.positions
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.tokens(self.early(pixels, len(self.blocks)))
+
+
 def build_lite(config: dict[str, Any]) -> tuple[ImageTower, TextTower]:
     """Towers with new weights and the shapes of a lite backbone's ``config.json``."""
     image, text, size = config["image"], config["text"], config["size"]
-    width = image["width"]
+    width, grid, stem = image["width"], image["side"] // 32, image.get("stem", FIRST)
     image_tower = ImageTower(
-        stem=LiteStem(grid=image["side"] // 32, width=width, layout=image["layout"], stem=image.get("stem", FIRST)),
-        grid=image["side"] // 32,
+        stem=ShortStem(grid=grid, width=width, stem=stem, blocks=image["blocks"])
+        if "blocks" in image
+        else LiteStem(grid=grid, width=width, layout=image["layout"], stem=stem),
+        grid=grid,
         side=image["side"],
         pre_norm=nn.LayerNorm(width),
         layers=[new_layer(width, image["heads"], mlp_width=image["mlp_width"]) for _ in range(image["layers"])],
