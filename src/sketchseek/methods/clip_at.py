@@ -18,6 +18,7 @@ from sketchseek.clip.backbone import Backbone
 from sketchseek.losses.patch_shuffle import patch_shuffle_loss
 from sketchseek.losses.relative_distance import relative_distance_loss, relative_distances
 from sketchseek.methods.class_texts import ClassTexts
+from sketchseek.methods.gathering import gathered
 from sketchseek.methods.left_trainable import embeddings_and_projection, queries_keys_values
 from sketchseek.methods.method import Batch, BatchPlan, Clock, Group, Method, Modality, Setting
 from sketchseek.methods.prompts import Prompts
@@ -55,7 +56,6 @@ class ClipAt(Method):
     """``prompts.sketch`` is v^s, ``norms.photo`` is l^p; ``both`` is the set of a shared encoder."""
 
     name = "clip-at"
-    settings = ("category", "fine-grained")
     options_type = ClipAtOptions
     options: ClipAtOptions
 
@@ -107,9 +107,9 @@ class ClipAt(Method):
         sketch, positive, negative = features[0], *features[len(sketches) : len(sketches) + 2]
         losses = self._common_losses(batch, sketch, positive, negative)
         if options.delta_weight:
-            deltas = relative_distances(sketch, positive, negative)
+            deltas = gathered(relative_distances(sketch, positive, negative))
             losses["delta"] = options.delta_weight * relative_distance_loss(
-                deltas, batch.labels, options.delta_sorted, options.delta_tau
+                deltas, gathered(batch.labels), options.delta_sorted, options.delta_tau
             )
         if options.shuffle_weight:
             sketch_1, photo_1, photo_2 = features[1], *features[-2:]

@@ -26,6 +26,7 @@ from sketchseek.losses.curriculum import curriculum_loss, global_and_local_loss,
 from sketchseek.losses.distances import unit
 from sketchseek.losses.triplet import triplet_loss
 from sketchseek.methods.class_texts import ClassTexts, template_mean
+from sketchseek.methods.gathering import gathered
 from sketchseek.methods.left_trainable import embeddings_and_projection, queries_keys_values
 from sketchseek.methods.method import (
     Augmentation,
@@ -89,7 +90,6 @@ class DpClip(Method):
     """An embedding contains f_g and the four f_l^i, so that cosines rank as the paper's fused distance."""
 
     name = "dp-clip"
-    settings = ("category", "fine-grained")
     options_type = DpClipOptions
     options: DpClipOptions
 
@@ -200,8 +200,8 @@ class DpClip(Method):
         """Encode pictures of any category; a fine-grained model must know the category, see ``for_category``."""
         if self.knows_category:
             raise SketchseekError(
-                "a fine-grained dp-clip only encodes pictures of a known category: give it the category's name and"
-                " support pictures, or train the category setting"
+                "a fine-grained dp-clip only encodes pictures of a known category: evaluate it with --protocol"
+                " fine-grained, export it for one category with --category and --support, or train the category setting"
             )
         tokens = self.backbone.image.embed(pixels)
         return self.fuse(self.features(tokens, self.common_conditions(tokens if modality == "sketch" else None)))
@@ -242,10 +242,10 @@ class DpClip(Method):
         parts = [torch.split(part, n) for part in self._training_features(batch, tokens)]
 
         ordinary, hard = [], []
+        others = gathered(batch.instances if self.knows_category else batch.labels)
         for sketch, positive, *negative in parts:
             ordinary += [triplet_loss(sketch, positive, wrong, self.options.margin) for wrong in negative]
-            others = batch.instances if self.knows_category else batch.labels
-            hard.append(batch_hard_loss(sketch, positive, others, self.options.margin))
+            hard.append(batch_hard_loss(gathered(sketch), gathered(positive), others, self.options.margin))
         nothing = tokens.new_zeros(())
         l_ordinary = self._all_parts(ordinary) if ordinary else nothing
         losses = {

@@ -1,0 +1,62 @@
+import multiprocessing
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from sketchseek.losses.batch_hard import batch_hard_loss
+from sketchseek.methods.gathering import gathered
+
+SIZE, ROWS = 2, 3
+
+
+def features() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Pictures of sketches and photos, the number of each photo, and the weights they pass through."""
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.randn(2, SIZE * ROWS, 5, generator=generator)
+    return *pictures.unbind(), torch.tensor([0, 1, 2, 0, 3, 4]), torch.randn(5, 4, generator=generator)
+
+
+def work(rank: int, folder: str) -> None:
+    """One process: its share of the pictures, the loss over all, and the gradient averaged as training does."""
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=SIZE)
+    sketches, photos, instances, weights = features()
+    own = slice(rank * ROWS, (rank + 1) * ROWS)
+    weights.requires_grad_(True)
+    loss = batch_hard_loss(*(gathered(one[own] @ weights) for one in (sketches, photos)), gathered(instances[own]))
+    loss.backward()
+    gradient = weights.grad
+    assert gradient is not None
+    dist.all_reduce(gradient)
+    torch.save({"loss": loss.detach(), "gradient": gradient / SIZE}, Path(folder) / str(rank))
+    dist.destroy_process_group()
+
+
+def test_two_processes_find_the_hardest_photo_of_the_whole_batch(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("forkserver")
+    processes = [context.Process(target=work, args=(rank, str(tmp_path))) for rank in range(SIZE)]
+    for process in processes:
+        process.start()
+    sketches, photos, instances, weights = features()
+    weights.requires_grad_(True)
+    loss = batch_hard_loss(sketches @ weights, photos @ weights, instances)
+    loss.backward()
+    weights, gradient = weights.detach(), weights.grad
+    for process in processes:
+        process.join(120)
+        assert process.exitcode == 0
+    for rank in range(SIZE):
+        found = torch.load(tmp_path / str(rank), weights_only=True)
+        torch.testing.assert_close(found["loss"], loss.detach())
+        torch.testing.assert_close(found["gradient"], gradient)
+    alone = sum(
+        batch_hard_loss(*(one[rank * ROWS : (rank + 1) * ROWS] @ weights for one in (sketches, photos)), own) / SIZE
+        for rank, own in enumerate(instances.split(ROWS))
+    )
+    assert abs(float(alone - loss.detach())) > 1e-3  # which each share for itself would miss
+
+
+def test_alone_nothing_is_copied() -> None:
+    rows = torch.ones(2, 3)
+    assert gathered(rows) is rows
