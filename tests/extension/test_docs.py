@@ -46,6 +46,11 @@ def test_the_method_is_that_of_the_package(installed: Path) -> None:
     assert method_class("mine") is method_class("my_package.mine:Mine")
 
 
+def test_a_method_is_fifteen_lines() -> None:
+    code = (PACKAGE / "my_package" / "mine.py").read_text().partition("class Mine(Method):\n")[2]
+    assert len([line for line in code.splitlines() if line.strip()]) <= 15
+
+
 def test_the_loss_is_what_the_slow_version_computes() -> None:
     run("A loss")
 

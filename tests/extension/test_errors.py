@@ -55,7 +55,7 @@ def test_a_method_is_found_by_name_and_by_class() -> None:
         (":Mine", "does not name a method: write module:Name"),
         (".mine:Mine", "does not name a method: write module:Name"),
         ("my_package.mine:MineOptions", "my_package.mine:MineOptions is not a method: derive a class from"),
-        ("odd_methods:Half", "is not complete: define settings, options_type, batch_plan, groups, losses in its class"),
+        ("odd_methods:Half", "is not complete: define options_type, groups, losses in its class"),
         ("odd_methods:NoDefault", "has options without a default: give one to rank"),
         ("odd_methods:NoRecord", "the options_type of odd_methods:NoRecord must be a frozen dataclass"),
     ],

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from sketchseek.clip.backbone import Backbone
 from sketchseek.methods.class_texts import ClassTexts
-from sketchseek.methods.method import Batch, BatchPlan, Clock, Group, Method, Modality, Setting
+from sketchseek.methods.method import Batch, Clock, Group, Method, Modality, Setting
 from sketchseek.methods.triplets import encode_all, triplet_and_class_losses
 
 
@@ -31,7 +31,6 @@ class BaselineOptions:
 class Baseline(Method):
     """One or two encoders, defined by a subclass, trained with triplets and class names."""
 
-    settings = ("category", "fine-grained")
     options: BaselineOptions
     one_encoder = True  # sketches and photos are encoded alike
 
@@ -62,10 +61,6 @@ class Baseline(Method):
     @abstractmethod
     def groups(self) -> list[Group]:
         """The trained parameters."""
-
-    def batch_plan(self) -> BatchPlan:
-        """Any batch is fine."""
-        return BatchPlan("shuffled")
 
 
 class ZeroShot(Baseline):

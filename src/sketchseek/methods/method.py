@@ -78,7 +78,7 @@ class Method(nn.Module, ABC):
     """
 
     name: ClassVar[str]
-    settings: ClassVar[tuple[Setting, ...]]
+    settings: ClassVar[tuple[Setting, ...]] = ("category", "fine-grained")
     options_type: ClassVar[type]  # a frozen dataclass: every free choice of the paper is a field of it
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}  # of a method in another package, as in training/presets
 
@@ -115,10 +115,18 @@ class Method(nn.Module, ABC):
         """``encode`` for pictures of one category: its name in words, and support pictures as model input."""
         return self.encode
 
+    def fix_category(self, name: str, sketches: Tensor, photos: Tensor) -> None:
+        """Encode pictures of one category from now on, so that ``encode`` needs no more support; as an export does."""
+        encode = self.for_category(name, sketches, photos)
+        self.encode = encode  # type: ignore[method-assign]
+        self.support = lambda: None  # type: ignore[method-assign]
+
     def why_not_exported(self) -> str | None:
         """Why no graph can hold ``encode``, and what to change; None where one can."""
         if self.support() is not None:
-            return "must see pictures of a category before it encodes any: train with the setting category"
+            return (
+                "must see pictures of a category before it encodes any: export it for one with --category and --support"
+            )
         return None
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
@@ -135,9 +143,9 @@ class Method(nn.Module, ABC):
     def groups(self) -> list[Group]:
         """The trained parameters and their learning rates; all others stay frozen."""
 
-    @abstractmethod
     def batch_plan(self) -> BatchPlan:
-        """How batches are composed."""
+        """How batches are composed; by default any batch is fine."""
+        return BatchPlan("shuffled")
 
     def augmentation(self) -> Augmentation:
         """The paper's random changes to training pictures; none by default."""

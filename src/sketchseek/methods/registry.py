@@ -51,7 +51,7 @@ def _checked(found: object, reference: str) -> type[Method]:
     """The class, if it is complete; one sentence says what is missing."""
     if not (isinstance(found, type) and issubclass(found, Method)):
         raise ExtensionError(f"{reference} is not a method: derive a class from sketchseek.methods.method.Method")
-    lacking = [name for name in ("name", "settings", "options_type") if not hasattr(found, name)]
+    lacking = [name for name in ("name", "options_type") if not hasattr(found, name)]
     if inspect.isabstract(found):
         lacking += sorted(found.__abstractmethods__)
     if lacking:

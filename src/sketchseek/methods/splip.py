@@ -29,7 +29,7 @@ from sketchseek.losses.triplet import triplet_loss
 from sketchseek.methods.class_texts import ClassTexts
 from sketchseek.methods.jigsaw import JigsawSolver, make_puzzles, permutation_table
 from sketchseek.methods.mapping_blocks import PatchesToWords, StatesToImage
-from sketchseek.methods.method import Batch, BatchPlan, Clock, Group, Method, Modality, Setting
+from sketchseek.methods.method import Batch, Clock, Group, Method, Modality, Setting
 
 MODALITIES: tuple[Modality, Modality] = ("sketch", "photo")
 _BATCH = 8  # images in one pass of "per-image": each needs the texts of all classes
@@ -74,7 +74,6 @@ class Splip(Method):
     """``patches_to_words`` is B_t, ``words_to_image`` B_v, ``states_to_image`` B_vt, ``solver`` F_js."""
 
     name = "splip"
-    settings = ("category", "fine-grained")
     options_type = SplipOptions
     options: SplipOptions
     mean_words: Tensor
@@ -295,10 +294,6 @@ class Splip(Method):
         norms = [self.image_norms, self.text_norms]
         groups = [Group("blocks", _parameters(blocks), self.options.block_lr)]
         return groups + ([Group("norms", _parameters(norms), self.options.norm_lr)] if self.options.train_norms else [])
-
-    def batch_plan(self) -> BatchPlan:
-        """Any batch is fine."""
-        return BatchPlan("shuffled")
 
 
 def _solver(size: int, options: SplipOptions) -> JigsawSolver:

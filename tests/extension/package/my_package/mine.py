@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import nn
 
 from sketchseek.losses.triplet import triplet_loss
-from sketchseek.methods.method import BatchPlan, Group, Method
+from sketchseek.methods.method import Group, Method
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,6 @@ class MineOptions:
 
 class Mine(Method):
     name = "mine"
-    settings = ("category", "fine-grained")
     options_type = MineOptions
     presets: ClassVar = {"quick": {"epochs": 2, "category": {"margin": 0.3}}}
 
@@ -32,12 +31,8 @@ class Mine(Method):
         return self.head(self.backbone.image(pixels))
 
     def losses(self, batch, clock):
-        sketches = self.encode(batch.sketches, "sketch")
-        positives, negatives = self.encode(batch.positives, "photo"), self.encode(batch.negatives, "photo")
-        return {"triplet": triplet_loss(sketches, positives, negatives, self.options.margin)}
+        triplet = [self.encode(pictures, "photo") for pictures in (batch.sketches, batch.positives, batch.negatives)]
+        return {"triplet": triplet_loss(*triplet, self.options.margin)}
 
     def groups(self):
         return [Group("layer", tuple(self.layer.parameters()), self.options.layer_lr)]
-
-    def batch_plan(self):
-        return BatchPlan("shuffled")
