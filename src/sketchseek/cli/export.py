@@ -27,8 +27,24 @@ from sketchseek.installation import extra_command
 @click.option(
     "--int8", is_flag=True, help="Round weights to 8 bits: a quarter of the size, and faster. Requires --data."
 )
+@click.option("--category", metavar="NAME", help="Category to adapt a fine-grained DP-CLIP to, in words.")
+@click.option(
+    "--support",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Picture of the category; name as many as the run was trained with, sketches first.",
+)
 @click.option("--trust-pickle", is_flag=True, help="Allow weights saved as pickles; only if you trust their author.")
-def command(source: str, out: Path, data: Path | None, int8: bool, trust_pickle: bool) -> None:
+def command(
+    source: str,
+    out: Path,
+    data: Path | None,
+    int8: bool,
+    category: str | None,
+    support: tuple[Path, ...],
+    trust_pickle: bool,
+) -> None:
     """Export RUN (a run folder of sketchseek train) or BACKBONE as a model folder.
 
     A model folder is what index, search and serve accept as --model. It does not need torch. Its results are compared
@@ -37,6 +53,7 @@ def command(source: str, out: Path, data: Path | None, int8: bool, trust_pickle:
     try:
         from sketchseek.export import export
         from sketchseek.export.card import figures
+        from sketchseek.export.source import Category
     except ModuleNotFoundError as error:
         raise SketchseekError(
             f"exporting requires {error.name}, which is not installed; run: {extra_command('train')}"
@@ -45,7 +62,10 @@ def command(source: str, out: Path, data: Path | None, int8: bool, trust_pickle:
     def report(step: str) -> None:
         print_message(f"sketchseek: {step} ...")
 
-    encoder = export(source, out, int8=int8, data=data, trust_pickle=trust_pickle, report=report)
+    if support and category is None:
+        raise click.UsageError("--support is of a category: name it with --category")
+    adapt_to = None if category is None else Category(category, support)
+    encoder = export(source, out, int8=int8, data=data, trust_pickle=trust_pickle, category=adapt_to, report=report)
     for line in figures(encoder.record):
         print_message(f"sketchseek: {line}")
     print_message(f"sketchseek: {source} was exported to {out}; search with --model {out}")

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from sketchseek.clip.weights import read_backbone
 from sketchseek.engine.folder import EngineError
 from sketchseek.hub.catalog import published
@@ -11,9 +13,11 @@ from sketchseek.hub.find import existing_path, find_backbone
 from sketchseek.methods.baselines import BaselineOptions, ZeroShot
 from sketchseek.methods.method import Method
 from sketchseek.methods.model import MethodModel
+from sketchseek.pictures import load_photo, load_sketch, prepare_batch
 from sketchseek.training import files
 from sketchseek.training.recipe import read_recipe
 from sketchseek.training.run import load_run
+from sketchseek.wording import counted
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,21 @@ class Source:
     method: Method
 
 
-def open_source(name_or_path: str | Path, *, trust_pickle: bool = False) -> Source:
-    """The run folder or backbone with this name or path."""
+@dataclass(frozen=True)
+class Category:
+    """One category to adapt a model to: its name in words, and pictures of it, sketches first."""
+
+    name: str
+    support: tuple[Path, ...]
+
+
+def open_source(name_or_path: str | Path, *, trust_pickle: bool = False, category: Category | None = None) -> Source:
+    """The run folder or backbone with this name or path; ``category``: of a run that must be adapted to one."""
     place = existing_path(name_or_path)
     if place is not None and (place / files.RECIPE).is_file():
-        return _run(place, trust_pickle=trust_pickle)
+        return _run(place, category, trust_pickle=trust_pickle)
+    if category is not None:
+        raise EngineError(f"{name_or_path} is a backbone, which needs no category: omit --category and --support")
     found = find_backbone(name_or_path, trust_pickle=trust_pickle)
     method = ZeroShot(read_backbone(found), (), "category", BaselineOptions()).eval().requires_grad_(False)
     known, written = published().get(found.name), found.settings
@@ -44,17 +58,43 @@ def open_source(name_or_path: str | Path, *, trust_pickle: bool = False) -> Sour
     )
 
 
-def _run(folder: Path, *, trust_pickle: bool) -> Source:
+def _run(folder: Path, category: Category | None, *, trust_pickle: bool) -> Source:
     recipe = read_recipe(folder / files.RECIPE)
     model = load_run(folder, device="cpu", trust_pickle=trust_pickle)
     assert isinstance(model, MethodModel)
     method = model.method
+    about = f"{recipe.method}, {recipe.setting}, trained on {json.dumps(Path(recipe.data).name)[1:-1]}"
+    if category is not None:
+        _adapt(model, category, folder)
+        about += f", adapted to {json.dumps(category.name)[1:-1]}"
     if reason := method.why_not_exported():
         raise EngineError(f"{folder} cannot be exported: it is a {recipe.setting} {recipe.method}, which {reason}")
     return Source(
         name=model.name,
-        about=f"{recipe.method}, {recipe.setting}, trained on {json.dumps(Path(recipe.data).name)[1:-1]}",
+        about=about,
         licence="",
         backbone=recipe.backbone,
         method=method,
     )
+
+
+def _adapt(model: MethodModel, category: Category, folder: Path) -> None:
+    """Let the method of a run encode pictures of one category."""
+    method, wanted = model.method, model.method.support()
+    if wanted is None:
+        raise EngineError(f"{folder} needs no category: omit --category and --support")
+    sketches, photos = wanted
+    if len(category.support) != sketches + photos:
+        raise EngineError(
+            f"{folder} is adapted with {counted(sketches, 'sketch', 'sketches')} and {counted(photos, 'photo')}, not "
+            f"{counted(len(category.support), 'picture')}: name each with --support, sketches first"
+        )
+    drawn = [load_sketch(file) for file in category.support[:sketches]]
+    shown = [load_photo(file, target=model.photo_side) for file in category.support[sketches:]]
+    backbone = method.backbone
+    with torch.no_grad():
+        method.fix_category(
+            category.name,
+            torch.from_numpy(prepare_batch(drawn, backbone.sketches)),
+            torch.from_numpy(prepare_batch(shown, backbone.photos)),
+        )

@@ -35,7 +35,7 @@ from sketchseek.export.parity import check_parity, text_inputs
 from sketchseek.export.pictures import MeasuredPictures, read_pictures
 from sketchseek.export.rounding import round_pictures
 from sketchseek.export.sharing import share_weights
-from sketchseek.export.source import Source, open_source
+from sketchseek.export.source import Category, Source, open_source
 from sketchseek.export.weights import store_in_8_bits
 from sketchseek.methods.method import Method
 
@@ -59,12 +59,14 @@ def export(
     int8: bool = False,
     data: str | Path | None = None,
     trust_pickle: bool = False,
+    category: Category | None = None,
     report: Callable[[str], None] = lambda _: None,
 ) -> Encoder:
     """Write the run or the backbone ``source`` as the model folder ``out``, and open it.
 
     ``int8``: store weights in 8 bits, and compute pictures with integers where that costs little accuracy on the
-    ``val`` classes of the dataset ``data``. ``report`` is called with the name of each step.
+    ``val`` classes of the dataset ``data``. ``category``: what to adapt a run to that encodes one category at a time.
+    ``report`` is called with the name of each step.
     """
     target = Path(out).expanduser()
     if target.exists():
@@ -73,7 +75,7 @@ def export(
         raise EngineError("int8 requires pictures to measure ranges and accuracy on: name a dataset with --data")
     if data is not None and not int8:
         raise EngineError("a dataset is only needed to measure the cost of rounding: omit --data, or add --int8")
-    opened = open_source(source, trust_pickle=trust_pickle)
+    opened = open_source(source, trust_pickle=trust_pickle, category=category)
     method = opened.method
     pictures = None
     if data is not None:
