@@ -1,14 +1,15 @@
 """Every method and baseline on one backbone, category level and fine-grained, several seeds: one table.
 
-    python benchmarks/methods.py DATA --out runs/methods [--backbone FOLDER] [--rates 1,3,10] [--unseen] [--workers 2]
+    python benchmarks/methods.py DATA --out runs/methods [--backbone FOLDER] [--lr 1e-3,1e-2] [--unseen] [--workers 2]
 
 Trained on the classes ``train`` of the dataset DATA, the best step chosen on ``val``, judged
 on ``val`` and, with ``--unseen``, on ``unseen``. Each run has a folder below ``--out``, which ``sketchseek evaluate``
 reads; what is there already is not done again, so the same command goes on after an interruption.
 
-``--rates`` are factors of a preset's learning rates. Each method is trained with all of them and the first seed; the
-other seeds, and ``unseen``, get the factor that was best on ``val`` (mAP@all; if fine-grained, the mean of acc@1 and
-acc@5). A method may be followed by changes of its recipe: ``--methods "clip-at,clip-at delta_weight=0"``.
+``--lr``: learning rates of everything that is trained, instead of the preset's. Each method is trained with all of them
+and the first seed; the other seeds, and ``unseen``, get the rate that was best on ``val`` (mAP@all; if fine-grained,
+the mean of acc@1 and acc@5). A method may be followed by changes of its recipe:
+``--methods "clip-at,clip-at delta_weight=0"``.
 
 A cell is the mean over seeds ± their standard deviation, then the 95% interval of that mean when photos are drawn
 again, each with its sketches. The second table compares with zero-shot, query by query on the same draw.
@@ -23,7 +24,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -43,16 +44,13 @@ from sketchseek.methods.registry import METHODS
 from sketchseek.model import Model
 from sketchseek.training import files
 from sketchseek.training.presets import recipe_from_preset
-from sketchseek.training.recipe import changed, parse_settings
+from sketchseek.training.recipe import parse_settings
 from sketchseek.training.session import train
 from sketchseek.training.stem_cache import StemCache, cache_stem
 
 ZERO_SHOT = "zero-shot"
 SETTINGS: tuple[Setting, ...] = ("category", "fine-grained")
-PROTOCOLS: dict[Setting, tuple[ProtocolName, ...]] = {
-    "category": ("zero-shot", "generalized"),
-    "fine-grained": ("fine-grained",),
-}
+FIRST: dict[Setting, ProtocolName] = {"category": "zero-shot", "fine-grained": "fine-grained"}
 KS: dict[ProtocolName, tuple[int, ...]] = {"zero-shot": (25, 200), "generalized": (25, 200), "fine-grained": (1, 5)}
 #: protocol, metric, what stands above the column
 COLUMNS: tuple[tuple[ProtocolName, str, str], ...] = (
@@ -79,17 +77,24 @@ class Job:
     given: dict[str, Any]  # of the recipe
     data: Path
     backbone: str
-    rate: float = 1.0  # factor of the preset's learning rates
+    rate: float | None = None  # of everything that is trained; None: the preset's rates
+    generalized: bool = False  # also judge the category level with seen classes in the gallery
 
     def placed(self, out: Path) -> "Job":
         """The same run with its folder below ``out``."""
         parts = [
             *self.method.split(),
             self.setting,
-            *([f"rate{self.rate:g}"] if self.rate != 1 else []),
+            *([f"lr{self.rate:g}"] if self.rate else []),
             f"seed{self.seed}",
         ]
         return replace(self, folder=out.resolve() / "-".join(parts))
+
+    @property
+    def protocols(self) -> tuple[ProtocolName, ...]:
+        """What it is judged by."""
+        more = self.generalized and self.setting == "category"
+        return (FIRST[self.setting], *(("generalized",) if more else ()))
 
     def scores(self, group: str) -> Path:
         """Where the values of each query are kept."""
@@ -110,19 +115,15 @@ def work(job: Job, threads: int) -> float:
         given = {"data": str(job.data), "backbone": job.backbone, "seed": job.seed, "threads": threads, **job.given}
         name = open_dataset(str(job.data)).name
         method, *changes = job.method.split()
-        given |= parse_settings(changes)
+        given |= parse_settings(changes) | ({} if job.rate is None else {"lr": job.rate})
         recipe = recipe_from_preset(method, "lite", job.setting, name, given, "--set")
-        rates = {key: value * job.rate for key, value in asdict(recipe.options).items() if key.endswith("_lr")}
-        recipe = changed(recipe, rates, "--rates")
         train(recipe, job.folder, resume=(job.folder / files.RECIPE).exists(), stem_cache=_stem_cache())
     missing = [group for group in job.groups if not job.scores(group).exists()]
     if missing:
         model, dataset = model_of(job), open_dataset(str(job.data))
         with VectorCache(None, print) as kept:  # one for all: galleries overlap
             for group in missing:
-                measured = {
-                    protocol: measure(model, dataset, protocol, group, kept) for protocol in PROTOCOLS[job.setting]
-                }
+                measured = {protocol: measure(model, dataset, protocol, group, kept) for protocol in job.protocols}
                 job.folder.mkdir(parents=True, exist_ok=True)
                 files.write_whole(job.scores(group), json.dumps(measured))
     return time.monotonic() - begun
@@ -195,14 +196,16 @@ def read_cell(jobs: Sequence[Job], group: str, protocol: ProtocolName, metric: s
 
 def tables(jobs: Sequence[Job], methods: Sequence[str], group: str) -> str:
     """Two tables in markdown: what every method reaches, and by how much it differs from zero-shot."""
+    judged = {protocol for job in jobs for protocol in job.protocols}
+    columns = [column for column in COLUMNS if column[0] in judged]
     cells = {
         method: [
             read_cell([job for job in jobs if job.method == method], group, protocol, metric)
-            for protocol, metric, _ in COLUMNS
+            for protocol, metric, _ in columns
         ]
         for method in methods
     }
-    head = "| method | " + " | ".join(title for *_, title in COLUMNS) + " |\n" + "|---" * (1 + len(COLUMNS)) + "|"
+    head = "| method | " + " | ".join(title for *_, title in columns) + " |\n" + "|---" * (1 + len(columns)) + "|"
     reached = [f"| {method} | " + " | ".join(str(cell or "") for cell in row) + " |" for method, row in cells.items()]
     base = cells.get(ZERO_SHOT, [])
     gains = [
@@ -219,10 +222,12 @@ def plan(given: argparse.Namespace) -> list[Job]:
     """The runs of the first seed, with every rate, judged on ``val``."""
     changes = parse_settings(given.settings)
     return [
-        Job(method, setting, 0, Path(), ("val",), changes, given.data.resolve(), given.backbone, rate).placed(given.out)
+        Job(
+            method, setting, 0, Path(), ("val",), changes, given.data.resolve(), given.backbone, rate, given.generalized
+        ).placed(given.out)
         for method in given.methods
         for setting in given.kinds
-        for rate in (given.rates if method != ZERO_SHOT else [1.0])
+        for rate in (given.rates if method != ZERO_SHOT else [None])
     ]
 
 
@@ -240,7 +245,7 @@ def chosen(jobs: Sequence[Job]) -> list[Job]:
 def on_val(job: Job) -> float:
     """What rates are chosen by, in percent."""
     scores = json.loads(job.scores("val").read_text())
-    found = scores[PROTOCOLS[job.setting][0]]["values"]
+    found = scores[FIRST[job.setting]]["values"]
     wanted = ("map@all",) if job.setting == "category" else ("acc@1", "acc@5")
     return 100 * statistics.fmean(statistics.fmean(found[metric]) for metric in wanted)
 
@@ -267,8 +272,11 @@ def main() -> None:
     parser.add_argument("--backbone", default="lite")
     parser.add_argument("--methods", type=lambda names: names.split(","), default=[ZERO_SHOT, *_trained()])
     parser.add_argument("--kinds", type=lambda names: names.split(","), default=list(SETTINGS), help="settings")
-    parser.add_argument("--rates", type=lambda text: [float(rate) for rate in text.split(",")], default=[1.0])
+    parser.add_argument(
+        "--lr", dest="rates", type=lambda text: [float(rate) for rate in text.split(",")], default=[None]
+    )
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--generalized", action="store_true", help="also with the seen classes in the gallery")
     parser.add_argument("--unseen", action="store_true", help="also judge on the test classes, for a final table")
     parser.add_argument("--workers", type=int, default=2, help="runs at a time")
     parser.add_argument("--threads", type=int, default=1, help="of each run")
@@ -289,7 +297,7 @@ def main() -> None:
     for group in groups:
         print(tables(jobs, given.methods, group))
     if len(given.rates) > 1:
-        print("on val by factor of the learning rates\n")
+        print("on val by learning rate\n")
         for job in swept:
             if job.method != ZERO_SHOT and job.scores("val").exists():
                 print(f"{job.method}, {job.setting}: {job.rate:g}: {on_val(job):.1f}")

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,21 @@ def test_cells_are_what_evaluating_says(
     np.testing.assert_allclose(cell.seeds, means, atol=1e-6)
     text = bench.tables(jobs, ["zero-shot", "linear-probe"], "val")
     assert f"| linear-probe | {np.mean(means):.1f} ± {np.std(means, ddof=1):.1f} [" in text
-    assert set(json.loads(jobs[0].scores("val").read_text())) == {"zero-shot", "generalized"}
+    assert set(json.loads(jobs[0].scores("val").read_text())) == {"zero-shot"}
+
+
+def test_seeds_and_test_classes_get_the_best_rate(bench: Any, tmp_path: Path) -> None:
+    parts = ("category", 0, tmp_path, ("val",), {}, tmp_path, "b")
+    jobs = [bench.Job("m", *parts, rate=rate).placed(tmp_path) for rate in (1e-3, 1e-2)]
+    for job, value in zip(jobs, (0.3, 0.5), strict=True):
+        job.folder.mkdir()
+        job.scores("val").write_text(json.dumps({"zero-shot": {"values": {"map@all": [value, value]}}}))
+    assert bench.chosen(jobs) == [jobs[1]]
+    assert jobs[1].folder.name == "m-category-lr0.01-seed0"
+    assert (jobs[0].protocols, replace(jobs[0], generalized=True).protocols) == (
+        ("zero-shot",),
+        ("zero-shot", "generalized"),
+    )
 
 
 def test_a_difference_is_over_the_queries_of_both(bench: Any) -> None:
