@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install sample demo dev test campaign scale lint format bench lock release docs site wheel clean
+.PHONY: help install link sample demo dev test campaign scale lint format bench lock release docs site wheel try clean
 
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -28,6 +28,17 @@ $(VENV)/dev.stamp: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@ $(VENV)/core.stamp
 
 install: $(VENV)/core.stamp  ## install the search side (no torch) into .venv
+	@echo "the command is $(BIN)/sketchseek; make link puts a link to it into ~/.local/bin"
+
+# A link that leads elsewhere belongs to another installation, such as one of pipx.
+LINK := $(HOME)/.local/bin/sketchseek
+link: $(VENV)/core.stamp  ## put a link to the command into ~/.local/bin, so that it can be called from anywhere
+	@if [ -e "$(LINK)" -o -L "$(LINK)" ] && [ "$$(readlink "$(LINK)")" != "$(CURDIR)/$(BIN)/sketchseek" ]; then \
+	  echo "$(LINK) belongs to another installation: remove it first, or call $(BIN)/sketchseek" >&2; exit 1; fi
+	@mkdir -p "$(dir $(LINK))"
+	@ln -sf "$(CURDIR)/$(BIN)/sketchseek" "$(LINK)"
+	@case ":$$PATH:" in *":$(patsubst %/,%,$(dir $(LINK))):"*) echo "sketchseek can be called from anywhere now";; \
+	  *) echo "the link is $(LINK); add its folder to your PATH and open a new terminal";; esac
 
 # Everything of the demo lies in build/demo; a folder of yours gets a gallery of its own there.
 DEMO := build/demo
@@ -43,6 +54,7 @@ sample: $(VENV)/sample.stamp  ## index 1,463 sample pictures and find some by a 
 	@$(BIN)/sketchseek index $(DEMO)/openmoji --gallery $(DEMO)/gallery --model default
 	@$(BIN)/sketchseek search examples/cat.svg --gallery $(DEMO)/gallery -k 10 --sheet $(DEMO)/cat.html
 	@echo "the same with pictures: $(DEMO)/cat.html"
+	@echo "your own photos: $(BIN)/sketchseek serve FOLDER; make link lets you write sketchseek alone"
 
 ifeq ($(PHOTOS),)
 demo: sample  ## the same, then open the page to draw on; or: make demo PHOTOS=~/Pictures
@@ -105,6 +117,7 @@ release: $(BIN)/python  ## build, check and describe what is published: wheel, s
 	@$(BIN)/python -m build --outdir dist .
 	@$(BIN)/python -m twine check --strict dist/*
 	@$(BIN)/python tools/check_wheel.py dist/*.whl
+	@$(BIN)/python tools/try_wheel.py dist/*.whl
 	@$(BIN)/cyclonedx-py requirements requirements.lock --output-file dist/sketchseek.cdx.json
 	@cd dist && sha256sum * > SHA256SUMS
 
@@ -120,6 +133,9 @@ site: $(VENV)/site.stamp  ## build the documentation site, with search and witho
 wheel: $(BIN)/python  ## build the wheel into dist/
 	@$(PIP) build
 	@$(BIN)/python -m build --wheel --outdir dist .
+
+try: wheel  ## install that wheel into an empty environment, and index and search with it
+	@$(BIN)/python tools/try_wheel.py dist/*.whl
 
 clean:  ## remove .venv and everything built
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
