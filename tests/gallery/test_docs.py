@@ -17,7 +17,9 @@ from tests.gallery.photos import fill, jpeg, put
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "guide" / "gallery.md").read_text()
 
 
-def test_the_python_on_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_on_the_page_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
         sketchseek.engine.models, "load_search_model", lambda name: GridModel(name.removeprefix("grid-"))
@@ -29,12 +31,14 @@ def test_the_python_on_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "fish.svg").write_text(line)
     with Gallery.open("my-gallery", "plain") as gallery:
         gallery.add("photos")
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    searching, collecting = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     names: dict[str, object] = {}
-    exec(code, names)
+    exec(searching, names)
     assert len(names["hits"]) == 10  # type: ignore[arg-type]
     assert len(names["again"]) == 17  # type: ignore[arg-type]
     assert len(names["more"]) == 5  # type: ignore[arg-type]
+    exec(collecting, names)
+    assert len(capsys.readouterr().out.splitlines()) == len(names["hits"]) == 17  # type: ignore[arg-type]
 
 
 def test_the_numbers_on_the_page_are_those_of_the_code() -> None:
