@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.scan import is_photo
+from sketchseek.installation import extra_command
 
 if TYPE_CHECKING:
     from sketchseek.gallery.gallery import Gallery
@@ -48,7 +49,7 @@ def ticks(
     try:
         import watchfiles
     except ImportError:
-        raise GalleryError("watching folders requires watchfiles; run: pip install 'sketchseek[watch]'.") from None
+        raise GalleryError(f"watching folders requires watchfiles; run: {extra_command('watch')}") from None
 
     def matters(change: "watchfiles.Change", path: str) -> bool:
         inside = Path(path).is_relative_to(gallery)  # the gallery may lie among the photos

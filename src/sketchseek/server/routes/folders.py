@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from sketchseek.installation import extra_command
 from sketchseek.server.api.responses import Forgotten, IndexingStatus, PlacesListing, Watched
 from sketchseek.server.api.schema import errors
 from sketchseek.server.errors import RequestError
@@ -102,7 +103,7 @@ def _forget(service: Service, name: str) -> Forgotten:
 
 def _watch(service: Service, on: bool) -> Watched:
     if on and find_spec("watchfiles") is None:
-        raise RequestError(422, "watching folders requires watchfiles; run: pip install 'sketchseek[watch]'.")
+        raise RequestError(422, f"watching folders requires watchfiles; run: {extra_command('watch')}")
     if on:
         service.watching.start()
     else:
