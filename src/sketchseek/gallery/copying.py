@@ -4,6 +4,7 @@ If a run is stopped, the next run continues and skips what was copied already. A
 sample of vectors is compared, bit by bit.
 """
 
+import logging
 import os
 import random
 from collections.abc import Callable, Sequence
@@ -17,7 +18,9 @@ from sketchseek.gallery.gallery import Gallery
 from sketchseek.gallery.paths import below
 from sketchseek.gallery.records import Entry, KnownFile
 from sketchseek.gallery.store_protocols import Store, keeps_lines
-from sketchseek.wording import shown
+from sketchseek.wording import counted, shown
+
+log = logging.getLogger(__name__)
 
 SAMPLE = 1000  # vectors compared at the end
 SEED = 7
@@ -34,7 +37,7 @@ class Copied:
 
 
 def copy(source: Gallery, target: Gallery, progress: Callable[[Copied], None] | None = None) -> Copied:
-    """Copy the current vectors of ``source`` and their files into ``target``, which may hold others."""
+    """Copy the current vectors, files and collections of ``source`` into ``target``, which may hold others."""
     model = source.current_model()
     if model is None:
         raise GalleryError(f"the gallery {shown(source.path)} holds no vectors to copy; index into it first.")
@@ -66,7 +69,28 @@ def copy(source: Gallery, target: Gallery, progress: Callable[[Copied], None] | 
             if progress:
                 progress(done)
     _verify(source, target, sample, done)
+    if source.keeps_collections:
+        _copy_collections(source, target)
     return done
+
+
+def _copy_collections(source: Gallery, target: Gallery) -> None:
+    """Photos are added to collections of the same name; saved searches of the same name are replaced."""
+    collections, searches = source.collections.all(), source.collections.searches()
+    if not target.keeps_collections:
+        if collections or searches:
+            log.warning(
+                "%s and %s stay in %s alone: the store of %s keeps none",
+                counted(len(collections), "collection"),
+                counted(len(searches), "saved search", "saved searches"),
+                shown(source.path),
+                shown(target.path),
+            )
+        return
+    for collection in collections:
+        target.collections.add(collection.name, [hit.id for hit in source.collections.photos(collection.name)])
+    for search in searches:
+        target.collections.save_search(search.name, search.query)
 
 
 def _write(store: Store, row: int, entries: Sequence[Entry]) -> None:

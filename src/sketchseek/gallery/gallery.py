@@ -41,6 +41,7 @@ class Gallery(ABC):
     """Open a gallery with ``Gallery.open``. Safe to use from several threads."""
 
     path: Path | str  # its folder, or its address
+    keeps_collections = False  # whether it has ``collections``
     uses_roots = False  # whether its paths are kept relative to named roots, so that machines can share them
 
     def __init__(self, model: Model | str | None, readonly: bool) -> None:

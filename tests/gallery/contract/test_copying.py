@@ -45,6 +45,26 @@ def test_a_round_trip_changes_nothing(shop: Shop, filled: Gallery, photos: Path,
     assert back.verify() == []
 
 
+def test_collections_come_along_or_are_said_to_stay(
+    shop: Shop, filled: Gallery, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ids = [hit.id for hit in filled.search(text="red", k=5)]
+    filled.collections.add("birds", ids)
+    filled.collections.save_search("ducks", {"text": ["duck"]})
+    with shop.open() as there:
+        copy(filled, there)
+        if not there.keeps_collections:
+            assert caplog.messages == [
+                f"1 collection and 1 saved search stay in {filled.path} alone: the store of {there.path} keeps none"
+            ]
+            return
+        for _ in range(2):
+            assert [hit.id for hit in there.collections.photos("birds")] == ids
+            assert [one.query for one in there.collections.searches()] == [{"text": ["duck"]}]
+            copy(filled, there)
+    assert not caplog.messages
+
+
 def test_a_copy_that_was_stopped_goes_on(shop: Shop, filled: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sketchseek.gallery.embedded.gallery.PAGE", 5)
 

@@ -44,6 +44,8 @@ PAGE = 1000  # files that a copy reads at once
 class EmbeddedGallery(Gallery):
     """Open one with ``Gallery.open``. Safe to use from several threads."""
 
+    keeps_collections = True
+
     def __init__(self, path: Path, model: Model | str | None, readonly: bool) -> None:
         super().__init__(model, readonly)
         self.path: Path = path
