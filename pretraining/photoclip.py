@@ -51,6 +51,7 @@ def write(run: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     state = load_file(run / "image.safetensors") | load_file(run / "text.safetensors")
     save_file({name: value.half().contiguous() for name, value in state.items()}, folder / "model.new")
+    (folder / "model.new").chmod(0o644)
     (folder / "model.new").replace(folder / "model.safetensors")
     records = {"photos": PHOTOS.to_json(), "sketches": replace(SKETCHES, margin=MARGIN).to_json()}
     config = {**CONFIG, "about": ABOUT, "licence": LICENCE, "preprocessing": records}
