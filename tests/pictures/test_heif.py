@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from sketchseek.pictures import PictureError, load_photo
+from sketchseek.pictures.header import factors
 from sketchseek.pictures.heif import heif_facts, open_heif
 from tests.pictures.corpus import saved, scene, with_profile
 
@@ -80,6 +81,15 @@ def test_a_decoder_that_misbehaves_costs_one_photo(script: str, monkeypatch: pyt
     with pytest.raises(PictureError, match=r"crashed, or took too much|MemoryError"):
         load_photo(heic(), name="photo.heic")
     assert time.monotonic() - start < 20
+
+
+@pytest.mark.parametrize("target", [10, 21, 32])
+def test_it_is_reduced_where_less_is_needed(target: int) -> None:
+    """As a whole picture is reduced in this process."""
+    whole = open_heif(heic(6), "photo.heic", 10_000)
+    by = factors(whole.size, target)
+    wanted = np.asarray(whole.reduce(by) if by != (1, 1) else whole)
+    assert (load_photo(heic(6), name="photo.heic", target=target) == wanted).all()
 
 
 def test_the_colour_profile_is_kept() -> None:

@@ -4,6 +4,7 @@ import contextlib
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from math import ceil
 from typing import Any, BinaryIO
 
 from PIL import ExifTags, Image
@@ -12,7 +13,7 @@ from sketchseek.errors import SketchseekError
 from sketchseek.pictures.colour import to_eight_bits
 from sketchseek.pictures.errors import PictureError
 from sketchseek.pictures.formats import HEIF, JPEG, RAW, Format
-from sketchseek.pictures.header import PIXEL_BYTES, factors, memory_of, open_header, stored_size, use_draft
+from sketchseek.pictures.header import PIXEL_BYTES, SPARE, factors, memory_of, open_header, stored_size, use_draft
 from sketchseek.pictures.heif import open_heif
 from sketchseek.pictures.limits import check_memory, check_size, pixel_limit
 from sketchseek.pictures.raw import raw_preview
@@ -62,7 +63,8 @@ def memory_to_decode(stream: BinaryIO, format: Format, name: str, target: int | 
 
 def _decode_heif(stream: BinaryIO, name: str, target: int | None, max_pixels: int | None) -> Image.Image:
     limit = pixel_limit() if max_pixels is None else max_pixels
-    return _shrunk(to_eight_bits(open_heif(stream.read(), name, limit)), target)  # already upright
+    keep = None if target is None else ceil(target * SPARE)
+    return _shrunk(to_eight_bits(open_heif(stream.read(), name, limit, keep)), target)  # already upright
 
 
 def _decode_raw(stream: BinaryIO, name: str, target: int | None, max_pixels: int | None) -> Image.Image:

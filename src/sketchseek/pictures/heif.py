@@ -24,6 +24,10 @@ try:
         answer({"size": found.size}, found.info.get("exif") or b"")
     else:
         image = found.to_pillow()
+        by = min(image.size) // arguments["keep"] if arguments["keep"] else 1
+        if by > 1 and image.mode in ("L", "RGB", "RGBA"):  # before it goes through the pipe
+            profile, image = image.info.get("icc_profile"), image.reduce(by)
+            image.info["icc_profile"] = profile
         profile = image.info.get("icc_profile") or b""
         head = {"size": found.size, "shape": image.size, "mode": image.mode, "profile": len(profile)}
         answer(head, profile + image.tobytes())
@@ -37,12 +41,12 @@ except Exception as error:
 _KINDS = re.compile(rb"infe(?:\x02.{7}|\x03.{9})(.{4})", re.DOTALL)
 
 
-def open_heif(data: bytes, name: str, max_pixels: int) -> Image.Image:
-    """The primary picture of a HEIC or HEIF file, upright."""
+def open_heif(data: bytes, name: str, max_pixels: int, keep: int | None = None) -> Image.Image:
+    """The primary picture of a HEIC or HEIF file, upright; its shorter side may be reduced to ``keep`` px or more."""
     if find_spec(HEIF.package) is None:
         raise MissingDecoderError(name, "is HEIC", HEIF.package)
     try:
-        head, body = _ask(_without_metadata(data), most=max_pixels)
+        head, body = _ask(_without_metadata(data), most=max_pixels, keep=keep)
     except ChildError as error:
         why = str(error) or "its decoder crashed, or took too much time or memory"
         raise PictureError(name, f"is damaged or cut short, or of an unusual kind ({why})") from None
@@ -57,12 +61,12 @@ def open_heif(data: bytes, name: str, max_pixels: int) -> Image.Image:
 def heif_facts(data: bytes) -> tuple[tuple[int, int], bytes]:
     """(width, height) of the primary picture, upright, and its EXIF; empty if it has none that can be read."""
     safe = all(kind.isascii() for kind in _KINDS.findall(data))
-    head, exif = _ask(data if safe else _without_metadata(data), most=None)
+    head, exif = _ask(data if safe else _without_metadata(data), most=None, keep=None)
     return (head["size"][0], head["size"][1]), exif
 
 
-def _ask(data: bytes, most: int | None) -> tuple[dict[str, Any], bytes]:
-    return run_in_child(_SCRIPT, (HEIF.package, "PIL"), data, seconds=SECONDS, memory=_MEMORY, most=most)
+def _ask(data: bytes, most: int | None, keep: int | None) -> tuple[dict[str, Any], bytes]:
+    return run_in_child(_SCRIPT, (HEIF.package, "PIL"), data, seconds=SECONDS, memory=_MEMORY, most=most, keep=keep)
 
 
 def _without_metadata(data: bytes) -> bytes:
