@@ -12,6 +12,7 @@ from sketchseek.pictures.errors import MemoryLimitError
 from sketchseek.pictures.header import LEAST_AREA, LONGEST_SIDE, factors
 from sketchseek.pictures.limits import MAX_SIDE
 from tests.pictures.corpus import corpus, thin_png
+from tests.pictures.test_photo import bombs
 
 ROOT = Path(__file__).resolve().parents[2]
 SIDE = 2500
@@ -48,6 +49,29 @@ def test_an_array_of_any_shape_is_prepared(how: str) -> None:
         line = np.broadcast_to(np.array([200, 100, 50], np.uint8), (*shape, 3))
         middle = fit(line, Preprocessing(fit=how))[111, 111]  # type: ignore[arg-type]
         assert np.abs(middle.astype(int) - [200, 100, 50]).max() <= 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit what is allocated")
+def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
+    """Where no decoder could allocate what the header claims, the message is still that of a limit."""
+    for name, data in bombs().items():
+        if not name.endswith((".svg", ".json")):
+            (tmp_path / name).write_bytes(data)
+    script = """if True:
+        import sys
+        from pathlib import Path
+        from sketchseek.child_process import limit_memory
+        from sketchseek.pictures import PictureError, load_photo
+        limit_memory(500 * 2**20)
+        for path in sorted(Path(sys.argv[1]).iterdir()):
+            try: load_photo(path)
+            except PictureError as error: print(error.reason)
+    """
+    done = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    reasons = done.stdout.splitlines()
+    assert len(reasons) == len(list(tmp_path.iterdir()))
+    assert all("over the limit" in reason or "larger than the picture" in reason for reason in reasons), reasons
 
 
 def test_ordinary_shapes_are_reduced_alike_on_both_axes() -> None:

@@ -49,6 +49,7 @@ def _with_info(image: Image.Image, source: Image.Image) -> Image.Image:
 def _scaled(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Numbers of unknown range -> 0..255, in place: white is the smallest common full scale that includes them all."""
     np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    np.maximum(values, 0.0, out=values)  # before they are scaled: a large negative number would overflow
     highest = float(values.max(initial=0.0))
     scales = (1.0, 255.0, 65535.0, float(2**31 - 1))
     white = next((scale for scale in scales if highest <= scale), highest)

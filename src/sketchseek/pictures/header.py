@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import logging
 from functools import cache
 from importlib import import_module
 from math import ceil
@@ -10,6 +11,9 @@ from typing import Any, BinaryIO
 from PIL import ExifTags, Image, TiffImagePlugin
 
 from sketchseek.pictures.formats import AVIF, HEIF, JPEG, RAW, TIFF, WEBP, Format
+
+# Pillow logs damage that it also raises; without a handler, Python prints that to stderr, without the file's name.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 # A picture stays this much larger than the target, so that the later resize filters nearly as from the full size.
 SPARE = 1.5
