@@ -23,6 +23,7 @@ class Tokens:
     ends: NDArray[np.int64]
 
 
+MAX_TOKENIZER = 256 * 2**20  # bytes of a tokenizer.json: that of a quarter of a million tokens has 34 MB
 _LONGEST = 64  # characters of a token, more than in any CLIP's: a longer text never fits
 
 

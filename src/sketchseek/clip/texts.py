@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from sketchseek.errors import SketchseekError
-from sketchseek.tokenizer import Tokenizer
+from sketchseek.tokenizer import MAX_TOKENIZER, Tokenizer
+from sketchseek.untrusted import read_bounded
 from sketchseek.wording import class_in_words
 
 __all__ = ["TextTokenizer", "Texts"]
@@ -44,9 +45,10 @@ class TextTokenizer:
     def __init__(self, tokenizer_json: Path, *, context: int, vocabulary: int) -> None:
         self.path = tokenizer_json
         try:
-            self._tokenizer = Tokenizer(tokenizer_json.read_bytes(), path=tokenizer_json, context=context)
+            data = read_bounded(tokenizer_json, MAX_TOKENIZER)
         except OSError as error:
             raise SketchseekError(f"{tokenizer_json} cannot be read: {error.strerror}") from None
+        self._tokenizer = Tokenizer(data, path=tokenizer_json, context=context)
         if self._tokenizer.vocabulary > vocabulary:
             raise SketchseekError(
                 f"{tokenizer_json} has {self._tokenizer.vocabulary} tokens but the weights only {vocabulary}:"

@@ -51,8 +51,7 @@ def read_backbone(files: BackboneFiles) -> Backbone:
         try:
             image, text = build_clip(config)
         except (RuntimeError, KeyError, TypeError, ArithmeticError) as error:  # an unknown activation, absurd sizes
-            reason = " ".join(str(error).split())[:200]
-            raise SketchseekError(f"{files.config} does not describe a CLIP: {reason}") from None
+            raise SketchseekError(f"{files.config} does not describe a CLIP: {_reason(error)}") from None
     photos, sketches = preprocessing_of(files, side=image.side)
     with torch.device("meta"):
         backbone = Backbone(image, text, tokenizer, photos=photos, sketches=sketches)
@@ -71,15 +70,21 @@ def _read_lite(files: BackboneFiles, config: dict[str, Any], state: Mapping[str,
             lines = build_lines(config, cast(LiteStem, image.stem))
         tokenizer = TextTokenizer(files.tokenizer, context=text.context, vocabulary=text.words.num_embeddings)
         records = config["preprocessing"]
-        photos, sketches = (Preprocessing.from_json(records[name]) for name in ("photos", "sketches"))
+        photos, sketches = (_record(files, records[name]) for name in ("photos", "sketches"))
     except (KeyError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise SketchseekError(f"{files.config} does not describe a lite backbone: {reason}") from None
+        raise SketchseekError(f"{files.config} does not describe a lite backbone: {_reason(error)}") from None
     with torch.device("meta"):
         backbone = Backbone(image, text, tokenizer, photos=photos, sketches=sketches, lines=lines)
     _check_tensors(files, backbone, state)
     backbone.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)
     return backbone.requires_grad_(False).eval()
+
+
+def _record(files: BackboneFiles, written: Any) -> Preprocessing:
+    try:
+        return Preprocessing.from_json(written)
+    except SketchseekError as error:
+        raise SketchseekError(f"{files.config}: {error}") from None
 
 
 def _check_lite(config: dict[str, Any], state: Mapping[str, Tensor]) -> None:
@@ -100,8 +105,7 @@ def _read_tensors(path: Path, *, pickled: bool) -> dict[str, Tensor]:
     except OSError as error:
         raise SketchseekError(f"{path} cannot be read: {error.strerror or error}") from None
     except SafetensorError as error:
-        reason = " ".join(str(error).split())[:200]  # it quotes the file
-        raise SketchseekError(f"{path} is damaged or incomplete: download it again ({reason})") from None
+        raise SketchseekError(f"{path} is damaged or incomplete: download it again ({_reason(error)})") from None
 
 
 def _unpickle(path: Path) -> dict[str, Tensor]:
@@ -127,51 +131,54 @@ def _unpickle(path: Path) -> dict[str, Tensor]:
 
 
 def _config(files: BackboneFiles, state: Mapping[str, Tensor], ours: Mapping[str, Tensor]) -> CLIPConfig:
-    written = files.settings
-    if not is_openai(state):
-        return _transformers_config(files, written)
-    if "model_cfg" in written:
-        return _open_clip_config(files, written["model_cfg"], ours)
-    if "input_resolution" in state:  # only OpenAI's own archives contain it, and those all use QuickGELU
-        return config_from_shapes(ours, activation="quick_gelu")
+    written: dict[str, Any] = files.settings
+    try:
+        if not is_openai(state):
+            return _transformers_config(files, written)
+        if "model_cfg" in written:
+            return _open_clip_config(written["model_cfg"], ours)
+        if "input_resolution" in state:  # only OpenAI's own archives contain it, and those all use QuickGELU
+            return config_from_shapes(ours, activation="quick_gelu")
+    except SketchseekError:
+        raise
+    except Exception as error:  # transformers' validation raises its own errors
+        where = files.config or files.weights[0]
+        raise SketchseekError(f"{where} does not describe a CLIP with two transformers: {_reason(error)}") from None
     raise SketchseekError(
         f"{files.weights[0]} does not say whether its layers use GELU or QuickGELU:"
         " put the open_clip_config.json of these weights in the same folder"
     )
 
 
-def _transformers_config(files: BackboneFiles, written: dict[str, object]) -> CLIPConfig:
+def _reason(error: Exception) -> str:
+    """The text of an error on one line, cut off: some quote the file."""
+    return " ".join(str(error).split())[:200]
+
+
+def _transformers_config(files: BackboneFiles, written: dict[str, Any]) -> CLIPConfig:
     if files.config is None:
         raise SketchseekError(f"{files.weights[0].parent / 'config.json'} is missing")
     if written.get("model_type") != "clip":
         raise SketchseekError(
             f"{files.config} describes a model of type {repr(written.get('model_type'))[:60]}; only 'clip' is supported"
         )
-    try:
-        config = CLIPConfig.from_dict(written)
-    except Exception as error:  # transformers' validation raises its own errors
-        reason = " ".join(str(error).split())
-        raise SketchseekError(f"{files.config} does not describe a CLIP: {reason}") from None
+    config = CLIPConfig.from_dict(written)
     vision: Any = config.vision_config
     for key, value in (("image_size", vision.image_size), ("patch_size", vision.patch_size)):
-        if not isinstance(value, int) or value < 1:
-            raise SketchseekError(f"{files.config}: {key} is {value!r}, but must be a positive whole number")
+        if type(value) is not int or value < 1:
+            raise SketchseekError(f"{files.config}: {key} is {repr(value)[:60]}, but must be a positive whole number")
     if vision.num_channels != 3:
         raise SketchseekError(f"{files.config}: {vision.num_channels} colour channels, but only 3 are supported")
     return config
 
 
-def _open_clip_config(files: BackboneFiles, model: object, ours: Mapping[str, Tensor]) -> CLIPConfig:
-    try:
-        assert isinstance(model, dict)
-        return config_from_shapes(
-            ours,
-            activation="quick_gelu" if model.get("quick_gelu", False) else "gelu",
-            image_head_width=int(model["vision_cfg"].get("head_width", 64)),
-            text_heads=int(model["text_cfg"]["heads"]),
-        )
-    except (AssertionError, KeyError, TypeError, ValueError, AttributeError):
-        raise SketchseekError(f"{files.config} does not describe a CLIP with two transformers") from None
+def _open_clip_config(model: Any, ours: Mapping[str, Tensor]) -> CLIPConfig:
+    return config_from_shapes(
+        ours,
+        activation="quick_gelu" if model.get("quick_gelu", False) else "gelu",
+        image_head_width=int(model["vision_cfg"].get("head_width", 64)),
+        text_heads=int(model["text_cfg"]["heads"]),
+    )
 
 
 def _check_layers(files: BackboneFiles, config: CLIPConfig, ours: Mapping[str, Tensor]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sketchseek.errors import SketchseekError
 from sketchseek.pictures.preprocessing import CLIP_PHOTOS, CLIP_SKETCHES, Preprocessing
+from sketchseek.wording import shown
 
 Stated = Mapping[str, Any]
 
@@ -30,7 +31,7 @@ def published_preprocessing(
         elif open_clip is not None:
             photos = replace(photos, **_open_clip_fields(open_clip))
     except (KeyError, TypeError, AttributeError, SketchseekError) as error:
-        raise SketchseekError(f"this preprocessing is not supported ({error})") from None
+        raise SketchseekError(f"this preprocessing is not supported ({shown(str(error), 200)})") from None
     if photos.size != side:
         raise SketchseekError(f"it prepares {photos.size} pixels a side, but the weights require {side}")
     return photos, replace(

@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 
 from sketchseek.engine.convert import ConvertError
 from sketchseek.engine.convert.texts import (
-    MAX_TOKENIZER,
     bytes_to_letters,
     siglip_cleaning,
     tokenizer_json,
     tokenizer_of_merges,
 )
-from sketchseek.tokenizer import Tokenizer
+from sketchseek.tokenizer import MAX_TOKENIZER, Tokenizer
 from tests.engine.convert.conftest import gemma_tokenizer, unigram_tokenizer
 
 TEXTS = ["A Photo of a RED Fish", "cat", "", "the  sea\tat night, not a toy!", "l'été à Zürich 2024", "猫 と 犬"]

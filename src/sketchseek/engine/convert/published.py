@@ -63,13 +63,15 @@ def _transformers(where: Path, settings: Settings, pieces: Pieces, padding: int 
     for name, tower, written in (("vision_config", towers[0], vision), ("text_config", towers[1], text)):
         for key, found in (("num_hidden_layers", tower.depth), ("hidden_size", tower.width)):
             if written.get(key, found) != found:
-                raise ConvertError(f"{where}: {name} says {key} {written[key]!r}, but the weights have {found}")
+                raise ConvertError(
+                    f"{where}: {name} says {key} {repr(written[key])[:40]}, but the weights have {found}"
+                )
     flat = len(pieces["image.patch.weight"].shape) == 2
     patch = round((pieces["image.patch.weight"].shape[1] / 3) ** 0.5) if flat else pieces["image.patch.weight"].shape[2]
     positions = pieces["image.positions"].shape[0] - (family == "clip")
     side = round(positions**0.5) * patch
     if not flat and (stated := vision.get("image_size", defaults["side"])) != side and "image_size" in vision:
-        raise ConvertError(f"{where}: image_size is {stated!r}, but the weights are for {side} pixels")
+        raise ConvertError(f"{where}: image_size is {repr(stated)[:40]}, but the weights are for {side} pixels")
     if family == "siglip" and padding is None:
         raise ConvertError(f"{where.parent}: no tokenizer_config.json says which token pads a text (pad_token)")
     return _plan(family, towers, side, patch, pieces, padding if family == "siglip" else None, flat=flat)

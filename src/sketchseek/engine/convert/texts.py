@@ -10,10 +10,8 @@ from tokenizers import AddedToken, Regex, models, normalizers, pre_tokenizers, p
 from tokenizers import Tokenizer as FastTokenizer
 
 from sketchseek.engine.convert.checkpoint import ConvertError
-from sketchseek.tokenizer import Tokenizer
+from sketchseek.tokenizer import MAX_TOKENIZER, Tokenizer
 from sketchseek.untrusted import parse_json, read_bounded
-
-MAX_TOKENIZER = 256 * 2**20  # bytes of a tokenizer.json: that of a quarter of a million tokens has 34 MB
 
 
 def read_object(path: Path, limit: int = 16 * 2**20) -> dict[str, Any]:
