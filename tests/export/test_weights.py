@@ -6,12 +6,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from onnx import TensorProto, helper, numpy_helper
 
-from sketchseek.export.weights import rounded, store_in_8_bits
+from sketchseek.engine.convert.graph import step_sizes, steps_of
+from sketchseek.export.weights import store_in_8_bits
 
 
 @given(arrays(np.float32, (3, 4, 5), elements=st.floats(-1000, 1000, width=32)), st.integers(0, 2))
 def test_rounding_is_off_by_half_a_step_at_most(values: np.ndarray, axis: int) -> None:
-    steps, sizes = rounded(values, axis)
+    sizes = step_sizes(values, axis)
+    steps = steps_of(values, sizes)
     assert steps.dtype == np.int8
     assert sizes.shape[axis] == values.shape[axis]
     assert (abs(steps * sizes - values) <= 0.501 * sizes).all()

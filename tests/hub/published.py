@@ -40,7 +40,7 @@ def save(path: Path, tensors: Tensors) -> None:
     from safetensors.numpy import save_file
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, path)
+    save_file({name: np.array(tensor, order="C") for name, tensor in tensors.items()}, path)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -182,8 +182,22 @@ def open_clip(folder: Path, *, width: int = 32, depth: int = 2, seed: int = 2) -
     tokenizer(folder / "tokenizer.json")
 
 
-def siglip(folder: Path, *, width: int = 32, depth: int = 2, seed: int = 3, words: int = WORDS) -> None:
-    """As google/siglip2-base-patch16-224: transformers' SiglipModel, with a pooling head and Gemma's tokenizer."""
+def siglip(folder: Path) -> None:
+    """As google/siglip-base-patch16-224: transformers' SiglipModel with a tokenizer of pieces of words."""
+    _siglip(folder, seed=10)
+    _unigram(folder / "tokenizer.json")
+    write_json(folder / "tokenizer_config.json", {"pad_token": "</s>", "eos_token": "</s>"})
+
+
+def siglip2(folder: Path, *, width: int = 32, depth: int = 2, words: int = WORDS) -> None:
+    """As google/siglip2-base-patch16-224: the same model with Gemma's tokenizer."""
+    _siglip(folder, width=width, depth=depth, words=words)
+    _gemma(folder / "tokenizer.json")
+    write_json(folder / "tokenizer_config.json", {"pad_token": "<pad>", "eos_token": "<eos>", "padding_side": "right"})
+
+
+def _siglip(folder: Path, *, width: int = 32, depth: int = 2, seed: int = 3, words: int = WORDS) -> None:
+    """Weights with a pooling head, config and preprocessing."""
     random, mlp = Random(seed), 2 * width
 
     image, text = "vision_model", "text_model"
@@ -220,8 +234,6 @@ def siglip(folder: Path, *, width: int = 32, depth: int = 2, seed: int = 3, word
             "text_config": {**tower, "vocab_size": words, "max_position_embeddings": CONTEXT},
         },
     )
-    _gemma(folder / "tokenizer.json")
-    write_json(folder / "tokenizer_config.json", {"pad_token": "<pad>", "eos_token": "<eos>", "padding_side": "right"})
     write_json(
         folder / "preprocessor_config.json",
         {
@@ -233,6 +245,19 @@ def siglip(folder: Path, *, width: int = 32, depth: int = 2, seed: int = 3, word
             "image_std": [0.5] * 3,
         },
     )
+
+
+def _unigram(path: Path) -> None:
+    """Letters and a few words with scores, as sentencepiece's; one end token, which also pads."""
+    from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
+
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -9.0), ("▁", -4.0), ("▁a", -2.0), ("▁cat", -2.5)]
+    pieces += [(letter, -5.0) for letter in "abcdefghijklmnopqrstuvwxyz"]
+    made = Tokenizer(models.Unigram(pieces, unk_id=2, byte_fallback=False))
+    made.pre_tokenizer = pre_tokenizers.Metaspace()
+    made.add_special_tokens([AddedToken("</s>", special=True)])
+    made.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    made.save(str(path))
 
 
 def _gemma(path: Path) -> None:
@@ -367,6 +392,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "clip": clip,
     "open_clip": open_clip,
     "siglip": siglip,
+    "siglip2": siglip2,
     "immich": immich,
     "rclip": rclip,
     "transformers_js": transformers_js,

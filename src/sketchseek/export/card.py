@@ -1,29 +1,6 @@
-"""The model card of a model folder."""
+"""What an export measured, in sentences for the model card."""
 
 from sketchseek.engine.folder import Record
-
-
-def model_card(record: Record) -> str:
-    """README.md of a model folder."""
-    lines = [
-        f"# {record.name}",
-        "",
-        f"{record.about}." if record.about else "",
-        "",
-        f"Written by `sketchseek export` from {record.backbone}, method {record.method} ({record.setting}).",
-        "",
-        "| | |",
-        "|---|---|",
-        f"| vectors | {record.size} numbers, length 1 |",
-        f"| pictures | {record.photos.size} x {record.photos.size} px, {record.grid} x {record.grid} patches |",
-        f"| texts | at most {record.context - 2} tokens |",
-        f"| precision | {record.precision} |",
-        f"| licence | {record.licence or 'that of the backbone and the training data'} |",
-        "",
-        *(f"* {line}" for line in figures(record)),
-        "",
-    ]
-    return "\n".join(lines)
 
 
 def figures(record: Record) -> list[str]:

@@ -12,7 +12,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from sketchseek.engine.convert.graph import IR_VERSION, WeightFile, external_tensor, halved
+from sketchseek.engine.convert.graph import IR_VERSION, external_tensor, halved
+from sketchseek.engine.weights import WeightFile
 
 _MIN_SIZE = 2048  # smaller tensors stay in their graphs
 

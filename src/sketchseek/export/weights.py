@@ -2,10 +2,9 @@
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from sketchseek.engine.convert.graph import output_axes
+from sketchseek.engine.convert.graph import output_axes, step_sizes, steps_of
 
 _MIN_SIZE = 2048  # smaller tensors stay as they are
 
@@ -20,7 +19,8 @@ def store_in_8_bits(graph: bytes) -> bytes:
         if tensor.name not in axes or values.dtype != np.float32 or values.size < _MIN_SIZE:
             kept.append(tensor)
             continue
-        steps, sizes = rounded(values, axes[tensor.name])
+        sizes = step_sizes(values, axes[tensor.name])
+        steps = steps_of(values, sizes)
         names = [f"{tensor.name}.{part}" for part in ("steps", "size", "float")]
         kept += [numpy_helper.from_array(steps, names[0]), numpy_helper.from_array(sizes, names[1])]
         # These nodes depend on constants only, so onnxruntime computes them once, when it loads the graph.
@@ -32,10 +32,3 @@ def store_in_8_bits(graph: bytes) -> bytes:
     model.graph.node.extend(nodes)
     shrunk: bytes = model.SerializeToString()
     return shrunk
-
-
-def rounded(values: NDArray[np.float32], axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Integers from -127 to 127 and step sizes along ``axis``, whose product approximates ``values``."""
-    others = tuple(number for number in range(values.ndim) if number != axis)
-    sizes = np.maximum(np.abs(values).max(axis=others, keepdims=True), 1e-12) / 127
-    return np.rint(values / sizes).astype(np.int8), np.asarray(sizes, np.float32)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek import outlines
+from sketchseek.engine.card import model_card
 from sketchseek.engine.convert.source import PICTURES, TEXTS
 from sketchseek.engine.encoder import Encoder, load
 from sketchseek.engine.folder import (
@@ -28,7 +29,7 @@ from sketchseek.engine.golden import write_golden
 from sketchseek.engine.sample_inputs import SAMPLE_TEXTS, sample_pictures
 from sketchseek.engine.sessions import OrtSession
 from sketchseek.engine.weights import SharedWeights
-from sketchseek.export.card import model_card
+from sketchseek.export.card import figures
 from sketchseek.export.graphs import Traced, trace_lines, trace_pictures, trace_texts
 from sketchseek.export.measure import cosine_of_lines, draw_lines
 from sketchseek.export.parity import check_parity, text_inputs
@@ -186,7 +187,8 @@ def _write(folder: Path, described: _Described, graphs: Graphs) -> None:
     )
     for file, data in files.items():
         (folder / file).write_bytes(data)
-    (folder / CARD).write_text(model_card(record), encoding="utf-8")
+    made = f"Written by `sketchseek export` from {record.backbone}, method {record.method} ({record.setting})."
+    (folder / CARD).write_text(model_card(record, made=made, figures=figures(record)), encoding="utf-8")
     write_record(folder, record)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from sketchseek.engine.sample_inputs import sample_pictures
 from sketchseek.pictures import Preprocessing, normalise
 from sketchseek.tokenizer import Tokenizer
 from tests.engine.convert.conftest import Graphs
+from tests.hub import published
 
 BATCHES = (1, 3, 16)
 TEXTS = ["a cat", "a photo of the red fish, not of a toy", "", "Dog"]
@@ -132,6 +134,21 @@ def test_smaller_weights_cost_little(
         prepared, _ = pixels(2, exact.record.photos)
         assert small.record.measured["cosines"].keys() == {"photo", "text"}
         assert all(least < cosine <= 1 for cosine in small.record.measured["cosines"].values())
+
+
+def test_8_bits_are_computed_in_integers_each_picture_alone(tmp_path: Path, converted: Callable[..., Graphs]) -> None:
+    published.clip(tmp_path / "wide", width=128, depth=3)  # a multiple of the numbers that share a step
+    exact, small = converted(tmp_path / "wide"), converted(tmp_path / "wide", "int8")
+    prepared, _ = pixels(4, exact.record.photos)
+    found = small("photo", pixels=prepared)
+    cosines = (exact("photo", pixels=prepared) * found).sum(axis=1)
+    assert 0.998 < cosines.min() < 0.9999999
+    for number in range(4):  # the step of a number does not depend on the other pictures
+        np.testing.assert_allclose(small("photo", pixels=prepared[number : number + 1])[0], found[number], atol=1e-6)
+    graph = onnx.load_from_string((small.folder / "photo.onnx").read_bytes())
+    assert sum(node.op_type == "MatMulNBits" for node in graph.graph.node) == 3 * 6 + 1
+    sizes = [sum(facts.size for facts in graphs.record.files.values()) for graphs in (exact, small)]
+    assert sizes[1] < 0.35 * sizes[0]
 
 
 def test_the_folder_is_read_back_and_used(siglip: tuple[Path, Any], tmp_path: Path) -> None:

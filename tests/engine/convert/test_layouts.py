@@ -1,6 +1,7 @@
 """open_clip's layout gives the graphs of transformers'; what is not a CLIP is one sentence."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from sketchseek.engine.convert import ConvertError, convert, family
 from sketchseek.engine.sample_inputs import sample_pictures
+from sketchseek.installation import extra_command
 from tests.engine.convert.conftest import Graphs
 from tests.engine.convert.test_convert import TEXTS, close, text_inputs
 
@@ -219,12 +221,16 @@ def test_damaged_files_are_one_sentence(clip: Path, tmp_path: Path) -> None:
         family(clip)
 
 
-def test_without_the_packages_of_the_extra_it_says_what_to_install(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_of_the_extra_it_says_what_to_install(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import sys
 
-    monkeypatch.setitem(sys.modules, "safetensors", None)
-    with pytest.raises(ConvertError, match=r"needs the package safetensors: run pip install 'sketchseek\[clip\]'"):
-        family(clip)
+    monkeypatch.delitem(sys.modules, "sketchseek.engine.convert.graph", raising=False)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ConvertError, match=rf"needs the package onnx; run: {re.escape(extra_command('clip'))}"):
+        convert(clip, tmp_path / "out", name="x", about="", licence="")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_siglip_whose_padding_is_not_stated_is_refused(siglip: tuple[Path, Any], tmp_path: Path) -> None:

@@ -1,16 +1,16 @@
 """Build an ONNX graph node by node; its weights lie in a file that several graphs share."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.engine.convert.checkpoint import missing_package
-from sketchseek.engine.folder import FileFacts, Precision
-from sketchseek.engine.weights import header_of
+from sketchseek.engine.folder import Precision
+from sketchseek.engine.weights import Load, WeightFile
 
 try:
     import onnx
@@ -19,10 +19,13 @@ except ImportError as error:
     raise missing_package(error) from None
 
 Values = NDArray[Any]
-Load = Callable[[], Values]
 
 OPSET = 20  # Gelu is an operator since 20
 IR_VERSION = 10  # of the file format: onnxruntime 1.23 reads up to 11
+# Numbers that share a step in a product of integers. onnxruntime's dynamic rounding has one step for all tokens: with
+# it a vector depends on the other pictures of its batch, and one large number spoils all.
+BLOCK = 128
+_MICROSOFT = "com.microsoft"
 _SMALLEST = 2048  # numbers of a matrix that is worth rounding
 _LARGEST_HALF = 6e4  # larger numbers overflow in 16 bits
 _TYPES: Mapping[np.dtype[Any], int] = {
@@ -35,53 +38,12 @@ _TYPES: Mapping[np.dtype[Any], int] = {
 }
 
 
-class WeightFile:
-    """Tensors of a file of safetensors: first they are announced, later loaded and written one at a time."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._loads: dict[str, Load] = {}
-        self._facts: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {}
-
-    def add(self, name: str, kind: Any, shape: tuple[int, ...], load: Load) -> None:
-        """Announce a tensor; graphs that share it announce the same name."""
-        self._facts[name] = np.dtype(kind), shape
-        self._loads[name] = load
-
-    def facts(self, name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
-        """Type and shape of a tensor."""
-        return self._facts[name]
-
-    def places(self) -> dict[str, tuple[int, int]]:
-        """Where in the file each tensor lies: (offset, length) in bytes."""
-        return header_of(self._facts)[1]
-
-    def write(self, folder: Path) -> FileFacts:
-        """Write the file."""
-        first, places = header_of(self._facts)
-        digest, end = hashlib.sha256(), 0
-        with (folder / self.name).open("wb") as file:
-
-            def put(data: Any) -> None:
-                nonlocal end
-                digest.update(data)
-                end += file.write(data)
-
-            put(first)
-            for name, (kind, shape) in self._facts.items():
-                values = np.ascontiguousarray(self._loads[name](), kind)
-                assert values.shape == shape, f"{name}: {values.shape} is not {shape}"
-                put(b"\0" * (places[name][0] - end))
-                put(values.reshape(-1).view(np.uint8).data)
-        return FileFacts(end, digest.hexdigest())
-
-
 class Graph:
     """Nodes, constants and shared weights of one graph. Every method returns the name of a value."""
 
     def __init__(self, weights: WeightFile, precision: Precision, opsets: Mapping[str, int] | None = None) -> None:
         self._weights, self._precision = weights, precision
-        self._opsets = opsets or {"": OPSET}
+        self._opsets = dict(opsets or {"": OPSET})
         self._functions: list[Any] = []
         self._nodes: list[Any] = []
         self._constants: dict[str, Any] = {}
@@ -124,35 +86,61 @@ class Graph:
     def weight(self, name: str, shape: tuple[int, ...], load: Load, *, per: int | None = None) -> str:
         """A float32 weight, stored at the precision of the model if it is a matrix.
 
-        ``per``: the axis along which 8 bits get step sizes of their own, one for each output or row.
+        ``per``: the axis along which 8 bits get step sizes of their own, one for each output.
         """
         if name not in self._shared:
-            self._shared[name] = self._stored(name, shape, load, per)
+            # The nodes depend on constants only, so onnxruntime computes them once, when it loads the graph.
+            self._shared[name] = self._floats(*self._stored(name, shape, load, per))
         return self._shared[name]
 
-    def _stored(self, name: str, shape: tuple[int, ...], load: Load, per: int | None) -> str:
-        rounds = len(shape) > 1 and np.prod(shape) >= _SMALLEST
+    def product(self, states: str, name: str, shape: tuple[int, ...], load: Load) -> str:
+        """States (..., in) times a matrix (in, out) of the weights; with 8 bits computed in integers."""
+        if self._precision != "int8" or shape[0] % BLOCK or math.prod(shape) < _SMALLEST:
+            return self.node("MatMul", states, self.weight(name, shape, load, per=1))
+        inside, out = shape
+        self._opsets[_MICROSOFT] = 1
+
+        def steps() -> Values:
+            rows = blocks_of(load())
+            whole = steps_of(rows, step_sizes(rows, 0)).view(np.uint8) ^ 128  # zero is stored as 128
+            return whole.reshape(out, -1, BLOCK)
+
+        self.share(f"{name}.steps", np.uint8, (out, inside // BLOCK, BLOCK), steps)
+        sizes = (out * inside // BLOCK,)
+        self.share(f"{name}.size", np.float32, sizes, lambda: step_sizes(blocks_of(load()), 0).reshape(-1))
+        facts = {"K": inside, "N": out, "bits": 8, "block_size": BLOCK, "accuracy_level": 4}  # 4: integers
+        return self.node("MatMulNBits", states, f"{name}.steps", f"{name}.size", domain=_MICROSOFT, **facts)
+
+    def rows(self, name: str, shape: tuple[int, ...], load: Load, numbers: str) -> str:
+        """The rows of a table with these numbers, as float32; the whole table is never made of floats."""
+        parts, narrow = self._stored(name, shape, load, 0)
+        return self._floats([self.node("Gather", part, numbers) for part in parts], narrow)
+
+    def _floats(self, parts: list[str], narrow: bool) -> str:
+        """A float32 value from what ``_stored`` gives."""
+        floats = self.node("Cast", parts[0], to=TensorProto.FLOAT) if narrow else parts[0]
+        return self.node("Mul", floats, parts[1]) if len(parts) > 1 else floats
+
+    def _stored(self, name: str, shape: tuple[int, ...], load: Load, per: int | None) -> tuple[list[str], bool]:
+        """The names under which a weight is stored: itself, or steps and their sizes; whether the first is narrow."""
+        rounds = len(shape) > 1 and math.prod(shape) >= _SMALLEST
         if rounds and self._precision == "int8" and per is not None:
-            return self._in_8_bits(name, shape, load, per)
+            return self._in_8_bits(name, shape, load, per % len(shape)), True
         half = rounds and self._precision != "fp32"
         kind = np.float16 if half else np.float32
         self.share(name, kind, shape, (lambda: halved(load())) if half else load)
-        return self.node("Cast", name, to=TensorProto.FLOAT) if half else name
+        return [name], half
 
-    def _in_8_bits(self, name: str, shape: tuple[int, ...], load: Load, per: int) -> str:
-        others = tuple(axis for axis in range(len(shape)) if axis != per % len(shape))
-        sizes_shape = tuple(1 if axis in others else side for axis, side in enumerate(shape))
-
-        def sizes() -> Values:
-            return np.asarray(np.maximum(np.abs(load()).max(axis=others, keepdims=True), 1e-12) / 127, np.float32)
-
+    def _in_8_bits(self, name: str, shape: tuple[int, ...], load: Load, axis: int) -> list[str]:
         def steps() -> Values:
-            return np.rint(load() / sizes()).astype(np.int8)
+            values = load()
+            return steps_of(values, step_sizes(values, axis))
 
-        self.share(f"{name}.steps", np.int8, shape, steps)
-        self.share(f"{name}.size", np.float32, sizes_shape, sizes)
-        # These nodes depend on constants only, so onnxruntime computes them once, when it loads the graph.
-        return self.node("Mul", self.node("Cast", f"{name}.steps", to=TensorProto.FLOAT), f"{name}.size")
+        names = [f"{name}.steps", f"{name}.size"]
+        self.share(names[0], np.int8, shape, steps)
+        sizes = tuple(side if number == axis else 1 for number, side in enumerate(shape))
+        self.share(names[1], np.float32, sizes, lambda: step_sizes(load(), axis))
+        return names
 
     def share(self, name: str, kind: Any, shape: tuple[int, ...], load: Load) -> None:
         """A weight that is stored as it is, under its own name."""
@@ -202,6 +190,37 @@ def external_tensor(name: str, kind: int, shape: tuple[int, ...], file: str, pla
     return tensor
 
 
+# Matrices are rounded some rows at a time: a table of words can be half of a model.
+_ROWS = 1024
+
+
+def _rows(values: Values) -> Iterator[slice]:
+    return (slice(start, start + _ROWS) for start in range(0, len(values), _ROWS))
+
+
 def halved(values: Values) -> Values:
     """Numbers in 16 bits."""
-    return np.clip(values, -_LARGEST_HALF, _LARGEST_HALF).astype(np.float16)
+    found = np.empty(values.shape, np.float16)
+    for rows in _rows(values):
+        found[rows] = np.clip(values[rows], -_LARGEST_HALF, _LARGEST_HALF)
+    return found
+
+
+def blocks_of(matrix: Values) -> Values:
+    """A matrix (in, out) -> the blocks of its columns, one a row."""
+    return np.ascontiguousarray(matrix.T).reshape(-1, BLOCK)
+
+
+def step_sizes(values: Values, axis: int) -> NDArray[np.float32]:
+    """The size of a step of 8 bits, for each index along ``axis``; the other axes have length 1."""
+    others = tuple(number for number in range(values.ndim) if number != axis)
+    largest = np.maximum(values.max(axis=others, keepdims=True), -values.min(axis=others, keepdims=True))
+    return np.asarray(np.maximum(largest, 1e-12) / 127, np.float32)
+
+
+def steps_of(values: Values, sizes: NDArray[np.float32]) -> NDArray[np.int8]:
+    """Integers from -127 to 127 whose products with step sizes approximate ``values``."""
+    found = np.empty(values.shape, np.int8)
+    for rows in _rows(values):
+        found[rows] = np.rint(values[rows] / (sizes[rows] if len(sizes) > 1 else sizes))
+    return found

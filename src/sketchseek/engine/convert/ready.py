@@ -5,7 +5,7 @@ made for one row at a time.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from sketchseek.engine.convert.texts import (
     tokenizer_of_merges,
 )
 from sketchseek.engine.folder import MAX_FILE, FileFacts, Precision
-from sketchseek.engine.weights import TYPES
+from sketchseek.engine.weights import TYPES, WeightFile
 from sketchseek.errors import SketchseekError
 from sketchseek.pictures import Preprocessing
 from sketchseek.pictures.published import published_preprocessing
@@ -190,20 +190,23 @@ class _Part:
 def _write(
     files: Ready, photos: Preprocessing, context: int, padding: int, size: int, folder: Path, precision: Precision
 ) -> dict[str, FileFacts]:
-    from sketchseek.engine.convert.graph import WeightFile
+    def texts(weights: WeightFile) -> Any:
+        return _texts(_Part(files.texts), context, padding, size, weights, precision)
 
-    facts: dict[str, FileFacts] = {}
-    for name, weights in (("photo.onnx", WeightFile(PICTURES)), ("text.onnx", WeightFile(TEXTS))):
-        # One after the other: both hold their weights in memory.
-        if name == "photo.onnx":
-            graph = _pictures(_Part(files.pictures), photos, size, weights, precision)
-        else:
-            graph = _texts(_Part(files.texts), context, padding, size, weights, precision)
-        facts[weights.name] = weights.write(folder)
-        data = graph.serialized()
-        (folder / name).write_bytes(data)
-        facts[name] = FileFacts.of(data)
-    return facts
+    def pictures(weights: WeightFile) -> Any:
+        return _pictures(_Part(files.pictures), photos, size, weights, precision)
+
+    # One after the other: both hold their weights in memory.
+    return _written(folder, "photo.onnx", PICTURES, pictures) | _written(folder, "text.onnx", TEXTS, texts)
+
+
+def _written(folder: Path, name: str, file: str, build: Callable[[WeightFile], Any]) -> dict[str, FileFacts]:
+    weights = WeightFile(file)
+    graph = build(weights)
+    facts = {file: weights.write(folder)}
+    data = graph.serialized()
+    (folder / name).write_bytes(data)
+    return facts | {name: FileFacts.of(data)}
 
 
 def _pictures(part: _Part, record: Preprocessing, size: int, weights: Any, precision: Precision) -> Any:

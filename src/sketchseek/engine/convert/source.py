@@ -14,6 +14,7 @@ from sketchseek.engine.convert.plan import Plan
 from sketchseek.engine.convert.published import Pieces, Settings, read_plan
 from sketchseek.engine.convert.texts import padding_token, read_object, siglip_cleaning, tokenizer_json
 from sketchseek.engine.folder import FileFacts, Precision, Role
+from sketchseek.engine.weights import WeightFile
 from sketchseek.errors import SketchseekError
 from sketchseek.hub.files import BackboneFiles, files_in
 from sketchseek.pictures import Preprocessing
@@ -115,7 +116,7 @@ def _write(
     plan: Plan, pieces: Pieces, photos: Preprocessing, folder: Path, precision: Precision
 ) -> dict[str, FileFacts]:
     """Write the graphs and the weights of a plan."""
-    from sketchseek.engine.convert.graph import Graph, WeightFile
+    from sketchseek.engine.convert.graph import Graph
     from sketchseek.engine.convert.towers import Builder
 
     pictures, texts = WeightFile(PICTURES), WeightFile(TEXTS)

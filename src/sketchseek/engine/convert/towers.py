@@ -59,7 +59,7 @@ class Builder:
         last = graph.node("Unsqueeze", ends, graph.constant([1]))
         if plan.padding is not None:
             ids, last = padded(graph, ids, last, plan.context, plan.padding), graph.constant([[plan.context - 1]])
-        words = graph.weight("text.words", self.pieces["text.words"].shape, self.pieces["text.words"].read, per=0)
+        words = graph.rows("text.words", self.pieces["text.words"].shape, self.pieces["text.words"].read, ids)
         positions = self.vector("text.positions")
         mask = None
         if plan.padding is None:
@@ -69,7 +69,7 @@ class Builder:
             mask = graph.constant(np.triu(np.full((plan.context, plan.context), -np.inf, np.float32), 1))
             both = graph.node("Concat", longest, longest, axis=0)
             mask = graph.node("Slice", mask, graph.constant([0, 0]), both, graph.constant([0, 1]))
-        tokens = graph.node("Add", graph.node("Gather", words, ids), positions)
+        tokens = graph.node("Add", words, positions)
         for layer in range(plan.text.depth - 1):
             tokens = self.layer("text", layer, tokens, mask=mask)
         if plan.padding is None:
@@ -179,8 +179,7 @@ class Builder:
     def linear(self, name: str, states: str) -> str:
         """A linear layer, with its bias if it has one."""
         piece = self.pieces[f"{name}.weight"]
-        matrix = self.graph.weight(name, piece.shape[::-1], lambda: np.ascontiguousarray(piece.read().T), per=1)
-        product = self.graph.node("MatMul", states, matrix)
+        product = self.graph.product(states, name, piece.shape[::-1], lambda: piece.read().T)
         if f"{name}.bias" not in self.pieces:
             return product
         return self.graph.node("Add", product, self.vector(f"{name}.bias"))
