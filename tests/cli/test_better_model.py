@@ -4,9 +4,6 @@ Get it -> index 50 photos with it -> search by drawing and by words -> back to t
 """
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,38 +11,13 @@ import numpy as np
 import pytest
 
 from sketchseek.gallery import Gallery
+from tests.cli.torch_free import run
 from tests.gallery.photos import fill
 from tests.hub.loopback import Hub, serve
 from tests.hub.published import MAKERS
 
 PHOTOS = 50
 DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M1 1 8 8" stroke="black"/></svg>'
-
-# Runs the commands of a JSON list one after the other, without torch; prints a JSON list of what each printed.
-PROGRAM = """
-import contextlib, io, json, sys, time
-BLOCKED = {"torch", "transformers", "matplotlib", "sklearn", "open_clip", "optimum"}
-class Blocked:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in BLOCKED:
-            raise ModuleNotFoundError(name, name=name)
-sys.meta_path.insert(0, Blocked())
-from sketchseek.cli import main
-printed = []
-for arguments in json.loads(sys.argv[1]):
-    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    started = time.monotonic()
-    try:
-        with contextlib.redirect_stdout(out):
-            main(arguments)
-    except SystemExit as end:
-        if end.code:
-            sys.exit(f"{arguments} ended with {end.code}")
-    out.flush()
-    printed.append({"out": out.buffer.getvalue().decode(), "seconds": time.monotonic() - started})
-assert not BLOCKED & set(sys.modules)
-print(json.dumps(printed))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -64,19 +36,6 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home") / "photos"
     fill(folder, PHOTOS)
     return folder
-
-
-def run(commands: list[list[str]], environment: dict[str, str]) -> list[dict[str, str | float]]:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, json.dumps(commands)],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr
-    printed: list[dict[str, str | float]] = json.loads(done.stdout)
-    return printed
 
 
 @pytest.mark.parametrize("family", MAKERS)

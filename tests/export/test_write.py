@@ -25,13 +25,18 @@ from sketchseek.training.recipe import Recipe
 CLASSES = ("cat", "dog")
 
 
-def write_run(folder: Path, backbone: Path, name: str, setting: Any = "category", **options: Any) -> Path:
-    """A run folder of a method with random values, as training leaves it."""
+def write_run(
+    folder: Path, backbone: Path, name: str, setting: Any = "category", *, named: str | None = None, **options: Any
+) -> Path:
+    """A run folder of a method with random values, as training leaves it; ``named``: the backbone in its recipe."""
     facts = AdapterFacts(weights_identity(load_backbone(backbone)), CLASSES, Best(1, None, {}))
     method = random_method(backbone, name, setting, **options)
     folder.mkdir()
-    recipe = Recipe(method=name, data="somewhere", options=method.options, backbone=str(backbone), setting=setting)
+    recipe = Recipe(
+        method=name, data="somewhere", options=method.options, backbone=named or str(backbone), setting=setting
+    )
     (folder / files.RECIPE).write_text(recipe.to_toml())
+    (folder / files.CARD).write_text(f"# {name}\n")
     save_adapter(folder / files.ADAPTER, method.adapter(), facts)
     return folder
 

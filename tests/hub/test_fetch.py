@@ -35,7 +35,7 @@ if len(sys.argv) > 2:
     pin = entry.pop("pin", None)
     entry = catalog.Published(**entry, pin=pin and catalog.Pin(**pin))
     catalog.published = lambda: {entry.name: entry}
-    sys.modules["sketchseek.hub.fetch"].published = catalog.published
+    sys.modules["sketchseek.hub.states"].published = catalog.published
 try:
     files = fetch(sys.argv[1])
 except SketchseekError as error:
@@ -143,6 +143,7 @@ def test_a_revision_known_without_a_hash_is_the_one_looked_up(fetch: Fetch, hub:
 def test_a_sharded_checkpoint_comes_whole(fetch: Fetch, hub: Hub) -> None:
     weights = hub.repositories[NAME].commits[FIRST].pop("model.safetensors")
     hub.repositories[NAME].commits[FIRST] |= {f"model-0000{n}-of-00002.safetensors": weights for n in (1, 2)}
+    hub.repositories[NAME].commits[FIRST]["model.safetensors.index.json"] = b"{}"
     found, said = fetch()
     assert [name for name in found["files"] if "safetensors" in name] == [
         "model-00001-of-00002.safetensors",

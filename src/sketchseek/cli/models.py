@@ -1,6 +1,8 @@
 """``sketchseek models``: the models known by name, those on this machine, and what to do with them."""
 
 from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,6 +10,7 @@ import click
 from sketchseek.cli.get_model import get_and_say
 from sketchseek.cli.options import YES
 from sketchseek.cli.output import human_size, print_json, print_message, print_table
+from sketchseek.errors import SketchseekError
 
 if TYPE_CHECKING:
     from sketchseek.hub.catalog import ListedModel
@@ -82,19 +85,40 @@ def remove(name: str, yes: bool) -> None:
 def push(folder: str, repository: str, private: bool, dry_run: bool) -> None:
     """Publish a run folder, or a model by name or folder, on the hub as OWNER/NAME.
 
-    What is uploaded is a model card with figures, licence, data and recipe, and the weights as safetensors or ONNX.
-    `sketchseek models get OWNER/NAME` reads it back. Log in first: hf auth login.
+    What is uploaded is a model card with figures, licence, data and recipe, and the weights as safetensors or ONNX. A
+    run is also exported, so that searching can use it without torch. Weights that its backbone has are left out if the
+    backbone is a model here: sketchseek models get BACKBONE. `sketchseek models get OWNER/NAME` reads it back. Log in
+    first: hf auth login.
     """
     from sketchseek.engine.push import prepare
     from sketchseek.hub.upload import upload
 
-    prepared = prepare(folder, repository)
-    if dry_run:
-        print_table([(file.name, human_size(file.size)) for file in prepared.files])
-        click.echo(f"\n{prepared.card}")
-        return
-    print_message(f"sketchseek: uploading {human_size(prepared.bytes)} to {repository} ...")
-    click.echo(upload(prepared, private=private))
+    with TemporaryDirectory() as scratch:
+        work = Path(scratch) / "made"
+        work.mkdir()
+        prepared = prepare(folder, repository, work, _exported(folder, Path(scratch) / "model"))
+        if dry_run:
+            print_table([(file.name, human_size(file.size)) for file in prepared.files])
+            click.echo(f"\n{prepared.card}")
+            return
+        print_message(f"sketchseek: uploading {human_size(prepared.bytes)} to {repository} ...")
+        click.echo(upload(prepared, private=private))
+
+
+def _exported(source: str, out: Path) -> Path | None:
+    """The model folder of a run; None, with a message, if it cannot be exported, and None for what is no run."""
+    from sketchseek.engine.push import is_run
+
+    if not is_run(source):
+        return None
+    print_message("sketchseek: exporting the run, so that others can search with it ...")
+    try:
+        from sketchseek.export import export
+
+        return export(source, out).folder
+    except (SketchseekError, ModuleNotFoundError) as error:
+        print_message(f"sketchseek: it is published without a model to search with ({error})")
+        return None
 
 
 def _list(as_json: bool) -> None:

@@ -12,14 +12,18 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sketchseek.caches import models_folder
+from sketchseek.engine.bases import base_of, restore
 from sketchseek.engine.encoder import load
 from sketchseek.engine.folder import EngineError, Precision, is_model
 from sketchseek.engine.models import find_model
 from sketchseek.errors import SketchseekError
 from sketchseek.hub.catalog import published
-from sketchseek.hub.download import download, in_cache, look_up, work_folder
+from sketchseek.hub.download import download, in_cache, work_folder
 from sketchseek.hub.find import existing_path
+from sketchseek.hub.layouts import files_to_take
 from sketchseek.hub.names import checked_name, folder_name, repository, unknown_name
+from sketchseek.hub.states import look_up
+from sketchseek.installation import extra_command
 
 Report = Callable[[str, int, int], None]  # what is done, how much of it, of how much
 RUN = "recipe.toml"  # in the folder of a training
@@ -91,7 +95,7 @@ def _make(
         entry = published().get(spec)
         source = in_cache(spec)
         if source is None:
-            listing = look_up(spec)
+            listing = look_up(spec, files_to_take)
             if not READY & listing.sizes.keys():
                 _check_extra(target.name)
             agree(target.name, listing.bytes)
@@ -104,9 +108,14 @@ def _make(
     new = work / "model"
     shutil.rmtree(new, ignore_errors=True)
     new.parent.mkdir(parents=True, exist_ok=True)
-    run = (source / RUN).is_file()
+    run = (source / RUN).is_file() and not is_model(source)
     if run or is_model(source):
+        base = base_of(source)
+        # Before the copy: the user may decline a long download.
+        whole = get_model(base, agree=agree, report=report).folder if base else None
         shutil.copytree(source, new, ignore=shutil.ignore_patterns("*.part"))
+        if whole is not None:
+            restore(new, whole)
         if not run:
             load(new, provider="CPU").verify()
     else:
@@ -149,10 +158,9 @@ def _convert(
 
 def _check_extra(name: str) -> None:
     """Before a long download, not after it."""
-    if missing := [package for package in ("onnx", "safetensors") if find_spec(package) is None]:
+    if find_spec("onnx") is None:
         raise SketchseekError(
-            f"{name} is turned into a model folder with {missing[0]}, which is not installed: "
-            "pip install 'sketchseek[clip]'"
+            f"{name} is turned into a model folder with onnx, which is not installed; run: {extra_command('clip')}"
         )
 
 

@@ -3,9 +3,10 @@
 import json
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
+from sketchseek.engine.bases import BASE, OWN, split
 from sketchseek.engine.folder import CARD, CONFIG, EngineError, read_record
 from sketchseek.engine.models import find_model, list_models
 from sketchseek.hub.catalog import published
@@ -29,43 +30,69 @@ class _About:
     kind: str
 
 
-def prepare(name: str, repository: str) -> Prepared:
-    """The files of a run folder, or of a model by name or folder, as they will lie in ``repository``."""
+def is_run(name: str) -> bool:
+    """Whether this is the path of a run folder."""
+    place = existing_path(name)
+    return place is not None and (place / RECIPE).is_file()
+
+
+def prepare(name: str, repository: str, work: Path, model: Path | None = None) -> Prepared:
+    """The files of a run folder, or of a model by name or folder, as they will lie in ``repository``.
+
+    ``work``: an empty folder, for files that are made here. ``model``: the model folder that was made of the run.
+    """
     if not is_hub_name(repository) or "@" in repository:
         raise EngineError(f"{repository} is not the name of a repository: write OWNER/NAME")
-    place = existing_path(name)
-    if place is not None and (place / RECIPE).is_file():
-        return _run(place, repository)
+    if is_run(name):
+        return _run(Path(name).expanduser(), repository, () if model is None else _model_files(model, work))
     folder = find_model(name)
     if folder is None:
         raise unknown_name(name, list_models())
-    return _model(folder, repository)
-
-
-def _model(folder: Path, repository: str) -> Prepared:
     record = read_record(folder)
-    card = _head(_About(record.licence, record.backbone, "onnx")) + _body(folder, repository)
-    files = [File(name, folder / name) for name in (CONFIG, *sorted(record.files))]
-    return Prepared(repository, (File(CARD, card.encode()), *files), card)
+    files = _model_files(folder, work)
+    return _with_card(folder, repository, _About(record.licence, _public(record.backbone), "onnx"), files)
 
 
-def _run(folder: Path, repository: str) -> Prepared:
+def _model_files(folder: Path, work: Path) -> tuple[File, ...]:
+    """The files of a model folder, without the weights that its backbone has, if that is a model here."""
+    record = read_record(folder)
+    config = json.dumps(replace(record, backbone=_public(record.backbone)).to_json(), indent=2) + "\n"
+    names = sorted(record.files)
+    spec = record.backbone
+    base = find_model(spec) if is_hub_name(spec) else None
+    made: tuple[File, ...] = ()
+    if base is not None and base != folder and split(folder, base, spec, work):
+        names = [name for name in names if name not in record.weights.values()]
+        made = tuple(File(name, work / name) for name in (BASE, OWN))
+    return (File(CONFIG, config.encode()), *(File(name, folder / name) for name in names), *made)
+
+
+def _run(folder: Path, repository: str, model: tuple[File, ...]) -> Prepared:
     if not (folder / ADAPTER).is_file():
         raise EngineError(f"{folder / ADAPTER} is missing: train until the first state is saved")
     recipe = _without_paths((folder / RECIPE).read_text(encoding="utf-8"))
     base = str(tomllib.loads(recipe).get("backbone", ""))
     entry = published().get(base)
-    card = _head(_About(entry.licence if entry else "", base, "safetensors")) + _body(folder, repository)
-    files = (File(CARD, card.encode()), File(ADAPTER, folder / ADAPTER), File(RECIPE, recipe.encode()))
-    return Prepared(repository, files, card)
+    about = _About(entry.licence if entry else "", base, "safetensors")
+    files = (File(ADAPTER, folder / ADAPTER), File(RECIPE, recipe.encode()), *model)
+    return _with_card(folder, repository, about, files)
+
+
+def _with_card(folder: Path, repository: str, about: _About, files: tuple[File, ...]) -> Prepared:
+    card = _head(about) + _body(folder, repository)
+    return Prepared(repository, (File(CARD, card.encode()), *files), card)
+
+
+def _public(name: str) -> str:
+    """A backbone's name without the folders of this machine."""
+    return name if is_hub_name(name) else PurePath(name).name or name
 
 
 def _without_paths(recipe: str) -> str:
     """A recipe with the last part of each path: where folders lie on this machine is private."""
 
     def last(match: re.Match[str]) -> str:
-        value = json.loads(match[2])
-        inside = value if is_hub_name(value) else PurePath(value).name or value
+        inside = _public(json.loads(match[2]))
         return f"{match[1]} = {json.dumps(inside, ensure_ascii=False)}"
 
     return re.sub(rf'^({"|".join(PLACES)}) = (".*")$', last, recipe, flags=re.MULTILINE)

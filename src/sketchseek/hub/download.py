@@ -1,8 +1,7 @@
 """Download the files of any model on the hub into a folder of ours: pinned, checked, and continued when interrupted."""
 
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,42 +9,19 @@ from urllib.parse import quote, urlsplit
 
 from sketchseek.caches import models_folder
 from sketchseek.errors import SketchseekError
-from sketchseek.hub.catalog import Pin, cached_folder, published, record_pin, recorded_pin
+from sketchseek.hub.catalog import Pin, cached_folder
 from sketchseek.hub.errors import hub_errors
 from sketchseek.hub.files import sha256_of
-from sketchseek.hub.layouts import files_to_take
+from sketchseek.hub.states import Listing, check_hash, known_pin, remember
 
-__all__ = ["Listing", "download", "in_cache", "look_up", "work_folder"]
+__all__ = ["download", "in_cache", "work_folder"]
 
 Progress = Callable[[int, int], None]  # bytes that are here, bytes in all
-
-
-@dataclass(frozen=True)
-class Listing:
-    """What to download: the repository's state, file -> bytes, and the licence its card states, "" if none."""
-
-    spec: str
-    pin: Pin
-    sizes: Mapping[str, int]
-    licence: str
-
-    @property
-    def bytes(self) -> int:
-        return sum(self.sizes.values())
 
 
 def work_folder(spec: str) -> Path:
     """Where a download of ``spec`` lies until it is a model; the next run continues with what is there."""
     return models_folder() / "fetched" / quote(spec, safe="")
-
-
-def known_pin(spec: str) -> Pin | None:
-    """The state that this release or the first download on this machine requires; None if it was never looked up."""
-    entry, recorded = published().get(spec), recorded_pin(spec)
-    known = (entry.pin if entry else None) or recorded
-    if known is not None and recorded is not None and recorded.revision == known.revision:
-        return Pin(known.revision, {name: known.files.get(name) or digest for name, digest in recorded.files.items()})
-    return known
 
 
 def in_cache(spec: str) -> Path | None:
@@ -56,26 +32,6 @@ def in_cache(spec: str) -> Path | None:
         for name in pin.files:
             _check(spec, name, folder / name, pin.files[name])
     return folder
-
-
-def look_up(spec: str) -> Listing:
-    """The files that a model is made of at its pinned state, else at its latest one; asks the hub."""
-    from huggingface_hub import HfApi
-
-    entry, pin = published().get(spec), known_pin(spec)
-    name, _, requested = spec.partition("@")
-    revision = pin.revision if pin else requested or (entry.revision if entry else None)
-    with hub_errors(spec):
-        found = HfApi().model_info(name, revision=revision or None, files_metadata=True)
-    served = {one.rfilename: one for one in found.siblings or []}
-    assert found.sha is not None
-    taken = files_to_take(spec, served.keys())
-    hashes: dict[str, str | None] = {}
-    for file in taken:
-        announced = served[file].lfs
-        hashes[file] = (pin.files.get(file) if pin else None) or (announced.sha256 if announced else None)
-    licence = str(getattr(found.card_data, "license", None) or "")
-    return Listing(spec, Pin(found.sha, hashes), {file: served[file].size or 0 for file in taken}, licence)
 
 
 def download(listing: Listing, progress: Progress = lambda _done, _all: None) -> Path:
@@ -91,8 +47,7 @@ def download(listing: Listing, progress: Progress = lambda _done, _all: None) ->
     hashes: dict[str, str | None] = {}
     for name, expected in listing.pin.files.items():
         hashes[name] = _check(listing.spec, name, folder / name, expected)
-    if recorded_pin(listing.spec) is None:
-        record_pin(listing.spec, Pin(listing.pin.revision, hashes))
+    remember(listing.spec, Pin(listing.pin.revision, hashes))
     return folder
 
 
@@ -153,13 +108,10 @@ class _Counted:
 
 
 def _check(spec: str, name: str, path: Path, expected: str | None) -> str:
-    """The SHA-256 of a file; raises an error and deletes it if it is another than expected."""
+    """The SHA-256 of a file; raises an error if it is another than expected, and deletes a download of ours."""
     found = sha256_of(path)
-    if expected is not None and found != expected:
-        if path.is_relative_to(work_folder(spec)):
-            path.unlink()  # the next run downloads it again
-        raise SketchseekError(
-            f"{name} of {spec} is not what it was (SHA-256 {found[:12]}..., not {expected[:12]}...): try again, and do"
-            " not trust it if the error remains"
-        )
+    ours = path.is_relative_to(work_folder(spec))
+    if ours and expected is not None and found != expected:
+        path.unlink()  # the next run downloads it again
+    check_hash(spec, name, found, expected, "try again" if ours else f"delete {path} and try again")
     return found

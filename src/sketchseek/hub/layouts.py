@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from sketchseek.errors import SketchseekError
 
-__all__ = ["files_to_take"]
+__all__ = ["backbone_files", "files_to_take"]
 
 _SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt")
@@ -23,12 +23,23 @@ def files_to_take(spec: str, available: Collection[str]) -> list[str]:
     for find in (_model_folder, _run_folder, _safetensors, _immich, _pair, _transformers_js):
         if found := find(spec, available):
             return found
+    raise _nothing(spec, available)
+
+
+def backbone_files(spec: str, available: Collection[str]) -> list[str]:
+    """The same for training, which needs safetensors."""
+    if found := _safetensors(spec, available):
+        return found
+    raise _nothing(spec, available)
+
+
+def _nothing(spec: str, available: Collection[str]) -> SketchseekError:
     if any(name.endswith(_PICKLES) for name in available):
-        raise SketchseekError(
+        return SketchseekError(
             f"{spec} has its weights as pickles only, which can run code when they are opened: name a repository with"
             " safetensors or ONNX, or download it yourself and use sketchseek export with --trust-pickle"
         )
-    raise SketchseekError(
+    return SketchseekError(
         f"{spec} has no CLIP or SigLIP that sketchseek can read: it needs model.safetensors, or one ONNX graph for"
         " pictures and one for texts"
     )
