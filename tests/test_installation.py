@@ -78,7 +78,7 @@ def test_a_checkout_has_the_tested_versions(environment: Path, monkeypatch: pyte
 
 def test_the_python_of_the_system(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "base_prefix", sys.prefix)
-    monkeypatch.setattr(installation.sysconfig, "get_path", lambda _: str(environment))
+    monkeypatch.setattr("sysconfig.get_path", lambda _: str(environment))
     assert "--break-system-packages" not in install_command("rawpy")
     (environment / "EXTERNALLY-MANAGED").write_text("")
     assert "--break-system-packages" in install_command("rawpy")

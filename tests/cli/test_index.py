@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -299,9 +300,7 @@ def test_an_interruption_says_what_is_kept(
         return encode(self, photos)
 
     monkeypatch.setattr(GridModel, "encode_photos_with_lines", interrupted)
-    monkeypatch.setattr("sketchseek.gallery.embedded.gallery.EmbeddedGallery.add.__kwdefaults__", {
-        **EmbeddedGallery.add.__kwdefaults__, "batch": 2
-    })  # fmt: skip
+    monkeypatch.setattr(EmbeddedGallery, "add", partialmethod(EmbeddedGallery.add, batch=2))
     assert run(tmp_path / "p", "--model", "one") == 130
     kept, _, last = capsys.readouterr().err.splitlines()
     assert kept == "sketchseek: 4 of 5 files were indexed and are kept; run the command again for the rest"

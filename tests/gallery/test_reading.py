@@ -8,7 +8,8 @@ from PIL import Image
 
 from sketchseek.gallery.reading import facts
 from sketchseek.pictures import load_photo
-from tests.pictures.corpus import saved
+from tests.pictures.corpus import saved, scene
+from tests.pictures.raw import dng, raf
 from tests.pictures.test_heif import heic
 
 WHEN = "2021:07:04 12:33:10"
@@ -63,6 +64,21 @@ def test_a_png_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", loading)
     assert facts(data, "a.png", pixels) == (12, 8, None)
+
+
+@pytest.mark.parametrize(("turn", "size"), [(1, (320, 240)), (6, (240, 320))])
+def test_camera_files_have_the_size_and_date_of_their_preview(turn: int, size: tuple[int, int]) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[36867] = "2023:04:05 06:07:08"
+    preview = saved(Image.fromarray(scene(320, 240)), "JPEG", exif=exif)
+    assert found(dng(preview, turn), "a.dng") == (*size, "2023-04-05T06:07:08")
+    exif[0x0112] = turn
+    assert found(raf(saved(Image.fromarray(scene(320, 240)), "JPEG", exif=exif)), "a.raf") == (
+        *size,
+        "2023-04-05T06:07:08",
+    )
+    plain = saved(Image.fromarray(scene(320, 240)), "JPEG")
+    assert found(raf(plain), "a.raf") == (320, 240, None)
 
 
 def test_heic_metadata_of_an_impossible_kind_does_not_end_the_process() -> None:

@@ -16,10 +16,11 @@ from PIL import Image
 from sketchseek.gallery.scan import time_of
 from sketchseek.pictures import PictureError, load_photo
 from sketchseek.pictures.errors import MemoryLimitError
-from sketchseek.pictures.formats import HEIF, PNG, RAW, TIFF, format_of
+from sketchseek.pictures.formats import HEIF, JPEG, PNG, RAW, TIFF, format_of
 from sketchseek.pictures.header import late_exif, memory_of_file, open_header
 from sketchseek.pictures.heif import heif_facts
 from sketchseek.pictures.photo import memory_to_load
+from sketchseek.pictures.raw import embedded_jpeg
 from sketchseek.pictures.sources import MAX_FILE_BYTES
 from sketchseek.untrusted import open_plain
 
@@ -123,17 +124,29 @@ def facts(data: bytes, name: str, pixels: NDArray[np.uint8]) -> tuple[int, int, 
             exif = Image.Exif()
             exif.load(stored)
             return *size, _taken(exif)
+        if format is RAW:
+            preview, turn = embedded_jpeg(io.BytesIO(data))
+            if preview is not None:
+                with open_header(preview, JPEG) as image:
+                    exif = image.getexif()
+                    size = image.size[::-1] if _is_sideways(exif.get(_ORIENTATION, 1), turn) else image.size
+                if taken := _taken(exif):
+                    return *size, taken
         # Not ``Image.open``, which refuses sizes that our own limits allow.
         with open_header(io.BytesIO(data), TIFF if format is RAW or format is None else format) as image:
             if format is PNG and (behind := late_exif(data)):
                 image.info["exif"] = behind
             exif = Image.Image.getexif(image)  # a PNG's own would decode it once more, to look behind the pixels
             if format is not RAW:  # a camera file's first image is only its thumbnail
-                turned = exif.get(_ORIENTATION, 1) in (5, 6, 7, 8)
-                size = image.size[::-1] if turned else image.size
+                size = image.size[::-1] if _is_sideways(exif.get(_ORIENTATION, 1)) else image.size
             return *size, _taken(exif)
     except Exception:  # damaged metadata: the photo itself decodes
         return *size, None
+
+
+def _is_sideways(orientation: int, of_camera: int = 1) -> bool:
+    """Whether width and height change places; ``of_camera`` counts where a picture's own orientation says nothing."""
+    return (of_camera if orientation == 1 else orientation) in (5, 6, 7, 8)
 
 
 def _taken(exif: Any) -> str | None:
