@@ -87,6 +87,7 @@ def is_read_or_one_sentence(folder: Path) -> None:
     except SketchseekError as error:
         assert "\n" not in str(error)
         assert len(str(error)) < 400 + len(str(folder))
+        assert str(folder) in str(error)
     assert time.monotonic() - start < MOST_SECONDS
 
 

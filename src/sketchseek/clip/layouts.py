@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from torch import Tensor
 from transformers import CLIPConfig
 
-from sketchseek.errors import SketchseekError
-
 __all__ = ["config_from_shapes", "is_openai", "layer_counts", "to_ours"]
 
 # transformers' prefix -> ours
@@ -66,7 +64,10 @@ def is_openai(state: Mapping[str, Tensor]) -> bool:
 
 
 def to_ours(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors with any of the known names -> with ours; unknown names stay, so that the reader can report them."""
+    """Tensors with any of the known names -> with ours; unknown names stay, so that the reader can report them.
+
+    Raises ``ValueError`` for a tensor of an impossible shape.
+    """
     if is_openai(state):
         return _from_openai(state)
     ours = {}
@@ -84,13 +85,16 @@ def _from_openai(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             continue
         match = _OPENAI_LAYER.fullmatch(name)
         if match is None:
+            if name in _TRANSPOSED and tensor.ndim != 2:
+                raise ValueError(f"{name} has shape {tuple(tensor.shape)}, but must be a matrix")
             ours[_FROM_OPENAI.get(name, name)] = tensor.T if name in _TRANSPOSED else tensor
             continue
         layer = f"{'image' if match[1] else 'text'}.layers.{match[2]}"
         part, _, kind = match[3].rpartition(".")
         if match[3] in ("attn.in_proj_weight", "attn.in_proj_bias"):
-            if len(tensor) % 3:
-                raise SketchseekError(f"{name} has {len(tensor)} rows, which are not queries, keys and values")
+            rows = tensor.shape[0] if tensor.ndim else 0
+            if rows == 0 or rows % 3:
+                raise ValueError(f"{name} has {rows} rows, which are not queries, keys and values")
             for letter, third in zip("qkv", tensor.chunk(3), strict=True):
                 ours[f"{layer}.self_attn.{letter}_proj.{match[3].removeprefix('attn.in_proj_')}"] = third
         else:
@@ -142,4 +146,4 @@ def config_from_shapes(
             },
         )
     except KeyError as error:
-        raise SketchseekError(f"the tensor {error.args[0]} is missing: not a CLIP with two transformers") from None
+        raise ValueError(f"the tensor {error.args[0]} is missing") from None

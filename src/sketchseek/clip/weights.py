@@ -37,9 +37,14 @@ def read_backbone(files: BackboneFiles) -> Backbone:
     state: dict[str, Tensor] = {}
     for path in files.weights:
         state |= _read_tensors(path, pickled=files.pickled)
+    if empty := next((name for name, tensor in state.items() if not tensor.numel()), None):
+        raise SketchseekError(f"{files.weights[0]}: the tensor {empty[:60]} has no numbers: download it again")
     if files.settings.get("model_type") == MODEL_TYPE:
         return _read_lite(files, files.settings, state)
-    ours = to_ours(state)
+    try:
+        ours = to_ours(state)
+    except ValueError as error:
+        raise SketchseekError(f"{files.weights[0]} is no CLIP: {error}") from None
     config = _config(files, state, ours)
     _check_layers(files, config, ours)
     text_config: Any = config.text_config
