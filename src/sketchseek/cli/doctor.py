@@ -37,12 +37,14 @@ CORE = (
 )
 DEVICES = ("gpu", "directml", "openvino", "silicon")  # builds of onnxruntime for other devices
 EXTRAS = {
-    "clip": ("onnx", "safetensors"),
+    "clip": ("onnx",),
     "train": ("torch", "transformers", "safetensors", "onnx", "matplotlib"),
     "raw": ("rawpy",),
     "watch": ("watchfiles",),
     "milvus": ("pymilvus",),
     "ray": ("ray",),
+    "tensorboard": ("tensorboard",),
+    "wandb": ("wandb",),
 }
 
 
