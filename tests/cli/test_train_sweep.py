@@ -1,9 +1,12 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sketchseek.training import files, sweep
+from sketchseek.training import files, session
+from sketchseek.training.recipe import Recipe
+from sketchseek.training.session import Outcome
 from tests.cli.test_train import SHORT, Run, data, run, toys  # noqa: F401 - fixtures
 
 SWEEP = ("--sweep", "toy-lr=1e-2,1e30,1e-4", "--sweep", "margin=0.2")
@@ -28,17 +31,17 @@ def test_a_sweep_continues_and_repeats_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     command = ("toy", "--data", data, *SHORT, "--sweep", "seed=0,1", "--out", tmp_path / "sweep", "--json")
-    trained, calls = [], sweep.train
+    trained: list[str] = []
 
-    def train(recipe, folder, **more):
+    def train(recipe: Recipe, folder: Path, **more: Any) -> Outcome:
         if len(trained) == 1:
             raise KeyboardInterrupt
         trained.append(folder.name)
-        return calls(recipe, folder, **more)
+        return session.train(recipe, folder, **more)
 
-    monkeypatch.setattr(sweep, "train", train)
-    assert run(*command)[0] != 0
-    monkeypatch.setattr(sweep, "train", calls)
+    with monkeypatch.context() as patch:
+        patch.setattr("sketchseek.training.sweep.train", train)
+        assert run(*command)[0] != 0
     before = (tmp_path / "sweep" / "seed=0" / files.STATE).stat().st_mtime_ns
     code, out, err = run(*command)
     assert code == 0, err

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -11,7 +12,7 @@ PAGE = (ROOT / "docs" / "reference" / "losses.md").read_text(encoding="utf-8")
 
 def test_the_example_gives_gradients():
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    names = {}
+    names: dict[str, Any] = {}
     torch.manual_seed(0)
     exec(compile(code.replace("loss.backward()", ""), "losses.md", "exec"), names)
     gradient = torch.autograd.grad(names["loss"], names["sketches"])[0]

@@ -54,9 +54,7 @@ def test_category_model_is_its_equations(build_micro, micro_batch):
 
 @pytest.mark.parametrize(("ordered", "tau"), [(True, 0.1), (False, 1.0)])
 def test_fine_grained_model_is_its_equations(build_micro, micro_batch, ordered, tau):
-    method = build_micro(
-        "clip-at", "fine-grained", delta_sorted=ordered, delta_tau=tau, margin=1.0, shuffle_margin=1.0
-    )
+    method = build_micro("clip-at", "fine-grained", delta_sorted=ordered, delta_tau=tau, margin=1.0, shuffle_margin=1.0)
     batch = micro_batch([0, 0, 2, 2], same_class=True)  # two triplets of each of two classes
     torch.manual_seed(3)
     gamma1, gamma2 = draw_two_orders(4, 2, torch.default_generator)
@@ -128,9 +126,14 @@ def test_no_weight_no_loss(build, fine_batch, off):
     whole = build("clip-at", "fine-grained").losses(fine_batch, START)
     torch.manual_seed(0)
     method = build("clip-at", "fine-grained", fresh=True, **{f"{off}_weight": 0.0})
-    passes = []
+    passes: list[int] = []
     encode = method.encode
-    method.encode = lambda pixels, modality: passes.append(len(pixels)) or encode(pixels, modality)
+
+    def noted(pixels, modality):
+        passes.append(len(pixels))
+        return encode(pixels, modality)
+
+    method.encode = noted
     losses = method.losses(fine_batch, START)
     assert list(losses) == [name for name in whole if name != off]
     for name, loss in losses.items():

@@ -57,6 +57,7 @@ def test_head_starts_as_clips_last_layer_and_trains_its_norms_and_branch_alone(b
     image = build("zero-shot").backbone.image
     branch = SideBranch(image.width, 4)
     head = LocalHead(image, branch=branch)
+    assert head.branch is not None
     for name, copied in head.branch.named_parameters():
         assert torch.equal(copied, branch.get_parameter(name))
         assert copied is not branch.get_parameter(name)

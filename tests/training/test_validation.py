@@ -57,7 +57,7 @@ def slow_vectors(method: Toy, validator: Validator) -> tuple[np.ndarray, np.ndar
         (validator.photos, validator.photo_record),
     ):
         vectors = []
-        for picture in pixels:
+        for picture in pixels[range(len(pixels))]:
             scaled = (picture.transpose(2, 0, 1) / 255 - np.reshape(record.mean, (3, 1, 1))) / np.reshape(
                 record.std, (3, 1, 1)
             )

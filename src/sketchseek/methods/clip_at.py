@@ -83,11 +83,9 @@ class ClipAt(Method):
     def encode(self, pixels: Tensor, modality: Modality) -> Tensor:
         """f(x): CLIP with prompts appended before ``ln_pre``, read from CLS."""
         prompts = self.prompts["both" if self.one_encoder else modality]
+        norms = self.norms["both" if self.one_set_of_norms else modality] if self.options.train_norms else None
         assert isinstance(prompts, Prompts)
-        norms = None
-        if self.options.train_norms:
-            norms = self.norms["both" if self.one_set_of_norms else modality]
-            assert isinstance(norms, Norms)
+        assert isinstance(norms, Norms | None)
         adaptation = Adaptation(prompts=prompts.by_layer(), place="end", before_pre_norm=True, norms=norms)
         embeddings: Tensor = self.backbone.image(pixels, adaptation)
         return embeddings

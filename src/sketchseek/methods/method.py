@@ -118,7 +118,7 @@ class Method(nn.Module, ABC):
     def fix_category(self, name: str, sketches: Tensor, photos: Tensor) -> None:
         """Encode pictures of one category from now on, so that ``encode`` needs no more support; as an export does."""
         encode = self.for_category(name, sketches, photos)
-        self.encode = encode  # type: ignore[method-assign]
+        self.encode = encode  # type: ignore[method-assign, assignment]
         self.support = lambda: None  # type: ignore[method-assign]
 
     def why_not_exported(self) -> str | None:
