@@ -23,6 +23,13 @@ def test_mean_over_templates_is_of_unit_vectors_and_none_itself(backbone):
     assert torch.linalg.vector_norm(mean) < 0.999
 
 
+def test_a_vowel_takes_another_article(backbone):
+    for name, phrase in (("ant", "this is an ant"), ("dog", "this is a dog"), ("Umbrella", "this is an Umbrella")):
+        words = backbone.tokens([phrase])
+        row = backbone.text(words.ids, words.ends)[0]
+        torch.testing.assert_close(template_mean(backbone, name, ["this is a {}"]), row / torch.linalg.vector_norm(row))
+
+
 def test_the_table_is_computed_once_per_dtype(backbone):
     passes = []
     backbone.text.register_forward_hook(lambda *_: passes.append(1))

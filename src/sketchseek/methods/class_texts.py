@@ -37,9 +37,15 @@ def class_table(backbone: Backbone, classes: Sequence[str], template: str) -> Te
 
 def template_mean(backbone: Backbone, category: str, templates: Sequence[str]) -> Tensor:
     """t: the mean over templates of normalised text embeddings, itself not normalised. -> (size,)."""
-    embeddings = _encode(backbone, [template.replace("{}", class_in_words(category)) for template in templates])
+    embeddings = _encode(backbone, [_with_article(template, class_in_words(category)) for template in templates])
     with _as_constants(backbone):
         return unit(embeddings).mean(dim=0)
+
+
+def _with_article(template: str, name: str) -> str:
+    """The template with the name; "a" before it becomes "an" where the name begins with a vowel."""
+    article = "an {}" if name[:1].lower() in tuple("aeiou") else "a {}"
+    return template.replace("a {}", article).replace("{}", name)
 
 
 def _encode(backbone: Backbone, phrases: Sequence[str]) -> Tensor:
