@@ -16,6 +16,7 @@ TINY = {
     "engine": ["--threads", "1", "--repeats", "1", "--models", "default"],
     "evaluation": ["tiny", "--sample", "2"],
     "indexing": ["--count", "4", "--megapixels", "0.3", "--models", "default"],
+    "operations": ["--methods", "linear-probe", "--layers", "1", "--classes", "3"],
     "page": ["--photos", "60", "--strokes", "2"],
     "picture_memory": ["--side", "300"],
     "pictures": ["--repeats", "1", "--megapixels", "0.3"],
@@ -27,6 +28,7 @@ TINY = {
 ELSEWHERE = {
     "looks": "tests/benchmarks/test_looks.py runs it",
     "relevance": "tests/benchmarks/test_looks.py runs it",
+    "gradients": "tests/training/test_gradients.py runs it",
     "methods": "tests/training/test_methods_table.py runs it",
     "scale": "needs a Milvus server and Ray",
     "stand_ins": "a module of the others",
