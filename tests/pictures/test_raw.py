@@ -64,6 +64,12 @@ def test_fujifilm_files_need_no_libraw() -> None:
 
 
 @pytest.mark.usefixtures("no_libraw")
+def test_panasonic_files_need_no_libraw() -> None:
+    data = tiff([[(46, 7, len(PREVIEW), struct.pack("<I", 512))]]).ljust(512, b"\0") + PREVIEW
+    assert load_photo(data.replace(b"II*\0", b"IIU\0", 1), name="photo.rw2").shape == (HIGH, WIDE, 3)
+
+
+@pytest.mark.usefixtures("no_libraw")
 @pytest.mark.parametrize("data", [
     dng(SMALL, 1),
     raf(SMALL),

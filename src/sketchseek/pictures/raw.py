@@ -22,6 +22,7 @@ _MAX_DIRECTORIES, _MAX_ENTRIES = 64, 1024
 _MAX_SEGMENTS = 1000  # in front of a JPEG's frame
 
 _COMPRESSION, _STRIPS, _ORIENTATION, _STRIP_BYTES, _DEEPER, _JPEG, _JPEG_BYTES = 259, 273, 274, 279, 330, 513, 514
+_PANASONIC = 46  # the JPEG itself as a value, in RW2
 _WIDTHS = {3: 2, 4: 4, 13: 4}  # bytes of a value, by its kind: short, long, directory
 _FUJI = b"FUJIFILMCCD-RAW"
 _FRAMES = (0xC0, 0xC1, 0xC2)  # of JPEGs that Pillow decodes; sensors' data is compressed as lossless JPEG (0xC3)
@@ -84,7 +85,7 @@ def raw_preview(stream: BinaryIO, name: str, max_pixels: int | None) -> tuple[Im
 def embedded_jpeg(stream: BinaryIO) -> tuple[io.BytesIO | None, int]:
     """(the largest JPEG that a camera file's directories name, EXIF orientation of the camera); None if there is none.
 
-    For files built like TIFF (CR2, NEF, ARW, DNG, PEF, SRW and others) and Fujifilm's RAF.
+    For files built like TIFF (CR2, NEF, ARW, DNG, PEF, SRW, RW2 and others) and Fujifilm's RAF.
     """
     size = stream.seek(0, io.SEEK_END)
     turn, places = 1, list[tuple[int, int]]()
@@ -127,6 +128,8 @@ def _directories(stream: BinaryIO) -> Iterator[dict[int, list[int]]]:
 
 def _entry(stream: BinaryIO, order: str, row: bytes) -> tuple[int, list[int]]:
     tag, kind, count = struct.unpack(order + "HHI", row[:8])
+    if tag == _PANASONIC and kind == 7:
+        return tag, [*struct.unpack(order + "I", row[8:]), count]
     width = _WIDTHS.get(kind)
     if width is None or not 1 <= count <= _MAX_DIRECTORIES:
         return tag, []
@@ -139,6 +142,8 @@ def _places(tags: dict[int, list[int]]) -> list[tuple[int, int]]:
     found = [*zip(tags.get(_JPEG, []), tags.get(_JPEG_BYTES, []), strict=False)]
     if tags.get(_COMPRESSION) in ([6], [7]) and len(tags.get(_STRIPS, [])) == 1:
         found += zip(tags[_STRIPS], tags.get(_STRIP_BYTES, []), strict=False)
+    if at_and_length := tags.get(_PANASONIC):
+        found.append((at_and_length[0], at_and_length[-1]))
     return found
 
 
