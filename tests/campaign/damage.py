@@ -30,20 +30,27 @@ def lost_pages(data: bytearray, rng: random.Random) -> None:
 
 
 def swapped_pages(data: bytearray, rng: random.Random) -> None:
-    one, other = (PAGE * rng.randrange(1 + len(data) // PAGE) for _ in range(2))
-    data[one : one + PAGE], data[other : other + PAGE] = data[other : other + PAGE], data[one : one + PAGE]
+    one, other = _a_page(data, rng), _a_page(data, rng)
+    size = min(PAGE, len(data) - max(one, other))  # the last page may be short
+    data[one : one + size], data[other : other + size] = data[other : other + size], data[one : one + size]
 
 
 def repeated_page(data: bytearray, rng: random.Random) -> None:
     """A write that went to the wrong place."""
-    one, other = (PAGE * rng.randrange(1 + len(data) // PAGE) for _ in range(2))
-    data[one : one + PAGE] = data[other : other + PAGE]
+    one, other = _a_page(data, rng), _a_page(data, rng)
+    page = data[other : other + PAGE]
+    data[one : one + len(page)] = page
 
 
 def empty_page(data: bytearray, rng: random.Random) -> None:
     """A write that never arrived."""
-    place = PAGE * rng.randrange(1 + len(data) // PAGE)
+    place = _a_page(data, rng)
     data[place : place + PAGE] = bytes(len(data[place : place + PAGE]))
+
+
+def _a_page(data: bytearray, rng: random.Random) -> int:
+    """Where one of the pages begins."""
+    return PAGE * rng.randrange(-(-len(data) // PAGE))
 
 
 def more_at_the_end(data: bytearray, rng: random.Random) -> None:

@@ -149,7 +149,8 @@ def _note(done: Progress, case: str, answer: dict[str, Any], began: float) -> bo
 def run_case(name: str, number: int, seed: int) -> str | None:
     """One case, outside any state: what went wrong."""
     with tempfile.TemporaryDirectory(prefix=f"campaign-{name}-") as place:
-        worker = Worker(name, Path(place), seed)
+        # As deep as in a run: paths of another length lie elsewhere in a gallery.
+        worker = Worker(name, Path(tempfile.mkdtemp(dir=place)), seed)
         error = worker.ready()["error"] or worker.run(number, load(name).CAMPAIGN.seconds)["error"]
         error = error or worker.end()["error"]
         worker.stop()

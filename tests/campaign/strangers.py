@@ -31,6 +31,7 @@ from tests.datasets.trees import simple
 from tests.engine.conftest import put
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill
+from tests.hub.published import MAKERS
 from tests.pictures.mutations import MUTATIONS
 
 CAMPAIGN = Campaign("vectors, datasets, indexes, models and backbones", "files", full=2000, quick=40, seconds=90)
@@ -64,7 +65,10 @@ class _Strangers:
     def __init__(self, place: Path) -> None:
         self.place = place
         self.model = Path(shutil.copytree(SHIPPED / "default", place / "model"))
-        self.backbone = Path(shutil.copytree(SHIPPED / "lite", place / "backbone"))
+        self.backbones = [Path(shutil.copytree(SHIPPED / "lite", place / "lite")), place / "clip", place / "open_clip"]
+        for published in self.backbones[1:]:
+            published.mkdir()
+            MAKERS[published.name](published)
         self.gallery = place / "gallery"
         fill(place / "photos", 60)
         with Gallery.open(self.gallery, GridModel()) as gallery:
@@ -153,32 +157,30 @@ class _Strangers:
                 (self.model / one).write_bytes(content)
 
     def _backbone(self, rng: random.Random) -> None:
-        self._with_backbone_file("config.json", other_value(json.loads(self._config()), rng), rng)
+        """A setting of a backbone."""
+        config = rng.choice(sorted(rng.choice(self.backbones).glob("*config.json")))
+        data = json.dumps(other_value(json.loads(config.read_bytes()), rng)).encode()
+        self._with_backbone_file(config, data, rng)
 
     def _weights(self, rng: random.Random) -> None:
         """The header of the weights, which has names, shapes and places of all tensors."""
-        whole = (self.backbone / "model.safetensors").read_bytes()
+        (weights,) = rng.choice(self.backbones).glob("*.safetensors")
+        whole = weights.read_bytes()
         size = int.from_bytes(whole[:8], "little")
         header = whole[8 : 8 + size]
         if rng.random() < 0.5:
             header = json.dumps(other_value(json.loads(header), rng)).encode()
         else:
             header = changed(header, rng)
-        self._with_backbone_file(
-            "model.safetensors", len(header).to_bytes(8, "little") + header + whole[8 + size :], rng
-        )
+        self._with_backbone_file(weights, len(header).to_bytes(8, "little") + header + whole[8 + size :], rng)
 
-    def _config(self) -> bytes:
-        return (self.backbone / "config.json").read_bytes()
-
-    def _with_backbone_file(self, name: str, content: Any, rng: random.Random) -> None:
-        whole = (self.backbone / name).read_bytes()
-        data = content if isinstance(content, bytes) else json.dumps(content).encode()
+    def _with_backbone_file(self, path: Path, data: bytes, rng: random.Random) -> None:
+        whole = path.read_bytes()
         try:
-            (self.backbone / name).write_bytes(changed(data, rng) if rng.random() < 0.1 else data)
-            read_backbone(files_in(self.backbone)).tokens(["cat"])
+            path.write_bytes(changed(data, rng) if rng.random() < 0.1 else data)
+            read_backbone(files_in(path.parent)).tokens(["cat"])
         finally:
-            (self.backbone / name).write_bytes(whole)
+            path.write_bytes(whole)
 
 
 def changed(data: bytes, rng: random.Random) -> bytes:
