@@ -55,7 +55,7 @@ def test_pictures_come_out_as_in_this_process(kept: Decoders, tmp_path: Path) ->
 def test_a_mistake_names_the_file_as_the_client_did_and_the_process_lives_on(kept: Decoders) -> None:
     kept.warm()
     before = pids(kept)
-    with pytest.raises(PictureError, match=r"^holiday\.png: is damaged"):
+    with pytest.raises(PictureError, match=r"^holiday\.png: is cut short"):
         kept.photo(picture()[:100], "holiday.png", 64)
     with pytest.raises(PictureError, match=r"^[^\x1b]*: "):
         kept.photo(b"", "\x1b[31m\n.png", 64)
