@@ -64,7 +64,7 @@ def sweep(
     trials = [(values, changed(recipe, values, "--sweep")) for values in _combinations(sweeps)]
     stem_cache = StemCache(recipe.remember) if recipe.remember else None
     for values, one in trials:
-        target = folder / ",".join(f"{key}={value}" for key, value in values.items())
+        target = folder / ",".join(f"{key}={value}" for key, value in values.items()).replace("/", "-")
         try:
             begun = (target / files.RECIPE).is_file()
             if begun and recipe_to_resume(target).fingerprint != one.fingerprint:
