@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchseek.gallery.embedded import browsing
 from sketchseek.gallery.collections import Collections
+from sketchseek.gallery.embedded import browsing
 from sketchseek.gallery.embedded.candidates import EmbeddedCandidates
 from sketchseek.gallery.embedded.catalogue import Catalogue
 from sketchseek.gallery.embedded.collections import EmbeddedCollections
