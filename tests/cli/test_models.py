@@ -178,6 +178,15 @@ def test_the_check_compares_with_text_vectors(command: Command, model_folder: Pa
     assert "needs arrays names" in command("models", "check", "mine", "--vectors", command.home / "other.npz")[2]
 
 
+def test_only_the_published_clip_is_compared_with_genuine_vectors(command: Command, model_folder: Path) -> None:
+    config = Path(shutil.copytree(model_folder, command.models / "mine")) / "config.json"
+    written = json.loads(config.read_text()) | {"backbone": "openai/clip-vit-base-patch32"}
+    config.write_text(json.dumps(written | {"method": "splip"}))
+    assert command("models", "check", "mine")[0] == 0
+    config.write_text(json.dumps(written))
+    assert "mine makes vectors of 16 numbers, the file has 512" in command("models", "check", "mine")[2]
+
+
 def test_a_folder_is_taken_under_a_name(command: Command, run_folder: Path) -> None:
     code, out, err = command("models", "get", run_folder, "--name", "mine")
     assert (code, out) == (0, "mine\n"), err
