@@ -101,9 +101,11 @@ bench: dev  ## run every benchmark that needs no data and print its table
 	@for file in $(filter-out %/methods.py %/scale.py %/looks.py %/stand_ins.py,$(wildcard benchmarks/*.py)); do \
 	  echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
-docs: dev  ## write the commands' --help into docs/guide/cli.md and the API's schema into docs/openapi.json
+docs: dev  ## write the pages made from code: docs/guide/cli.md, docs/openapi.json and the leaderboard
 	@$(BIN)/python -m tests.cli.help_page > docs/guide/cli.md.new && mv docs/guide/cli.md.new docs/guide/cli.md
 	@$(BIN)/python -m tests.server.schema > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
+	@$(BIN)/python tools/leaderboard.py > docs/research/leaderboard.md.new \
+	  && mv docs/research/leaderboard.md.new docs/research/leaderboard.md
 
 lock: $(BIN)/python  ## pin every dependency in requirements.lock (with hashes) and constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

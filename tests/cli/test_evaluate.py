@@ -8,6 +8,7 @@ import pytest
 import sketchseek.cli.evaluate
 import sketchseek.loading
 from sketchseek.cli import main
+from sketchseek.evaluation.results import read_result
 from sketchseek.neighbours import LOOKS
 from tests.evaluation.edges import EdgeModel
 from tests.evaluation.trees import make_tree
@@ -255,3 +256,17 @@ def test_outputs_that_cannot_be_written_are_refused_before_the_work(
     assert done.returncode == 1
     assert said in done.stderr
     assert "none" not in done.stderr  # the model was not even looked for
+
+
+def test_a_result_file_says_what_was_measured(root, model, capsys, tmp_path: Path) -> None:
+    out = tmp_path / "result.json"
+    found = json.loads(call(capsys, "--data", root, "--json", "--result", out, "--about", "made data")[0])
+    result = read_result(out)
+    assert result["metrics"] == found["metrics"]
+    assert result["protocol"]["sentences"] == found["protocol"]["sentences"]
+    assert (result["about"], result["model"]) == ("made data", found["model"])
+    assert len(result["sha256"]) == 8
+    assert str(tmp_path) not in out.read_text()
+    assert "belong together" in call(capsys, "--data", root, "--about", "made data", code=2)[1]
+    nowhere = tmp_path / "nowhere" / "result.json"
+    assert "name a file in a folder" in call(capsys, "--data", root, "--about", "x", "--result", nowhere, code=1)[1]

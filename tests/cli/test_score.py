@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sketchseek.cli import main
+from sketchseek.evaluation.results import read_result
 from sketchseek.evaluation.similarity import unit_rows
 
 CLASSES = np.array(["bat", "cow", "zebra"])
@@ -207,3 +208,21 @@ def test_the_docs_show_what_is_printed(
         printed = capsys.readouterr().out
         seconds = re.compile(r"; [0-9.]+ s\n")
         assert seconds.sub("\n", printed) == seconds.sub("\n", shown)
+
+
+def test_a_result_file_has_the_scores_their_definitions_and_hashes(
+    files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "result.json"
+    found = scored(capsys, files, "--result", str(out), "--model", "mine", "--about", "made data")
+    result = read_result(out)
+    assert result["metrics"] == found["metrics"]
+    assert result["definitions"].keys() == found["metrics"].keys()
+    assert (result["model"]["name"], result["about"]) == ("mine", "made data")
+    sides = {f"{side} {name}" for side in ("queries", "gallery") for name in ("vectors", "labels", "instances")}
+    assert result["sha256"].keys() == sides
+
+
+def test_a_result_file_needs_a_model_and_words(files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--queries", files[0], "--gallery", files[1], "--result", "x.json", "--model", "mine") == 2
+    assert "--result, --model and --about belong together" in capsys.readouterr().err

@@ -1,7 +1,7 @@
 """The ``sketchseek`` command: one file per verb, each loaded only when it is called.
 
 Data goes to stdout, messages go to stderr. Exit codes: 0 done, 1 an error that the message explains, 2 wrong usage,
-130 interrupted.
+3 a result that differs from what was expected, 130 interrupted.
 """
 
 import sys
@@ -28,6 +28,7 @@ VERBS = {
     "export": ("sketchseek.cli.export", "Export a run or a backbone as a model folder to search with."),
     "score": ("sketchseek.cli.score", "Measure the vectors of any model with every metric."),
     "evaluate": ("sketchseek.cli.evaluate", "Measure a model on a dataset with a standard protocol."),
+    "reproduce": ("sketchseek.cli.reproduce", "Repeat a row of the papers' tables, and compare."),
 }
 
 

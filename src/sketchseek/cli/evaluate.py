@@ -97,6 +97,14 @@ VARIANTS = ("all-seen", "ocean", "dr-clip", "held-out")
 @click.option(
     "--report", type=click.Path(path_type=Path), metavar="FILE", help="Also write one HTML page with pictures."
 )
+@click.option(
+    "--result",
+    "result_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Also write a result file: scores, definitions, hashes and a digest. Requires --about.",
+)
+@click.option("--about", metavar="WORDS", help="For --result: what the data is, in words.")
 @click.option("--figures", type=click.Path(path_type=Path), metavar="DIR", help="Also write figures as PNG and SVG.")
 @click.option("--device", help="Where the model runs: cpu, cuda, ...  [default: a GPU if there is one]")
 @click.option(
@@ -127,6 +135,8 @@ def command(
     skip_broken: bool,
     as_json: bool,
     report: Path | None,
+    result_file: Path | None,
+    about: str | None,
     figures: Path | None,
     device: str | None,
     cache: Path | None,
@@ -139,6 +149,8 @@ def command(
     _check_usage(protocol, variant, source, across, transductive, gallery, cache if no_cache else None)
     if distractors and protocol == "fine-grained" and not across:
         raise click.UsageError("--distractors with --protocol fine-grained requires --across")
+    if (result_file is None) != (about is None):
+        raise click.UsageError("--result and --about belong together: name both or none")
     from sketchseek.caches import cache_folder
     from sketchseek.datasets import open_dataset
     from sketchseek.evaluation.evaluate import Options, evaluate
@@ -147,7 +159,7 @@ def command(
     from sketchseek.evaluation.vectors.cache import VectorCache
     from sketchseek.loading import load_model
 
-    _check_outputs(report, figures)
+    _check_outputs({"report": report, "result": result_file}, figures)
     protocol_options = ProtocolOptions(
         protocol,
         classes,
@@ -171,6 +183,11 @@ def command(
 
         write_report(result, report, shlex.join(["sketchseek", *sys.argv[1:]]))
         print_message(f"report: {report}")
+    if result_file and about:
+        from sketchseek.evaluation.results import result_of_evaluation, write_result
+
+        write_result(result_file, result_of_evaluation(result, about))
+        print_message(f"result: {result_file}")
     if figures:
         from sketchseek.evaluation.report.figures import write_figures
 
@@ -206,10 +223,11 @@ def _check_usage(
         raise click.UsageError("--cache and --no-cache exclude each other")
 
 
-def _check_outputs(report: Path | None, figures: Path | None) -> None:
+def _check_outputs(pages: dict[str, Path | None], figures: Path | None) -> None:
     """Reject outputs that cannot be written before hours of encoding, not after."""
-    if report and (report.is_dir() or not report.absolute().parent.is_dir()):
-        raise SketchseekError(f"the report cannot be written to {report}: name a file in a folder that exists")
+    for what, file in pages.items():
+        if file and (file.is_dir() or not file.absolute().parent.is_dir()):
+            raise SketchseekError(f"the {what} cannot be written to {file}: name a file in a folder that exists")
     if figures and figures.exists() and not figures.is_dir():
         raise SketchseekError(f"the figures cannot be written to {figures}, which is not a folder: name another")
     if figures and find_spec("matplotlib") is None:

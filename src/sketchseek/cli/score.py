@@ -52,6 +52,15 @@ class Cutoffs(click.ParamType[tuple[int, ...]]):
     help="Compute 95% intervals from N resamples.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the resamples.")
+@click.option(
+    "--result",
+    "result_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Also write a result file: scores, definitions, hashes and a digest. Requires --model and --about.",
+)
+@click.option("--model", metavar="NAME", help="For --result: the model that made the vectors.")
+@click.option("--about", metavar="WORDS", help="For --result: what the vectors are of, in words.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
     queries: Path,
@@ -62,6 +71,9 @@ def command(
     per_class: bool,
     bootstrap: int,
     seed: int,
+    result_file: Path | None,
+    model: str | None,
+    about: str | None,
     as_json: bool,
 ) -> None:
     """Measure the vectors of any model with every metric, each under the name of its definition.
@@ -73,12 +85,18 @@ def command(
     """
     if within_class and by == "label":
         raise click.UsageError("--within-class requires --by instance: by label, every photo of the class is right")
+    if (result_file is None) != (model is None) or (result_file is None) != (about is None):
+        raise click.UsageError("--result, --model and --about belong together: name all three or none")
     from sketchseek.evaluation.metrics import DEFAULT_KS
     from sketchseek.evaluation.vectors.npz import check_pair, load_vectors
 
     sketches, photos = load_vectors(queries), load_vectors(gallery)
     check_pair(sketches, photos, instances=by == "instance")
     found = result(sketches, photos, ks or DEFAULT_KS[by], by, within_class, per_class, bootstrap, seed)
+    if result_file and model and about:
+        from sketchseek.evaluation.results import result_of_vectors, write_result
+
+        write_result(result_file, result_of_vectors(found, sketches, photos, model, about))
     if as_json:
         print_json(found)
     else:

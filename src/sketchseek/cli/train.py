@@ -86,7 +86,7 @@ def command(
     from sketchseek.training.recipe import parse_settings, read_recipe
     from sketchseek.training.session import recipe_to_resume, train
 
-    given: dict[str, Any] = {"data": data and str(data.resolve()), "backbone": backbone and _absolute_if_path(backbone)}
+    given: dict[str, Any] = {"data": data and str(data.resolve()), "backbone": backbone and absolute_if_path(backbone)}
     given |= {"setting": setting, "preset": preset, "epochs": epochs, "steps": steps}
     given = {key: value for key, value in given.items() if value is not None} | parse_settings(settings)
     if epochs is not None and steps is None:
@@ -159,7 +159,7 @@ def _is_main_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def _absolute_if_path(backbone: str) -> str:
+def absolute_if_path(backbone: str) -> str:
     """Paths become absolute, so that the recipe works from any folder; names stay."""
     path = Path(backbone).expanduser()
     return str(path.resolve()) if path.exists() else backbone

@@ -36,7 +36,7 @@ class PaperTable:
 class Comparison:
     """Whether a result was measured like the papers', as far as sizes show, and a sentence about it."""
 
-    comparable: bool
+    comparable: bool | None  # None: not known, because the published sizes are not
     sentence: str
 
 
@@ -89,7 +89,7 @@ def compare(task: Task, set_aside: int = 0, look: Look = "direct") -> Comparison
         )
     published = _published_sizes(task)
     if published is None:
-        return Comparison(False, "Not known to be comparable: the size of the published gallery is not known.")
+        return Comparison(None, "Not known to be comparable: the size of the published gallery is not known.")
     here = {"queries": len(task.queries) + set_aside, "gallery": len(task.gallery)}
     for what in ("gallery", "queries"):
         if here[what] != published[what]:
