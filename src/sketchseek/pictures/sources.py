@@ -66,7 +66,7 @@ def _open_file(path: Path | str, name: str) -> BinaryIO:
     try:
         return open_plain(path)
     except UnsafeFileError as error:
-        raise PictureError(name, error.strerror.removeprefix("it ")) from None
+        raise PictureError(name, str(error.strerror).removeprefix("it ")) from None
     except FileNotFoundError:
         raise PictureError(name, "there is no such file") from None
     except PermissionError:
