@@ -16,7 +16,7 @@ TINY = {
     "engine": ["--threads", "1", "--repeats", "1", "--models", "default"],
     "evaluation": ["tiny", "--sample", "2"],
     "indexing": ["--count", "4", "--megapixels", "0.3", "--models", "default"],
-    "operations": ["--methods", "linear-probe", "--layers", "1", "--classes", "3"],
+    "operations": ["--methods", "linear-probe", "--classes", "3"],
     "page": ["--photos", "60", "--strokes", "2"],
     "picture_memory": ["--side", "300"],
     "pictures": ["--repeats", "1", "--megapixels", "0.3"],
