@@ -14,6 +14,7 @@ SIDES = {
 
 def draw(page: Page, *points: tuple[float, float], lift: bool = True) -> None:
     """One stroke with the mouse; points as fractions of the sheet."""
+    page.locator("#sheet").scroll_into_view_if_needed()
     box = page.locator("#sheet").bounding_box()
     assert box is not None
     places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]

@@ -168,3 +168,125 @@ def test_a_finger_draws_on_a_phone(open_page: OpenPage, served: Served) -> None:
     expect_first(page, "left.png")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert "left.png" in names(page)[0]
+
+
+def points(page: Page) -> list[tuple[list[float], list[float]]]:
+    """The kept strokes, as (xs, ys)."""
+    kept = page.evaluate("JSON.parse(localStorage.getItem('sketchseek.v1')).strokes")
+    return [(one["xs"], one["ys"]) for one in kept]
+
+
+def test_lines_are_selected_moved_and_resized(page: Page) -> None:
+    draw(page, (0.2, 0.3), (0.4, 0.3))
+    draw(page, (0.7, 0.7), (0.9, 0.7))
+    page.keyboard.press("v")
+    draw(page, (0.1, 0.2), (0.5, 0.4))  # a rectangle around the first
+    before = points(page)
+    draw(page, (0.3, 0.3), (0.3, 0.5))
+    after = points(page)
+    assert after[1] == before[1]
+    assert [y - 160 for y in after[0][1]] == pytest.approx(before[0][1], abs=1)
+    corner = (after[0][0][-1] / 1000 + 0.014, after[0][1][-1] / 800 + 0.0175)
+    draw(page, corner, (corner[0] + 0.2, corner[1]))
+    wide = points(page)
+    assert wide[1] == before[1] and max(wide[0][0]) > max(after[0][0]) + 100
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")
+    assert points(page) == before
+    # By keyboard: everything, if nothing is selected.
+    draw(page, (0.5, 0.95), (0.5, 0.95))
+    page.locator("#sheet").focus()
+    page.keyboard.press("ArrowRight")
+    assert [x - 20 for x in points(page)[1][0]] == pytest.approx(before[1][0], abs=0.2)
+    page.keyboard.press("+")
+    page.keyboard.press("Delete")
+    expect_strokes(page, 0)
+
+
+def test_shift_draws_a_straight_line(page: Page) -> None:
+    page.keyboard.down("Shift")
+    draw(page, (0.2, 0.2), (0.5, 0.8), (0.8, 0.2))
+    page.keyboard.up("Shift")
+    ((xs, ys),) = points(page)
+    assert max(ys) - min(ys) < 2 and xs[-1] - xs[0] > 550 and len(xs) > 20
+
+
+def test_a_resting_pen_tidies_a_line_and_an_ellipse(page: Page) -> None:
+    draw(page, (0.1, 0.5), (0.5, 0.54), (0.9, 0.5), lift=False)
+    page.wait_for_timeout(900)
+    page.mouse.up()
+    ((xs, ys),) = points(page)
+    assert max(ys) - min(ys) < 3
+    page.locator("#clear").click()
+    rough = [
+        (0.5, 0.2),
+        (0.72, 0.32),
+        (0.8, 0.5),
+        (0.7, 0.7),
+        (0.5, 0.8),
+        (0.3, 0.7),
+        (0.2, 0.5),
+        (0.29, 0.3),
+        (0.5, 0.21),
+    ]
+    draw(page, *rough, lift=False)
+    page.wait_for_timeout(900)
+    page.mouse.up()
+    ((xs, ys),) = points(page)
+    middle = (sum(xs[:-1]) / (len(xs) - 1), sum(ys[:-1]) / (len(ys) - 1))
+    rx, ry = (max(xs) - min(xs)) / 2, (max(ys) - min(ys)) / 2
+    assert all(
+        abs(((x - middle[0]) / rx) ** 2 + ((y - middle[1]) / ry) ** 2 - 1) < 0.03 for x, y in zip(xs, ys, strict=True)
+    )
+    # A corner is neither, and stays as it was drawn.
+    page.locator("#clear").click()
+    draw(page, (0.2, 0.2), (0.2, 0.8), (0.8, 0.8), lift=False)
+    page.wait_for_timeout(900)
+    page.mouse.up()
+    ((xs, ys),) = points(page)
+    assert abs(xs[len(xs) // 2] - 200) < 40 and max(ys) > 600
+
+
+def test_clearing_gives_the_pen_back(page: Page) -> None:
+    draw(page, *SIDES["left"])
+    page.keyboard.press("e")
+    page.locator("#clear").click()
+    expect(page.get_by_role("button", name="Pen", exact=True)).to_have_attribute("aria-pressed", "true")
+    draw(page, *SIDES["left"])
+    expect_strokes(page, 1)
+
+
+def test_several_sheets_are_kept(page: Page) -> None:
+    draw(page, *SIDES["left"])
+    page.locator("#new-sheet").click()
+    expect_strokes(page, 0)
+    draw(page, *SIDES["top"])
+    draw(page, *SIDES["bottom"])
+    expect(page.locator(".sheet-choice")).to_have_count(2)
+    page.get_by_role("button", name="Sheet 2").click()
+    expect_strokes(page, 1)
+    expect_first(page, "left.png")
+    page.reload()
+    expect_strokes(page, 1)
+    page.get_by_role("button", name="Sheet 2").click()
+    expect_strokes(page, 2)
+
+
+def test_the_sheet_grows(open_page: OpenPage, served: Served) -> None:
+    widths = []
+    for width in (1000, 1440, 1920):
+        page = open_page(served, viewport={"width": width, "height": 1000})
+        box = page.locator("#sheet").bounding_box()
+        assert box is not None
+        widths.append(box["width"])
+    assert widths[0] < widths[1] < widths[2]
+    draw(page, *SIDES["left"])
+    before = ink(page)
+    page.keyboard.press("w")
+    box = page.locator("#sheet").bounding_box()
+    assert box is not None and box["width"] > 1.4 * widths[2] and box["y"] + box["height"] < 1000
+    assert ink(page) > 1.5 * before  # the drawing grows with it
+    page.reload()
+    expect(page.locator("#large")).to_have_attribute("aria-pressed", "true")
+    page.locator("#large").click()
+    expect(page.locator("#large")).to_have_attribute("aria-pressed", "false")

@@ -30,11 +30,12 @@ def test_first_run_says_what_to_do(open_page: OpenPage, tmp_path: Path) -> None:
         page = open_page(server)
         expect(page.get_by_role("heading", name="No photos yet")).to_be_visible()
         expect(page.get_by_text("contain no photos")).to_be_visible()
-        expect(page.locator("#notice code")).to_have_text("sketchseek serve ~/Pictures")
+        expect(page.get_by_role("button", name="Choose a folder")).to_be_visible()
         expect(page.locator("#summary")).to_have_text("0 photos")
         draw(page, *SIDES["left"])  # drawing before there are photos is allowed
         expect_strokes(page, 1)
         expect(page.get_by_role("heading", name="No photos yet")).to_be_visible()
+        page.close()  # or it would notice that the server stops
     finally:
         server.stop()
 

@@ -2,6 +2,7 @@
 
 import { thumbnailUrl } from "./api.js";
 import { icon, make } from "./dom.js";
+import { t } from "./texts.js";
 
 /** @import { Marked, Picture, Query } from "./query.js" */
 
@@ -19,7 +20,7 @@ export function showChips(/** @type {HTMLElement} */ list, /** @type {Query} */ 
 }
 
 function pictureChip(/** @type {Query} */ query, /** @type {Picture} */ picture) {
-  const label = picture.kind === "sketch" ? "Drawing" : "Photo";
+  const label = picture.kind === "sketch" ? t("Drawing") : t("Photo");
   const other = picture.kind === "sketch" ? "photo" : "sketch";
   const swap = () => query.set({ pictures: query.pictures.map((one) => (one === picture ? { ...one, kind: other } : one)) });
   const remove = () => {
@@ -29,19 +30,19 @@ function pictureChip(/** @type {Query} */ query, /** @type {Picture} */ picture)
   return make("li", { class: "chip", "data-kind": picture.kind },
     picture.url ? make("img", { src: picture.url, alt: "" }) : make("span", { class: "no-picture" }, icon("picture")),
     make("span", { class: "chip-text" }, make("span", { class: "chip-kind", text: label }), make("span", { class: "chip-name", text: picture.file.name, title: picture.file.name })),
-    make("button", { type: "button", class: "icon-button", click: swap, title: `Use it as a ${other === "sketch" ? "drawing" : "photo"}`,
-      "aria-label": `Use ${picture.file.name} as a ${other === "sketch" ? "drawing" : "photo"}` }, icon("swap")),
+    make("button", { type: "button", class: "icon-button", click: swap, title: other === "sketch" ? t("Use it as a drawing") : t("Use it as a photo"),
+      "aria-label": t(other === "sketch" ? "Use {name} as a drawing" : "Use {name} as a photo", { name: picture.file.name }) }, icon("swap")),
     removeButton(picture.file.name, remove));
 }
 
 function markedChip(/** @type {Query} */ query, /** @type {"like" | "unlike"} */ how, /** @type {Marked} */ marked) {
   return make("li", { class: "chip", "data-kind": how },
     make("img", { src: thumbnailUrl(marked.id, 160), alt: "" }),
-    make("span", { class: "chip-text" }, make("span", { class: "chip-kind", text: how === "like" ? "More like" : "Not like" }),
+    make("span", { class: "chip-text" }, make("span", { class: "chip-kind", text: how === "like" ? t("More like") : t("Not like") }),
       make("span", { class: "chip-name", text: marked.name, title: marked.name })),
     removeButton(marked.name, () => query.mark(how, marked)));
 }
 
 function removeButton(/** @type {string} */ name, /** @type {() => void} */ remove) {
-  return make("button", { type: "button", class: "icon-button", click: remove, title: "Remove", "aria-label": `Remove ${name}` }, icon("close"));
+  return make("button", { type: "button", class: "icon-button", click: remove, title: t("Remove"), "aria-label": t("Remove {name}", { name }) }, icon("close"));
 }

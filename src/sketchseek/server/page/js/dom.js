@@ -43,12 +43,7 @@ export function icon(/** @type {string} */ name) {
   return svg;
 }
 
-/** A count with separators: 10,000. */
-export function number(/** @type {number} */ value) {
-  return value.toLocaleString("en");
-}
-
-/** "1 photo", "2,000 photos". */
-export function photos(/** @type {number} */ count) {
-  return `${number(count)} ${count === 1 ? "photo" : "photos"}`;
+/** Put icons in place of the page's `<i data-icon="name">`. */
+export function placeIcons() {
+  for (const place of document.querySelectorAll("[data-icon]")) place.replaceWith(icon(/** @type {string} */ (place.getAttribute("data-icon"))));
 }

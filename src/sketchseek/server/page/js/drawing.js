@@ -17,7 +17,7 @@ const MAX_HISTORY = 200;
  *   `pressures` are factors on the width, 1 for a mouse.
  */
 
-/** Fires "change" whenever the strokes change, and "commit" when a step is complete. */
+/** Fires "change" whenever the strokes change, "commit" when a step is complete, "clear" when all was to be cleared. */
 export class Drawing extends EventTarget {
   /** @type {readonly Stroke[]} */ strokes = [];
   /** @type {(readonly Stroke[])[]} */ #past = [];
@@ -70,6 +70,7 @@ export class Drawing extends EventTarget {
 
   clear() {
     if (!this.isEmpty) this.replace([]);
+    this.#emit("clear");
   }
 
   flip() {

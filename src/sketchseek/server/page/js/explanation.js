@@ -5,6 +5,7 @@ import { SHEET } from "./drawing.js";
 import { byId } from "./dom.js";
 import { paintHeat, pairs } from "./heatmap.js";
 import { drawStrokes } from "./render-strokes.js";
+import { t } from "./texts.js";
 
 /** @import { Explanation, Hit } from "./api.js" */
 /** @import { Query } from "./query.js" */
@@ -41,6 +42,12 @@ export class ExplanationView {
     if (!this.#panel.hidden) this.#explain(hit);
   }
 
+  /** The large view shows a photo that no search found. */
+  hide() {
+    this.leave();
+    this.#button.hidden = this.#panel.hidden = true;
+  }
+
   /** The large view shows another photo or none. */
   leave() {
     this.#abort.abort();
@@ -53,13 +60,13 @@ export class ExplanationView {
     const { signal } = this.#abort;
     const form = this.#query.terms();
     form.set("id", hit.id);
-    this.#caption.textContent = "Comparing …";
+    this.#caption.textContent = t("Comparing …");
     try {
       const explanation = await explain(form, signal);
       this.#paintPhoto(hit, explanation);
       await this.#paintDrawing(explanation);
-      this.#caption.textContent = `Warm parts of the photo match your search.${
-        pairs(explanation).length ? " Equal numbers mark a part of the drawing and the part of the photo that matches it." : ""}`;
+      this.#caption.textContent = [t("Warm parts of the photo match your search."),
+        pairs(explanation).length ? t("Equal numbers mark a part of the drawing and the part of the photo that matches it.") : ""].filter(Boolean).join(" ");
     } catch (error) {
       if (!signal.aborted) this.#caption.textContent = /** @type {Error} */ (error).message;
     }

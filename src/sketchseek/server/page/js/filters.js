@@ -2,8 +2,8 @@
 
 import { byId } from "./dom.js";
 import { load, save } from "./storage.js";
+import { number, t } from "./texts.js";
 
-/** @import { Status } from "./api.js" */
 /** @import { Query } from "./query.js" */
 
 export class Filters {
@@ -46,19 +46,26 @@ export class Filters {
     this.#read();
   }
 
-  /** Update the choice of folders: those of the gallery, and the folders below them that hits came from. */
-  setFolders(/** @type {Status} */ status, /** @type {Iterable<string>} */ seen) {
-    const all = new Set(status.folders.map(({ folder }) => folder));
-    for (const folder of seen) {
-      const parts = folder.split("/");
-      for (let depth = 1; depth <= parts.length; depth++) all.add(parts.slice(0, depth).join("/"));
-    }
-    const folders = [...all].filter((folder) => status.folders.some((root) => `${folder}/`.startsWith(`${root.folder}/`))).sort();
-    if (folders.join("\n") === this.#folders) return;
-    this.#folders = folders.join("\n");
-    const chosen = this.#under.value;
-    this.#under.replaceChildren(new Option("All folders", ""), ...folders.map((folder) => new Option(folder, folder)));
-    if (folders.includes(chosen)) this.#under.value = chosen;
+  /** All folders of the gallery, those below others indented; `counts`: how many photos are directly in each. */
+  setFolders(/** @type {{folder: string, files: number}[]} */ counts) {
+    const key = JSON.stringify(counts);
+    if (key === this.#folders) return;
+    this.#folders = key;
+    const known = new Set(counts.map(({ folder }) => folder));
+    const above = (/** @type {string} */ folder) => {
+      const parents = [];
+      for (let end = folder.lastIndexOf("/"); end > 0; end = folder.lastIndexOf("/", end - 1)) if (known.has(folder.slice(0, end))) parents.push(folder.slice(0, end));
+      return parents; // the nearest first
+    };
+    /** @type {Map<string, number>} with those of folders below */ const totals = new Map();
+    for (const { folder, files } of counts) for (const one of [folder, ...above(folder)]) totals.set(one, (totals.get(one) ?? 0) + files);
+    const option = (/** @type {string} */ folder) => {
+      const parents = above(folder);
+      const total = totals.get(folder);
+      return new Option(`${"\u2003".repeat(parents.length)}${parents.length ? folder.slice(parents[0].length + 1) : folder}${total ? ` (${number(total)})` : ""}`, folder);
+    };
+    this.#under.replaceChildren(new Option(t("All folders"), ""), ...[...known].map(option));
+    this.#showState();
   }
 
   #read() {
@@ -75,10 +82,15 @@ export class Filters {
 
   #showState() {
     const query = this.#query;
-    byId("threshold-value").textContent = query.threshold ? `${query.threshold} %` : "any";
+    if (query.under && ![...this.#under.options].some(({ value }) => value === query.under)) this.#under.append(new Option(query.under, query.under));
+    for (const [input, value] of /** @type {[HTMLInputElement | HTMLSelectElement, string][]} */ ([[this.#under, query.under], [this.#from, query.from],
+      [this.#to, query.to], [this.#threshold, String(query.threshold)]])) if (input.value !== value && input !== document.activeElement) input.value = value;
+    this.#fold.checked = query.fold;
+    this.#look.value = query.look;
+    byId("threshold-value").textContent = query.threshold ? `${query.threshold} %` : t("any");
     const count = byId("filters-count");
     count.textContent = String(query.filters);
     count.hidden = !query.filters;
-    this.#button.setAttribute("aria-label", query.filters ? `Filters, ${query.filters} in use` : "Filters");
+    this.#button.setAttribute("aria-label", query.filters ? t("Filters, {count} in use", { count: query.filters }) : t("Filters"));
   }
 }

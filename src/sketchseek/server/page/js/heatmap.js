@@ -58,7 +58,10 @@ export function paintHeat(canvas, values, grid, box, marks, dim) {
 }
 
 function badge(/** @type {CanvasRenderingContext2D} */ context, /** @type {number} */ x, /** @type {number} */ y, /** @type {number} */ number) {
-  const radius = Math.max(11, Math.min(context.canvas.width, context.canvas.height) / 36);
+  const { width, height } = context.canvas;
+  const radius = Math.max(11, Math.min(width, height) / 36);
+  const inside = (/** @type {number} */ value, /** @type {number} */ size) => Math.min(size - radius - 2, Math.max(radius + 2, value));
+  [x, y] = [inside(x, width), inside(y, height)];
   context.beginPath();
   context.arc(x, y, radius, 0, 2 * Math.PI);
   context.fillStyle = "#fff";

@@ -2,6 +2,7 @@
 
 import { erase } from "./eraser.js";
 import { SHEET, WIDTHS } from "./drawing.js";
+import { t } from "./texts.js";
 
 /** @import { Drawing } from "./drawing.js" */
 /** @import { Pen, Sheet } from "./sheet.js" */
@@ -43,11 +44,18 @@ export function addKeyboardPen(canvas, drawing, pen, sheet, announce) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const step = event.shiftKey ? 5 * STEP : STEP;
     const direction = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
+    if (pen.tool === "select") {
+      const factor = { "+": 1.1, "-": 1 / 1.1 }[event.key];
+      if (direction || factor) sheet.mover.nudge(direction?.[0] ?? 0, direction?.[1] ?? 0, factor);
+      else if ((event.key !== "Delete" && event.key !== "Backspace") || !sheet.mover.remove()) return;
+      event.preventDefault();
+      return;
+    }
     if (direction) move(direction[0], direction[1]);
     else if (event.key === " ") {
       if (down) lift();
       else lower();
-      announce(down ? "Pen down." : "Pen up.");
+      announce(down ? t("Pen down.") : t("Pen up."));
     } else return;
     event.preventDefault();
     showCursor();

@@ -1,9 +1,13 @@
 /** Sets up the page. */
 
+import { addressOf, keepParts, read } from "./address.js";
+import { collect, folderTree } from "./api.js";
 import { showChips } from "./chips.js";
-import { byId } from "./dom.js";
+import { CollectionDialogs } from "./collections.js";
+import { byId, placeIcons } from "./dom.js";
 import { Drawing } from "./drawing.js";
 import { Filters } from "./filters.js";
+import { Folders } from "./folders.js";
 import { showGallery, showSummary } from "./gallery.js";
 import { Grid } from "./grid.js";
 import * as pictureInput from "./picture-input.js";
@@ -13,29 +17,86 @@ import { showModels } from "./models.js";
 import { MAX_PICTURES, Query } from "./query.js";
 import { Results } from "./results.js";
 import { sample } from "./samples.js";
+import { forgetSearches, remember, showSearches } from "./searches.js";
+import { Selection } from "./selection.js";
 import { Sheet } from "./sheet.js";
+import { Sheets } from "./sheets.js";
 import * as shortcuts from "./shortcuts.js";
 import { StatusWatch } from "./status.js";
 import { load, save, validStrokes } from "./storage.js";
+import { choose, language, LANGUAGES, t, translatePage } from "./texts.js";
 import { addThemeButton } from "./theme.js";
+import { Timeline } from "./timeline.js";
 import { Toolbar } from "./toolbar.js";
 import { Viewer } from "./viewer.js";
 import { TextFields } from "./text-fields.js";
 
 const INPUT_DELAY = 120; // ms after the last key or slider movement before a search
+const ADDRESS_DELAY = 400; // ms after the last change before the address follows: browsers limit how often it may
 
+placeIcons();
+await translatePage();
 const drawing = new Drawing();
 const query = new Query(drawing);
 const canvas = byId("sheet", HTMLCanvasElement);
 const toolbar = new Toolbar(drawing);
 const sheet = new Sheet(canvas, drawing, toolbar.pen);
+new Sheets(drawing);
 const watch = new StatusWatch();
+const folders = new Folders({ changed: () => watch.poll(), notify });
 const filters = new Filters(query);
 const textFields = new TextFields(query);
-const grid = new Grid(byId("grid", HTMLOListElement), { open: (id) => viewer.open(id), mark: (how, hit) => query.mark(how, hit) },
-  (id) => query.markOf(id));
-const results = new Results(query, grid, watch, filters, { start: (name) => drawing.replace(sample(name)), copy, banner });
-const viewer = new Viewer(query, { hits: () => grid.hits, more: () => results.loadMore(), closed: (id) => grid.focus(id), notify });
+const grid = new Grid(byId("grid", HTMLOListElement), {
+  open: (id) => viewer.open(/** @type {import("./api.js").Hit} */ (grid.hits.find((hit) => hit.id === id)), ofGrid),
+  mark: (how, hit) => query.mark(how, hit),
+}, (id) => query.markOf(id));
+const timeline = new Timeline((photo) => viewer.open(photo, ofTimeline));
+const results = new Results(query, grid, timeline, watch, filters, { start: (name) => drawing.replace(sample(name)), copy, banner, folders });
+const selection = new Selection({
+  notify,
+  photo: (id) => grid.hits.find((hit) => hit.id === id) ?? timeline.photo(id),
+  more: (photos) => {
+    query.set({ like: [...query.like.filter(({ id }) => !selection.has(id)), ...photos.map(({ id, name }) => ({ id, name }))].slice(-64) });
+    selection.clear();
+  },
+});
+const dialogs = new CollectionDialogs(query, selection, {
+  notify,
+  open: (name) => results.openCollection(name).catch((error) => notify(error.message)),
+  repeat: (address) => go(address),
+});
+byId("collection-close").addEventListener("click", () => results.schedule());
+byId("selection-remove").addEventListener("click", async () => {
+  const name = results.collection ?? "";
+  try {
+    await collect("remove", name, selection.photos.map(({ id }) => id));
+    selection.clear();
+    await results.openCollection(name);
+  } catch (error) {
+    notify(/** @type {Error} */ (error).message);
+  }
+});
+const viewer = new Viewer(query, { notify, isSelected: (id) => selection.has(id), select: (photo) => selection.toggle(photo) });
+
+/** What the large view goes through. @type {import("./viewer.js").Source} */
+const ofGrid = {
+  get count() { return grid.hits.length; },
+  placeOf: (id) => grid.hits.findIndex((hit) => hit.id === id),
+  peek: (place) => grid.hits[place] ?? null,
+  at: async (place) => {
+    if (place >= grid.hits.length) await results.loadMore();
+    return grid.hits[place] ?? null;
+  },
+  closed: (id) => grid.focus(id),
+};
+/** @type {import("./viewer.js").Source} */
+const ofTimeline = {
+  get count() { return timeline.count; },
+  placeOf: (id) => timeline.placeOf(id),
+  peek: (place) => timeline.peek(place),
+  at: (place) => timeline.at(place),
+  closed: (id) => timeline.isShown && timeline.focus(Math.max(0, timeline.placeOf(id))),
+};
 
 // The query.
 drawing.addEventListener("change", () => results.whileDrawing());
@@ -43,12 +104,14 @@ drawing.addEventListener("commit", () => {
   save({ strokes: drawing.strokes });
   textFields.show();
   results.schedule();
+  noteAddress();
 });
 query.addEventListener("change", (event) => {
   const { typing } = /** @type {CustomEvent} */ (event).detail;
   showChips(byId("chips"), query);
   grid.refresh();
   results.schedule(typing ? INPUT_DELAY : 0);
+  noteAddress();
 });
 addKeyboardPen(canvas, drawing, toolbar.pen, sheet, notify);
 pictureInput.listen(async (files) => {
@@ -56,19 +119,73 @@ pictureInput.listen(async (files) => {
     const problem = pictureInput.problem(file);
     const found = problem ? null : await pictureInput.recognise(file);
     if (problem) notify(problem);
-    else if (found && !query.addPicture({ ...found, file })) notify(`A search can use at most ${MAX_PICTURES} drawings and ${MAX_PICTURES} photos.`);
+    else if (found && !query.addPicture({ ...found, file })) notify(t("A search can use at most {count} drawings and {count} photos.", { count: MAX_PICTURES }));
   }
 });
 
+// The address carries the query, a reload keeps it, and the last searches can be repeated.
+let following = false; // not before the query of the address is read
+let timer = 0;
+function noteAddress() {
+  if (!following) return;
+  const address = addressOf(query);
+  sessionStorage.setItem("sketchseek.now", address); // the address itself follows later
+  keepParts(query);
+  clearTimeout(timer);
+  timer = setTimeout(() => {
+    history.replaceState(history.state, "", address ? `#${address}` : location.pathname + location.search);
+    sessionStorage.setItem("sketchseek.written", address);
+    if (!query.isEmpty) remember(address);
+  }, ADDRESS_DELAY);
+}
+
+async function go(/** @type {string} */ address) {
+  const { values, strokes, missing } = await read(address);
+  if (drawing.isEmpty && !drawing.canUndo) drawing.restore(strokes);
+  else drawing.replace(strokes);
+  query.set(values);
+  if (missing) notify(t("A drawing or picture of this search is kept in another browser, or no longer."));
+}
+
+async function restore() {
+  const given = location.hash.slice(1);
+  const now = sessionStorage.getItem("sketchseek.now");
+  const address = given === sessionStorage.getItem("sketchseek.written") && now !== null ? now : given;
+  if (address) await go(address);
+  else {
+    drawing.restore(validStrokes(load().strokes));
+    textFields.restore();
+  }
+  following = true;
+}
+addEventListener("hashchange", () => {
+  const address = location.hash.slice(1);
+  if (address !== addressOf(query) && !viewer.isLeaving) go(address);
+  else noteAddress();
+});
+byId("searches-open").addEventListener("click", () => {
+  showSearches(go);
+  dialogs.showSaved();
+});
+byId("searches-clear").addEventListener("click", forgetSearches);
+
 // The state of the server.
+let treeOf = "";
 watch.addEventListener("status", () => {
   const status = /** @type {import("./api.js").Status} */ (watch.last);
-  filters.setFolders(status, results.folders);
   viewer.canExplain = status.explains;
+  viewer.reveals = status.reveals;
+  byId("files", HTMLInputElement).accept = ["image/*", ...status.accepts].join();
   showSummary(status, false);
+  folders.show(status);
   showGallery(status);
   showModels(status, () => watch.poll());
   results.refresh();
+  const tree = JSON.stringify([status.files, status.folders]);
+  if (tree === treeOf) return;
+  treeOf = tree;
+  const roots = status.folders.map(({ folder }) => ({ folder, files: 0 }));
+  folderTree().catch(() => roots).then((counts) => filters.setFolders(counts)); // not every store can list folders
 });
 watch.addEventListener("lost", () => {
   banner("lost", true);
@@ -91,6 +208,10 @@ for (const dialog of document.querySelectorAll("dialog.sheet-dialog")) {
   });
 }
 byId("gallery-open").addEventListener("click", () => showModels(watch.last, () => watch.poll(), true));
+const languages = byId("language", HTMLSelectElement);
+languages.replaceChildren(...Object.entries(LANGUAGES).map(([name, own]) => new Option(own, name)));
+languages.value = language;
+languages.addEventListener("change", () => choose(languages.value));
 const toSheet = byId("to-sheet");
 new IntersectionObserver(([entry]) => (toSheet.hidden = entry.isIntersecting)).observe(canvas);
 toSheet.addEventListener("click", () => {
@@ -99,36 +220,39 @@ toSheet.addEventListener("click", () => {
 });
 
 shortcuts.listen([
-  { keys: ["b"], shown: "B", label: "Pen", action: () => toolbar.setTool("pen") },
-  { keys: ["e"], shown: "E", label: "Eraser", action: () => toolbar.setTool("eraser") },
-  { keys: ["["], shown: "[", label: "Finer line", action: () => toolbar.stepWidth(-1) },
-  { keys: ["]"], shown: "]", label: "Broader line", action: () => toolbar.stepWidth(1) },
-  { keys: ["mod+z"], shown: "Ctrl Z", label: "Undo", action: () => drawing.undo() },
-  { keys: ["mod+shift+z", "mod+y"], shown: "Ctrl Shift Z", label: "Redo", action: () => drawing.redo() },
-  { keys: ["f"], shown: "F", label: "Flip left and right", action: () => drawing.flip() },
-  { keys: ["delete", "backspace"], shown: "Delete", label: "Clear the sheet", action: () => drawing.clear() },
-  { keys: ["/"], shown: "/", label: "Go to the words", action: () => byId("text").focus() },
-  { keys: ["d"], shown: "D", label: "Go to the sheet", action: () => canvas.focus() },
-  { keys: ["r"], shown: "R", label: "Go to the photos", action: () => grid.focusCurrent() },
-  { keys: ["o"], shown: "O", label: "Add a drawing or photo", action: () => byId("files").click() },
-  { keys: ["?"], shown: "?", label: "This help", action: () => byId("help", HTMLDialogElement).showModal() },
+  { keys: ["b"], shown: "B", label: t("Pen"), action: () => toolbar.setTool("pen") },
+  { keys: ["e"], shown: "E", label: t("Eraser"), action: () => toolbar.setTool("eraser") },
+  { keys: ["v"], shown: "V", label: t("Move and resize lines"), action: () => toolbar.setTool("select") },
+  { keys: ["w"], shown: "W", label: t("Large sheet"), action: () => byId("large").click() },
+  { keys: ["["], shown: "[", label: t("Finer line"), action: () => toolbar.stepWidth(-1) },
+  { keys: ["]"], shown: "]", label: t("Broader line"), action: () => toolbar.stepWidth(1) },
+  { keys: ["mod+z"], shown: "Ctrl Z", label: t("Undo"), action: () => drawing.undo() },
+  { keys: ["mod+shift+z", "mod+y"], shown: "Ctrl Shift Z", label: t("Redo"), action: () => drawing.redo() },
+  { keys: ["f"], shown: "F", label: t("Flip left and right"), action: () => drawing.flip() },
+  { keys: ["delete", "backspace"], shown: "Delete", label: t("Clear the sheet"), action: () => drawing.clear() },
+  { keys: ["/"], shown: "/", label: t("Go to the words"), action: () => byId("text").focus() },
+  { keys: ["d"], shown: "D", label: t("Go to the sheet"), action: () => canvas.focus() },
+  { keys: ["r"], shown: "R", label: t("Go to the photos"), action: () => (timeline.isShown ? timeline.focus() : grid.focusCurrent()) },
+  { keys: ["o"], shown: "O", label: t("Add a drawing or photo"), action: () => byId("files").click() },
+  { keys: ["?"], shown: "?", label: t("This help"), action: () => byId("help", HTMLDialogElement).showModal() },
 ], [
-  { shown: "Arrows", label: "Move the pen on the sheet, move between photos" },
-  { shown: "Space", label: "On the sheet: pen down, pen up" },
-  { shown: "Ctrl V", label: "Search with a copied picture" },
-  { shown: "Esc", label: "Close the dialog" },
+  { shown: "Arrows", label: t("Move the pen on the sheet, move between photos") },
+  { shown: "Space", label: t("On the sheet: pen down, pen up") },
+  { shown: "S", label: t("On a photo: select it, with Shift all up to it") },
+  { shown: "+ −", label: t("In the large view: zoom") },
+  { shown: "Ctrl V", label: t("Search with a copied picture") },
+  { shown: "Esc", label: t("Close the dialog") },
 ]);
 
 /** @param {string} text */
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
-    notify("Copied.");
+    notify(t("Copied."));
   } catch {
-    notify("The browser does not allow copying here.");
+    notify(t("The browser does not allow copying here."));
   }
 }
 
-drawing.restore(validStrokes(load().strokes));
-textFields.restore();
+await restore();
 watch.poll();

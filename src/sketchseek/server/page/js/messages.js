@@ -1,10 +1,11 @@
 /** Messages: a toast that disappears, and a banner that stays while there is a problem. */
 
 import { byId } from "./dom.js";
+import { t } from "./texts.js";
 
 const BANNERS = {
-  lost: "The server does not respond. Your drawing is safe; trying again …",
-  busy: "The server is busy; the search will start in a moment …",
+  lost: () => t("The server does not respond. Your drawing is safe; trying again …"),
+  busy: () => t("The server is busy; the search will start in a moment …"),
 };
 /** @type {Set<keyof typeof BANNERS>} */
 const problems = new Set();
@@ -28,5 +29,5 @@ export function banner(/** @type {keyof typeof BANNERS} */ problem, /** @type {b
   const bar = byId("banner");
   bar.hidden = !worst;
   bar.dataset.problem = worst ?? "";
-  if (worst && bar.textContent !== BANNERS[worst]) bar.textContent = BANNERS[worst];
+  if (worst && bar.textContent !== BANNERS[worst]()) bar.textContent = BANNERS[worst]();
 }

@@ -3,6 +3,7 @@
 import { changeModel, models, stopIndexing } from "./api.js";
 import { byId, make } from "./dom.js";
 import { isRunning, progress } from "./status.js";
+import { number, t } from "./texts.js";
 
 /** @import { KnownModel, Status } from "./api.js" */
 
@@ -20,7 +21,7 @@ export async function showModels(/** @type {Status | null} */ status, /** @type 
     known = await models().catch(() => known); // the watch of the status reports a lost server
     byId("models").replaceChildren(...sections(status, changed));
   }
-  byId("models-progress").textContent = indexing.model && isRunning(status) ? `${progress(status)}. Searches use ${status.model} meanwhile.` : "";
+  byId("models-progress").textContent = indexing.model && isRunning(status) ? t("{progress}. Searches use {model} meanwhile.", { progress: progress(status), model: status.model ?? "" }) : "";
 }
 
 function sections(/** @type {Status} */ status, /** @type {() => void} */ changed) {
@@ -37,22 +38,22 @@ function sections(/** @type {Status} */ status, /** @type {() => void} */ change
   const changing = isRunning(status) && Boolean(indexing.model);
   const others = known.filter((model) => !model.current);
   return [
-    make("h3", { text: "Model" }),
-    make("p", { text: `Searches use ${status.model}. A larger model finds more, and takes longer to index.` }),
+    make("h3", { text: t("Model") }),
+    make("p", { text: t("Searches use {model}. A larger model finds more, and takes longer to index.", { model: status.model ?? "" }) }),
     make("p", { id: "models-progress", role: "status" }),
     message,
-    changing ? make("button", { type: "button", class: "button", text: "Stop", click: () => act(stopIndexing) }) : null,
+    changing ? make("button", { type: "button", class: "button", text: t("Stop"), click: () => act(stopIndexing) }) : null,
     make("details", { class: "models", open: !changing && others.some((model) => model.here && model.vectors) },
-      make("summary", { text: "Better model available" }),
+      make("summary", { text: t("Better model available") }),
       make("ul", {}, ...others.map((model) => row(model, isRunning(status), () => act(() => changeModel(model.name)))))),
   ].filter((node) => node !== null);
 }
 
 function row(/** @type {KnownModel} */ model, /** @type {boolean} */ busy, /** @type {() => void} */ use) {
-  const size = model.bytes === null ? "" : ` ${Math.round(model.bytes / 1e6).toLocaleString("en")} MB`;
-  const facts = [model.languages && `words: ${model.languages}`, model.speed, model.licence].filter(Boolean).join(" · ");
+  const download = model.bytes === null ? t("Download and use") : t("Download {size} MB and use", { size: number(model.bytes / 1e6) });
+  const facts = [model.languages && t("words: {languages}", { languages: model.languages }), model.speed, model.licence].filter(Boolean).join(" · ");
   return make("li", {},
     make("div", {}, make("b", { text: model.name }), ` ${model.about}`, make("p", { class: "muted", text: facts })),
-    make("button", { type: "button", class: "button", disabled: busy, click: use, "aria-label": `Use ${model.name}`,
-      text: model.here ? "Use" : `Download${size} and use` }));
+    make("button", { type: "button", class: "button", disabled: busy, click: use, "aria-label": t("Use {name}", { name: model.name }),
+      text: model.here ? t("Use") : download }));
 }

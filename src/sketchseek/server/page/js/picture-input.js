@@ -1,9 +1,10 @@
 /** Pictures that the user chooses, drops or pastes: is it a drawing or a photo? Asks if it is unclear. */
 
 import { byId } from "./dom.js";
+import { t } from "./texts.js";
 
 const DRAWINGS = /\.(svg|json|ndjson)$/i;
-const MAX_BYTES = 64 * 2 ** 20;
+const MAX_BYTES = 32 * 2 ** 20 - 2 ** 16; // the server takes 32 MB, form included
 const SIDE = 64; // px of the small copy that is examined
 
 /** @typedef {"sketch" | "photo"} Kind */
@@ -94,6 +95,6 @@ export function listen(addFiles) {
 
 /** Why a file cannot be used, or an empty string. */
 export function problem(/** @type {File} */ file) {
-  if (!file.size) return `${file.name} is empty.`;
-  return file.size > MAX_BYTES ? `${file.name} is larger than ${MAX_BYTES / 2 ** 20} MB.` : "";
+  if (!file.size) return t("{name} is empty.", { name: file.name });
+  return file.size > MAX_BYTES ? t("{name} is larger than {size} MB.", { name: file.name, size: Math.round(MAX_BYTES / 2 ** 20) }) : "";
 }

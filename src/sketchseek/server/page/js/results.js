@@ -1,17 +1,20 @@
 /** Search and show the hits: while the user draws, further pages while the user scrolls, and notices. */
 
-import { RequestError, search, ServerBusy, ServerUnreachable } from "./api.js";
-import { byId, photos } from "./dom.js";
+import { collectionPhotos, RequestError, search, ServerBusy, ServerUnreachable } from "./api.js";
+import { byId } from "./dom.js";
 import * as notices from "./notices.js";
 import { PAGE } from "./query.js";
 import { LiveSearch } from "./live-search.js";
+import { counted, t } from "./texts.js";
 
 /** @import { SearchResponse, Hit } from "./api.js" */
+/** @import { Folders } from "./folders.js" */
 /** @import { Filters } from "./filters.js" */
 /** @import { Grid } from "./grid.js" */
 /** @import { Query } from "./query.js" */
+/** @import { Timeline } from "./timeline.js" */
 /** @import { StatusWatch } from "./status.js" */
-/** @typedef {{start: (sample: string) => void, copy: (text: string) => void, banner: (what: "busy", on: boolean) => void}} Callbacks */
+/** @typedef {{start: (sample: string) => void, copy: (text: string) => void, folders: Folders, banner: (what: "busy", on: boolean) => void}} Callbacks */
 
 const ANNOUNCE_DELAY = 700; // ms without a new response before the last one is announced to screen readers
 const MAX_OFFSET = 2000; // hits, the limit of the server
@@ -20,6 +23,7 @@ export class Results {
   /** @type {LiveSearch<SearchResponse>} */ #live;
   #query;
   #grid;
+  #timeline;
   #watch;
   #filters;
   #callbacks;
@@ -30,18 +34,19 @@ export class Results {
   /** @type {number | null} photos in the gallery at the last update */ #photos = null;
   #generation = 0;
   #announceTimer = 0;
-  /** Folders of all hits so far. @type {Set<string>} */ folders = new Set();
 
   /**
    * @param {Query} query
    * @param {Grid} grid
+   * @param {Timeline} timeline
    * @param {StatusWatch} watch
    * @param {Filters} filters
    * @param {Callbacks} callbacks
    */
-  constructor(query, grid, watch, filters, callbacks) {
+  constructor(query, grid, timeline, watch, filters, callbacks) {
     this.#query = query;
     this.#grid = grid;
+    this.#timeline = timeline;
     this.#watch = watch;
     this.#filters = filters;
     this.#callbacks = callbacks;
@@ -66,11 +71,33 @@ export class Results {
     this.#live.whileDrawing();
   }
 
+  /** The collection that is shown; null if none is. @type {string | null} */ collection = null;
+
+  /** Show the photos of a collection in place of hits. */
+  async openCollection(/** @type {string} */ name) {
+    const { photos, more } = await collectionPhotos(name, 0, PAGE);
+    this.#live.stop();
+    this.#generation++;
+    this.#showCollection(name);
+    [this.#received, this.#more] = [photos.length, more];
+    this.#timeline.hide();
+    notices.hideNotice();
+    this.#list.hidden = false;
+    this.#grid.show(/** @type {Hit[]} */ (photos));
+    this.#count(photos.length);
+  }
+
+  #showCollection(/** @type {string | null} */ name) {
+    this.collection = name;
+    byId("collection-close").hidden = byId("selection-remove").hidden = name === null;
+  }
+
   /** The gallery may have changed: update the notice, and the hits unless the user is browsing them. */
   refresh() {
     const photos = this.#watch.last?.photos ?? 0;
     const changed = this.#photos !== null && photos !== this.#photos;
     this.#photos = photos;
+    if (this.collection !== null) return;
     if (!this.#grid.hits.length && (this.#query.isEmpty || !photos)) this.#welcome();
     else if (changed && !this.#query.isEmpty && this.#grid.hits.length <= PAGE && !this.#isBrowsing && !this.#isScrolled) this.schedule();
   }
@@ -89,14 +116,13 @@ export class Results {
 
   async #page(/** @type {number} */ generation) {
     const offset = this.#received;
-    const k = Math.min(PAGE, MAX_OFFSET - offset);
+    const k = this.collection === null ? Math.min(PAGE, MAX_OFFSET - offset) : PAGE;
     if (k <= 0) return false;
     try {
-      const answer = await search(this.#query.form(offset, k), AbortSignal.timeout(20_000));
+      const answer = await this.#next(offset, k);
       if (generation !== this.#generation) return false;
       this.#received += answer.hits.length;
       this.#more = answer.more && answer.hits.length > 0;
-      this.#collectFolders(answer);
       const before = this.#grid.hits.length;
       this.#grid.append(this.#withoutUnliked(answer.hits));
       this.#count(this.#grid.hits.length);
@@ -107,6 +133,13 @@ export class Results {
     }
   }
 
+  /** @returns {Promise<{hits: Hit[], more: boolean}>} */
+  async #next(/** @type {number} */ offset, /** @type {number} */ k) {
+    if (this.collection === null) return search(this.#query.form(offset, k), AbortSignal.timeout(20_000));
+    const { photos, more } = await collectionPhotos(this.collection, offset, k);
+    return { hits: /** @type {Hit[]} */ (photos), more };
+  }
+
   #search(/** @type {AbortSignal} */ signal) {
     if (this.#query.isEmpty || this.#watch.last?.photos === 0) return null;
     if (!this.#grid.hits.length && !this.#generation) this.#skeletons();
@@ -115,6 +148,7 @@ export class Results {
 
   #show(/** @type {SearchResponse | null} */ answer) {
     this.#generation++;
+    this.#showCollection(null);
     this.#received = answer?.hits.length ?? 0;
     this.#more = answer?.more ?? false;
     if (!answer) {
@@ -122,7 +156,7 @@ export class Results {
       this.#count(0);
       return this.#welcome();
     }
-    this.#collectFolders(answer);
+    this.#timeline.hide();
     const hits = this.#withoutUnliked(answer.hits);
     if (hits.length) {
       notices.hideNotice();
@@ -132,7 +166,7 @@ export class Results {
     } else {
       this.#grid.clear();
       this.#list.hidden = true;
-      notices.noHits(answer.note ?? "No photo matches.", this.#suggestions());
+      notices.noHits(answer.note ?? t("No photo matches."), this.#suggestions());
     }
     this.#count(hits.length);
     this.#announce(hits, answer);
@@ -155,11 +189,13 @@ export class Results {
 
   #fail(/** @type {Error} */ error) {
     this.#generation++;
+    this.#showCollection(null);
     this.#more = false;
+    this.#timeline.hide();
     this.#grid.clear();
     this.#list.hidden = true;
     this.#count(0);
-    const message = error instanceof ServerBusy ? "The server is busy with other searches." : error instanceof RequestError ? error.message : "Internal error of the page.";
+    const message = error instanceof ServerBusy ? t("The server is busy with other searches.") : error instanceof RequestError ? error.message : t("Internal error of the page.");
     notices.searchFailed(message, () => this.schedule());
     byId("live").textContent = message;
     if (!(error instanceof ServerBusy || error instanceof RequestError)) throw error;
@@ -169,11 +205,18 @@ export class Results {
     const status = this.#watch.last;
     if (!status) return;
     this.#list.hidden = true;
-    if (status.photos) notices.invite(status.photos, this.#callbacks.start);
-    else notices.firstRun(status, this.#callbacks.copy);
+    if (status.photos) {
+      notices.invite(status.photos, this.#callbacks.start);
+      const { under, from, to } = this.#query;
+      this.#timeline.show({ under, from, to }, `${status.photos} ${status.files}`);
+    } else {
+      this.#timeline.hide();
+      notices.firstRun(status, this.#callbacks.folders, this.#callbacks.copy);
+    }
   }
 
   #skeletons() {
+    this.#timeline.hide();
     notices.hideNotice();
     this.#list.hidden = false;
     this.#grid.showSkeletons();
@@ -182,20 +225,16 @@ export class Results {
   #suggestions() {
     const { threshold, filters } = this.#query;
     return [
-      ...(threshold ? [{ label: "Show the closest matches anyway", action: () => this.#filters.removeThreshold() }] : []),
-      ...(filters ? [{ label: "Reset the filters", action: () => this.#filters.reset() }] : []),
+      ...(threshold ? [{ label: t("Show the closest matches anyway"), action: () => this.#filters.removeThreshold() }] : []),
+      ...(filters ? [{ label: t("Reset the filters"), action: () => this.#filters.reset() }] : []),
     ];
-  }
-
-  #collectFolders(/** @type {SearchResponse} */ answer) {
-    for (const hit of answer.hits) this.folders.add(hit.folder);
-    if (this.#watch.last) this.#filters.setFolders(this.#watch.last, this.folders);
   }
 
   #count(/** @type {number} */ shown) {
     const weak = shown > 0 && this.#grid.hits.every((hit) => hit.weak);
-    const many = `${photos(shown)}${this.#more ? " and more" : ""}`;
-    byId("count").textContent = shown ? (weak ? `Nothing is really like it. The nearest ${many}:` : many) : "";
+    const many = this.#more ? counted(shown, "{count} photo and more", "{count} photos and more") : counted(shown, "{count} photo", "{count} photos");
+    if (this.collection !== null) byId("count").textContent = `${this.collection}: ${many}`;
+    else byId("count").textContent = shown ? (weak ? t("Nothing is really like it. The nearest {photos}:", { photos: many }) : many) : "";
   }
 
   /** Unliked photos are hidden at once, before the server responds. */
@@ -207,7 +246,9 @@ export class Results {
     clearTimeout(this.#announceTimer);
     this.#announceTimer = setTimeout(() => {
       const [first] = hits;
-      byId("live").textContent = first ? `${photos(hits.length)} found${answer.more ? ", and more" : ""}. ${hits.every((hit) => hit.weak) ? " None is really like it." : ""} First: ${first.name}.` : (answer.note ?? "No photo found.");
+      const many = answer.more ? counted(hits.length, "{count} photo found, and more.", "{count} photos found, and more.") : counted(hits.length, "{count} photo found.", "{count} photos found.");
+      const weak = hits.every((hit) => hit.weak) ? t("None is really like it.") : "";
+      byId("live").textContent = first ? [many, weak, t("First: {name}.", { name: first.name })].filter(Boolean).join(" ") : (answer.note ?? t("No photo found."));
     }, ANNOUNCE_DELAY);
   }
 }

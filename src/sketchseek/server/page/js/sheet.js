@@ -1,6 +1,8 @@
 /** The sheet on the page: shows the drawing and turns pointer events into strokes. */
 
 import { erase } from "./eraser.js";
+import { line, tidied } from "./shapes.js";
+import { StrokeMover } from "./stroke-mover.js";
 import { MAX_POINTS, SHEET, WIDTHS } from "./drawing.js";
 import { drawStrokes, drawStroke } from "./render-strokes.js";
 
@@ -8,8 +10,10 @@ import { drawStrokes, drawStroke } from "./render-strokes.js";
 
 const STEP = 1.5; // sheet units; closer points add noise, not shape
 const ERASER_BUTTON = 32; // of a stylus
+const HOLD = 700; // ms that the pen is kept still until a line or an ellipse takes the place of what was drawn
+const STILL = 7; // sheet units
 
-/** @typedef {{tool: "pen" | "eraser", width: keyof typeof WIDTHS}} Pen */
+/** @typedef {{tool: "pen" | "eraser" | "select", width: keyof typeof WIDTHS}} Pen */
 
 export class Sheet {
   #canvas;
@@ -22,6 +26,10 @@ export class Sheet {
   /** @type {{x: number, y: number}} */ #last = { x: 0, y: 0 };
   /** @type {Stroke | null} */ #stroke = null;
   #erasing = false;
+  #moving = false;
+  /** What was drawn before a line or an ellipse took its place; drawing on brings it back. @type {Stroke | null} */ #rough = null;
+  #hold = 0;
+  /** @type {{x: number, y: number}} */ #restedAt = { x: 0, y: 0 };
   #frame = 0;
   #colour = "";
   /** Position of the keyboard's pen or the eraser, drawn over the strokes. @type {{x: number, y: number, radius: number} | null} */
@@ -36,10 +44,12 @@ export class Sheet {
     this.#canvas = canvas;
     this.#drawing = drawing;
     this.#pen = pen;
+    this.mover = new StrokeMover(drawing);
     this.#context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     drawing.addEventListener("change", () => this.#repaint());
     new ResizeObserver(() => this.#resize()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.recolour());
+    canvas.addEventListener("toolchange", () => this.#repaint()); // the frame around selected lines
     canvas.addEventListener("pointerdown", (event) => this.#onDown(event));
     canvas.addEventListener("pointermove", (event) => this.#onMove(event));
     canvas.addEventListener("pointerup", (event) => this.#onUp(event));
@@ -71,6 +81,10 @@ export class Sheet {
     this.#pointer = event.pointerId;
     this.#erasing = this.#pen.tool === "eraser" || (event.buttons & ERASER_BUTTON) !== 0;
     const point = (this.#last = this.#sheetPoint(event));
+    this.#moving = this.#pen.tool === "select" && !this.#erasing;
+    this.#rough = null;
+    if (this.#moving) return this.mover.down(point);
+    this.mover.clear();
     if (this.#erasing) return this.#erase(point);
     if (this.#drawing.isFull) return this.#cancel();
     this.#stroke = { width: WIDTHS[this.#pen.width], xs: [point.x], ys: [point.y], pressures: [pressure(event)] };
@@ -89,9 +103,36 @@ export class Sheet {
   #follow(/** @type {PointerEvent} */ event) {
     const point = this.#sheetPoint(event);
     if (Math.hypot(point.x - this.#last.x, point.y - this.#last.y) < STEP) return;
-    if (this.#erasing) this.#erase(point);
-    else this.#extend(point, pressure(event));
+    if (this.#moving) {
+      this.mover.move(point);
+      this.#repaint();
+    } else if (this.#erasing) this.#erase(point);
+    else if (event.shiftKey && this.#stroke) this.#replaceStroke(line(this.#stroke, point));
+    else {
+      if (this.#rough && Math.hypot(point.x - this.#restedAt.x, point.y - this.#restedAt.y) < 2 * STILL) return;
+      this.#stroke = this.#rough ?? this.#stroke;
+      this.#rough = null;
+      this.#extend(point, pressure(event));
+    }
     this.#last = point;
+    if (this.#stroke && Math.hypot(point.x - this.#restedAt.x, point.y - this.#restedAt.y) > STILL) this.#waitForRest(point);
+  }
+
+  /** Tidy up the stroke if the pen rests here. */
+  #waitForRest(/** @type {{x: number, y: number}} */ point) {
+    this.#restedAt = point;
+    clearTimeout(this.#hold);
+    this.#hold = setTimeout(() => {
+      const tidy = this.#stroke && !this.#rough ? tidied(this.#stroke) : null;
+      if (!tidy) return;
+      this.#rough = this.#stroke;
+      this.#replaceStroke(tidy);
+    }, HOLD);
+  }
+
+  #replaceStroke(/** @type {Stroke} */ stroke) {
+    this.#stroke = stroke;
+    this.#drawing.preview([...this.#drawing.strokes.slice(0, -1), stroke]);
   }
 
   #extend(/** @type {{x: number, y: number}} */ point, /** @type {number} */ press) {
@@ -113,16 +154,24 @@ export class Sheet {
 
   #onUp(/** @type {PointerEvent} */ event) {
     if (event.pointerId !== this.#pointer) return;
+    clearTimeout(this.#hold);
     this.#follow(event);
+    clearTimeout(this.#hold);
     this.#pointer = this.#stroke = null;
-    this.#drawing.commit();
+    if (!this.#moving) return this.#drawing.commit();
+    this.#moving = false;
+    this.mover.up();
+    this.#repaint();
   }
 
   #cancel() {
     if (this.#pointer !== null && this.#canvas.hasPointerCapture(this.#pointer)) {
       this.#canvas.releasePointerCapture(this.#pointer);
     }
+    clearTimeout(this.#hold);
     this.#pointer = this.#stroke = null;
+    if (this.#moving) this.mover.cancel();
+    this.#moving = false;
     this.#drawing.cancel();
   }
 
@@ -172,6 +221,7 @@ export class Sheet {
     context.setTransform(width / SHEET.width, 0, 0, height / SHEET.height, 0, 0);
     context.strokeStyle = context.fillStyle = this.#colour;
     if (this.#stroke) drawStroke(context, this.#stroke);
+    if (this.#pen.tool === "select") this.mover.paint(context, this.#colour);
     if (this.#cursor) {
       context.lineWidth = 2;
       context.beginPath();

@@ -1,6 +1,7 @@
 /** Poll the status of the server, and notice when it stops responding and when it is back. */
 
 import { ServerUnreachable, status } from "./api.js";
+import { number, t } from "./texts.js";
 
 /** @import { Status } from "./api.js" */
 
@@ -40,11 +41,11 @@ export const isRunning = (/** @type {Status} */ { indexing }) => ["downloading",
 
 /** The progress of indexing in one line, or an empty string. */
 export function progress(/** @type {Status} */ { indexing }) {
-  if (indexing.state === "downloading") return `downloading ${indexing.model}, ${indexing.done} of ${indexing.total} MB`;
-  if (indexing.state === "converting") return `preparing ${indexing.model}`;
-  if (indexing.state === "looking") return "looking through your folders";
+  if (indexing.state === "downloading") return t("downloading {model}, {done} of {total} MB", { model: indexing.model ?? "", done: indexing.done ?? 0, total: indexing.total ?? 0 });
+  if (indexing.state === "converting") return t("preparing {model}", { model: indexing.model ?? "" });
+  if (indexing.state === "looking") return t("looking through your folders");
   if (indexing.state !== "indexing") return "";
-  const of = indexing.total === null ? `${indexing.done ?? 0}` : `${(indexing.done ?? 0).toLocaleString("en")} of ${indexing.total.toLocaleString("en")}`;
-  const pace = indexing.photos_per_s ? `, ${indexing.photos_per_s < 10 ? indexing.photos_per_s.toFixed(1) : Math.round(indexing.photos_per_s)} photos/s` : "";
-  return `indexing ${of}${pace}`;
+  const done = number(indexing.done ?? 0);
+  const pace = indexing.photos_per_s ? `, ${t("{count} photos/s", { count: number(indexing.photos_per_s, indexing.photos_per_s < 10 ? 1 : 0) })}` : "";
+  return (indexing.total === null ? t("indexing {done}", { done }) : t("indexing {done} of {total}", { done, total: number(indexing.total) })) + pace;
 }

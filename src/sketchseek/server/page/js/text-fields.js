@@ -2,6 +2,7 @@
 
 import { byId } from "./dom.js";
 import { load, save } from "./storage.js";
+import { t } from "./texts.js";
 
 /** @import { Query } from "./query.js" */
 
@@ -31,11 +32,14 @@ export class TextFields {
     this.#read(false);
   }
 
-  /** Show the balance if there are both words and pictures. */
+  /** Show the query's words, and the balance if there are both words and pictures. */
   show() {
+    for (const [input, value] of /** @type {[HTMLInputElement, string][]} */ ([[this.#text, this.#query.text], [this.#minus, this.#query.minus], [this.#balance, String(this.#query.balance)]])) {
+      if (input !== document.activeElement && input.value !== value) input.value = value;
+    }
     byId("balance-row").hidden = !this.#query.text.trim() || !this.#query.hasPictures;
     const balance = this.#query.balance;
-    this.#balance.setAttribute("aria-valuetext", balance === 50 ? "even" : balance < 50 ? `${100 - balance} % drawing` : `${balance} % words`);
+    this.#balance.setAttribute("aria-valuetext", balance === 50 ? t("even") : balance < 50 ? t("{share} % drawing", { share: 100 - balance }) : t("{share} % words", { share: balance }));
   }
 
   #read(/** @type {boolean} */ typing) {

@@ -2,6 +2,7 @@
 
 import { byId } from "./dom.js";
 import { load, save } from "./storage.js";
+import { t } from "./texts.js";
 
 const THEMES = ["system", "light", "dark"];
 
@@ -10,8 +11,8 @@ export function addThemeButton(/** @type {() => void} */ changed) {
   let theme = THEMES.includes(load().theme) ? load().theme : "system";
   const apply = () => {
     document.documentElement.dataset.theme = theme;
-    button.setAttribute("aria-label", `Theme: ${theme}`);
-    button.title = `Theme: ${theme}`;
+    button.title = t(`Theme: ${theme}`);
+    button.setAttribute("aria-label", button.title);
     changed();
   };
   button.addEventListener("click", () => {

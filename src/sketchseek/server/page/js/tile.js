@@ -2,6 +2,8 @@
 
 import { thumbnailFailure, thumbnailUrl } from "./api.js";
 import { icon, make } from "./dom.js";
+import { selectButton } from "./selection.js";
+import { t } from "./texts.js";
 
 /** @import { Hit } from "./api.js" */
 /** @typedef {{open: (id: string) => void, mark: (how: "like" | "unlike", hit: Hit) => void}} Actions */
@@ -18,6 +20,7 @@ export class Tile {
   #folded;
   #more;
   #less;
+  #select;
 
   constructor(/** @type {Hit} */ hit, /** @type {Actions} */ actions, /** @type {number} */ rowHeight) {
     this.hit = hit;
@@ -28,9 +31,10 @@ export class Tile {
     this.#caption = make("span", { class: "caption" });
     this.#folded = make("span", { class: "folded" });
     this.#open = make("button", { type: "button", class: "open", click: () => actions.open(this.hit.id) }, this.#image, this.#folded, this.#caption);
-    this.#more = this.#markButton("more", "More like this", () => actions.mark("like", this.hit));
-    this.#less = this.#markButton("less", "Not like this", () => actions.mark("unlike", this.hit));
-    this.element = make("li", { class: "tile", "data-id": hit.id }, this.#open, make("span", { class: "marks" }, this.#more, this.#less));
+    this.#more = this.#markButton("more", t("More like this"), () => actions.mark("like", this.hit));
+    this.#less = this.#markButton("less", t("Not like this"), () => actions.mark("unlike", this.hit));
+    this.#select = selectButton(hit.name);
+    this.element = make("li", { class: "tile", "data-id": hit.id }, this.#open, make("span", { class: "marks" }, this.#more, this.#less), this.#select);
     this.element.style.setProperty("--ratio", String(ratio));
     this.setTabStop(false);
   }
@@ -41,16 +45,17 @@ export class Tile {
     const match = matchLabel(hit);
     this.#caption.replaceChildren(make("span", { class: "name", text: hit.name }), make("span", { class: "degree", text: match }));
     this.#folded.replaceChildren(...(hit.duplicates ? [icon("layers"), `+${hit.duplicates}`] : []));
-    const copies = hit.duplicates ? `, ${hit.duplicates} more like it` : "";
-    this.#open.setAttribute("aria-label", `${hit.name}, ${match}${copies}`);
+    const copies = hit.duplicates ? `, ${t("{count} more like it", { count: hit.duplicates })}` : "";
+    this.#open.setAttribute("aria-label", `${hit.name}${match && `, ${match}`}${copies}`);
     this.#more.setAttribute("aria-pressed", String(mark === "like"));
     this.#less.setAttribute("aria-pressed", String(mark === "unlike"));
     this.element.dataset.mark = mark ?? "";
+    this.element.dataset.weak = String(hit.weak);
   }
 
   /** Whether Tab stops here; one photo of the grid at a time. */
   setTabStop(/** @type {boolean} */ stop) {
-    for (const button of [this.#open, this.#more, this.#less]) button.tabIndex = stop ? 0 : -1;
+    for (const button of [this.#open, this.#select, this.#more, this.#less]) button.tabIndex = stop ? 0 : -1;
   }
 
   focus() {
@@ -76,7 +81,7 @@ export class Tile {
     if (!this.#image.getAttribute("src")) return;
     this.element.classList.add("failed");
     const reason = await thumbnailFailure(this.hit.id);
-    this.#image.replaceWith(make("span", { class: "reason", text: reason || "The picture could not be loaded." }));
+    this.#image.replaceWith(make("span", { class: "reason", text: reason || t("The picture could not be loaded.") }));
   }
 
   #markButton(/** @type {string} */ name, /** @type {string} */ label, /** @type {() => void} */ action) {
@@ -86,5 +91,6 @@ export class Tile {
 
 /** How well a photo matches, in words. */
 export function matchLabel(/** @type {Hit} */ hit) {
-  return `${Math.round(hit.relevance * 100)} % ${hit.weak ? "weak" : "match"}`;
+  if (hit.relevance === undefined) return ""; // of a collection, which no search found
+  return t(hit.weak ? "{share} % weak" : "{share} % match", { share: Math.round(hit.relevance * 100) });
 }

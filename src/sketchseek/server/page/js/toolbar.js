@@ -3,6 +3,7 @@
 import { byId } from "./dom.js";
 import { WIDTHS } from "./drawing.js";
 import { load, save } from "./storage.js";
+import { counted, t } from "./texts.js";
 
 /** @import { Drawing } from "./drawing.js" */
 /** @import { Pen } from "./sheet.js" */
@@ -25,11 +26,23 @@ export class Toolbar {
       byId("redo").setAttribute("aria-disabled", String(!drawing.canRedo));
       for (const id of ["flip", "clear"]) byId(id).setAttribute("aria-disabled", String(drawing.isEmpty));
       const count = drawing.strokes.length;
-      byId("sheet").setAttribute("aria-label", count ? `Drawing of ${count} ${count === 1 ? "stroke" : "strokes"}` : "Empty sheet");
+      byId("sheet").setAttribute("aria-label", count ? counted(count, "Drawing of {count} stroke", "Drawing of {count} strokes") : t("Empty sheet"));
       byId("sheet-hint").hidden = count > 0;
     };
     drawing.addEventListener("change", show);
     drawing.addEventListener("commit", show);
+    drawing.addEventListener("clear", () => this.setTool("pen")); // there is nothing to erase or to move
+    const large = byId("large");
+    const showLarge = (/** @type {boolean} */ on) => {
+      document.body.dataset.sheet = on ? "large" : "";
+      large.setAttribute("aria-pressed", String(on));
+    };
+    large.addEventListener("click", () => {
+      const on = large.getAttribute("aria-pressed") !== "true";
+      save({ large: on });
+      showLarge(on);
+    });
+    showLarge(load().large === true);
     show();
   }
 
@@ -37,6 +50,7 @@ export class Toolbar {
     this.pen.tool = tool;
     for (const button of this.#buttons) button.setAttribute("aria-pressed", String(button.dataset.tool === tool));
     byId("sheet").dataset.tool = tool;
+    byId("sheet").dispatchEvent(new Event("toolchange"));
   }
 
   setWidth(/** @type {Pen["width"]} */ width) {

@@ -1,13 +1,20 @@
-/** The large view of one photo: its data, its neighbours, and what matches. */
+/** The large view of one photo: zoom, its data, its neighbours, what can be done with it, and what matches. */
 
-import { about, photoUrl, thumbnailUrl } from "./api.js";
-import { byId, make, number } from "./dom.js";
+import { about, facts, photoUrl, reveal, thumbnailUrl } from "./api.js";
+import { byId, make } from "./dom.js";
 import { ExplanationView } from "./explanation.js";
+import { language, number, t } from "./texts.js";
 import { matchLabel } from "./tile.js";
+import { Zoom } from "./zoom.js";
 
-/** @import { Hit } from "./api.js" */
+/** @import { Hit, Photo, PhotoFacts } from "./api.js" */
 /** @import { Query } from "./query.js" */
-/** @typedef {{hits: () => Hit[], more: () => Promise<boolean>, closed: (id: string) => void, notify: (text: string) => void}} Callbacks */
+/**
+ * The photos to go through: `peek` gives one that is loaded, `at` loads it if necessary.
+ * @typedef {{count: number, placeOf: (id: string) => number, peek: (place: number) => Photo | null,
+ *   at: (place: number) => Promise<Photo | null>, closed: (id: string) => void}} Source
+ * @typedef {{notify: (text: string) => void, isSelected: (id: string) => boolean, select: (photo: Photo) => void}} Callbacks
+ */
 
 const LARGE = 1280; // px of the largest thumbnail
 
@@ -17,27 +24,43 @@ export class Viewer {
   #dialog = byId("viewer", HTMLDialogElement);
   #photo = byId("viewer-photo", HTMLImageElement);
   #frame = /** @type {HTMLElement} */ (this.#photo.parentElement);
-  /** @type {Hit | null} */ #hit = null;
-  #position = 0; // of the photo among the hits when it was opened
+  /** @type {Photo | null} */ #shown = null;
+  /** @type {Source | null} */ #source = null;
+  #place = 0; // of the photo in its source when it was shown
   #path = "";
   #explanation;
+  #zoom;
   #abort = new AbortController();
+  #inHistory = false;
+  /** Whether Back has just closed the view. */ isLeaving = false;
+  /** Whether the server can show a photo in the file manager. */ reveals = false;
 
   constructor(/** @type {Query} */ query, /** @type {Callbacks} */ callbacks) {
     this.#query = query;
     this.#callbacks = callbacks;
     this.#explanation = new ExplanationView(query);
+    this.#zoom = new Zoom(/** @type {HTMLElement} */ (this.#frame.parentElement), this.#frame, () => this.#loadFull());
     this.#dialog.addEventListener("close", () => this.#onClose());
     this.#dialog.addEventListener("keydown", (event) => this.#onKey(event));
     this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#dialog.close());
-    byId("viewer-close").addEventListener("click", () => this.#dialog.close());
-    byId("viewer-previous").addEventListener("click", () => this.#step(-1));
-    byId("viewer-next").addEventListener("click", () => this.#step(1));
-    byId("viewer-more").addEventListener("click", () => this.#mark("like"));
-    byId("viewer-less").addEventListener("click", () => this.#mark("unlike"));
-    byId("copy-path").addEventListener("click", () => this.#copy(this.#path, "Path"));
-    byId("copy-name").addEventListener("click", () => this.#copy(this.#hit?.name ?? "", "Name"));
-    this.#photo.addEventListener("error", () => this.#onError());
+    addEventListener("popstate", () => {
+      this.#inHistory = false;
+      this.isLeaving = true; // a query that was changed in the view stays
+      setTimeout(() => (this.isLeaving = false));
+      if (this.#dialog.open) this.#dialog.close();
+    });
+    for (const [id, action] of /** @type {[string, () => void][]} */ ([
+      ["viewer-close", () => this.#dialog.close()],
+      ["viewer-previous", () => this.#step(-1)],
+      ["viewer-next", () => this.#step(1)],
+      ["viewer-more", () => this.#mark("like")],
+      ["viewer-less", () => this.#mark("unlike")],
+      ["viewer-select", () => this.#select()],
+      ["copy-path", () => this.#copy(this.#path, t("Path copied."))],
+      ["copy-name", () => this.#copy(this.#shown?.name ?? "", t("Name copied."))],
+      ["viewer-reveal", () => this.#reveal()],
+    ])) byId(id).addEventListener("click", action);
+    this.#photo.addEventListener("error", () => this.#showFailure(t("The picture cannot be shown.")));
   }
 
   /** Whether the model can show what matches. */
@@ -45,112 +68,162 @@ export class Viewer {
     this.#explanation.available = available;
   }
 
-  open(/** @type {string} */ id) {
-    const hit = this.#callbacks.hits().find((one) => one.id === id);
-    if (!hit) return;
-    if (!this.#dialog.open) this.#dialog.showModal();
-    this.#show(hit);
+  get isOpen() { return this.#dialog.open; }
+
+  open(/** @type {Photo} */ photo, /** @type {Source} */ source) {
+    this.#source = source;
+    if (!this.#dialog.open) {
+      this.#dialog.showModal();
+      history.pushState({ viewer: true }, ""); // so that Back closes the view
+      this.#inHistory = true;
+    }
+    this.#show(photo);
   }
 
-  #show(/** @type {Hit} */ hit) {
+  #show(/** @type {Photo} */ photo) {
+    const source = /** @type {Source} */ (this.#source);
     this.#abort.abort();
     this.#abort = new AbortController();
-    this.#hit = hit;
+    const { signal } = this.#abort;
+    this.#shown = photo;
     this.#path = "";
-    const ratio = hit.width / hit.height;
-    this.#frame.style.setProperty("--ratio", String(ratio));
-    this.#frame.style.setProperty("--natural", `${hit.width}px`);
+    this.#zoom.reset();
+    this.#frame.style.setProperty("--ratio", String(photo.width / photo.height));
+    this.#frame.style.setProperty("--natural", `${photo.width}px`);
     byId("viewer-failed").hidden = true;
     this.#photo.hidden = false;
-    this.#photo.alt = hit.name;
-    this.#photo.src = thumbnailUrl(hit.id); // usually loaded already
-    this.#loadLarge(hit, this.#abort.signal);
-    const hits = this.#callbacks.hits();
-    const place = hits.findIndex((one) => one.id === hit.id);
-    this.#position = place;
-    byId("viewer-place").textContent = `${number(place + 1)} of ${number(hits.length)}`;
-    byId("viewer-name").textContent = hit.name;
-    byId("viewer-previous").setAttribute("aria-disabled", String(place <= 0)); // a disabled button would lose the focus
+    this.#photo.alt = photo.name;
+    this.#photo.src = thumbnailUrl(photo.id); // usually loaded already
+    this.#loadLarge(photo, signal);
+    this.#place = source.placeOf(photo.id);
+    byId("viewer-place").textContent = t("{place} of {count}", { place: number(this.#place + 1), count: number(source.count) });
+    byId("viewer-name").textContent = photo.name;
+    byId("viewer-previous").setAttribute("aria-disabled", String(this.#place <= 0)); // a disabled button would lose the focus
+    byId("viewer-open", HTMLAnchorElement).href = photoUrl(photo.id);
+    const download = byId("viewer-download", HTMLAnchorElement);
+    download.href = `${photoUrl(photo.id)}?download=true`;
+    download.download = photo.name;
+    byId("viewer-reveal").hidden = !this.reveals;
     this.#showMarks();
-    this.#facts([["Folder", hit.folder], ["Size", `${number(hit.width)} × ${number(hit.height)}`],
-      ["Taken", hit.taken ? new Date(hit.taken).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "unknown"],
-      ["Match", `${Math.round(hit.relevance * 100)} %${hit.weak ? ", weak" : ""} (similarity ${hit.score.toFixed(3)})`]]);
-    this.#loadDetails(hit, this.#abort.signal);
-    this.#explanation.show(hit);
-    for (const near of [hits[place + 1], hits[place - 1]]) if (near) new Image().src = thumbnailUrl(near.id, LARGE);
+    this.#showFacts(photo, null);
+    this.#loadDetails(photo, signal);
+    if (isHit(photo)) this.#explanation.show(photo);
+    else this.#explanation.hide();
+    for (const place of [this.#place + 1, this.#place - 1]) {
+      const near = source.peek(place);
+      if (near) new Image().src = thumbnailUrl(near.id, LARGE);
+      else if (place >= 0 && place < source.count) source.at(place).catch(() => {});
+    }
   }
 
   /** Replace the thumbnail by a large picture when that has loaded. */
-  async #loadLarge(/** @type {Hit} */ hit, /** @type {AbortSignal} */ signal) {
-    const image = new Image();
+  async #loadLarge(/** @type {Photo} */ photo, /** @type {AbortSignal} */ signal) {
     const box = /** @type {HTMLElement} */ (this.#frame.parentElement).getBoundingClientRect();
     const needed = Math.max(box.width, box.height) * devicePixelRatio;
-    image.src = needed > LARGE && Math.max(hit.width, hit.height) > LARGE ? photoUrl(hit.id) : thumbnailUrl(hit.id, LARGE);
+    const full = needed > LARGE && Math.max(photo.width, photo.height) > LARGE;
+    await this.#replace(full ? photoUrl(photo.id) : thumbnailUrl(photo.id, LARGE), signal);
+  }
+
+  /** The photo was enlarged: show all of its pixels. */
+  async #loadFull() {
+    if (this.#shown && Math.max(this.#shown.width, this.#shown.height) > LARGE) await this.#replace(photoUrl(this.#shown.id), this.#abort.signal);
+  }
+
+  async #replace(/** @type {string} */ url, /** @type {AbortSignal} */ signal) {
+    const image = new Image();
+    image.src = url;
     await image.decode().catch(() => {});
     if (!signal.aborted && image.naturalWidth) this.#photo.src = image.src;
   }
 
-  async #loadDetails(/** @type {Hit} */ hit, /** @type {AbortSignal} */ signal) {
+  async #loadDetails(/** @type {Photo} */ photo, /** @type {AbortSignal} */ signal) {
     const more = /** @type {HTMLDetailsElement} */ (byId("viewer-duplicates"));
-    more.hidden = !hit.duplicates;
-    /** @type {HTMLButtonElement} */ (byId("copy-path")).disabled = true;
+    more.hidden = !photo.duplicates;
+    byId("copy-path", HTMLButtonElement).disabled = true;
     try {
-      const details = await about(hit.id, signal);
+      const details = await about(photo.id, signal);
       this.#path = details.path;
-      /** @type {HTMLButtonElement} */ (byId("copy-path")).disabled = false;
+      byId("copy-path", HTMLButtonElement).disabled = false;
       byId("copy-path").title = details.path;
       const others = details.duplicates;
-      more.hidden = !others.length && !hit.duplicates;
+      more.hidden = !others.length && !photo.duplicates;
       const summary = /** @type {HTMLElement} */ (more.querySelector("summary"));
-      summary.textContent = `${hit.duplicates || others.length} more like it`;
+      summary.textContent = t("{count} more like it", { count: number(photo.duplicates || others.length) });
       const lines = others.map((path) => make("li", { text: path }));
-      const near = hit.duplicates - others.length;
-      if (near > 0) lines.push(make("li", { text: `${near} near-duplicate ${near === 1 ? "photo" : "photos"}, which the filters can show separately` }));
+      const near = photo.duplicates - others.length;
+      if (near > 0) lines.push(make("li", { text: t("{count} nearly equal, which the filters can show separately", { count: number(near) }) }));
       /** @type {HTMLElement} */ (more.querySelector("ul")).replaceChildren(...lines);
+      this.#showFacts(photo, await facts(photo.id, signal));
     } catch (error) {
       if (!signal.aborted) this.#showFailure(/** @type {Error} */ (error).message);
     }
   }
 
-  #facts(/** @type {[string, string][]} */ rows) {
-    byId("viewer-facts").replaceChildren(...rows.map(([term, value]) => make("div", {}, make("dt", { text: term }), make("dd", { text: value }))));
+  #showFacts(/** @type {Photo} */ photo, /** @type {PhotoFacts | null} */ more) {
+    const size = `${number(photo.width)} × ${number(photo.height)}`;
+    const hit = isHit(photo) ? photo : null;
+    /** @type {[string, string | Node | null][]} */
+    const rows = [
+      [t("Folder"), photo.folder],
+      [t("Size"), more ? `${size} · ${number(more.bytes / 1e6, more.bytes < 1e7 ? 2 : 0)} MB` : size],
+      [t("Taken"), photo.taken ? new Date(photo.taken).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" }) : t("unknown")],
+      [t("Camera"), more?.camera ?? null],
+      [t("Lens"), more?.lens ?? null],
+      [t("Exposure"), more && exposure(more)],
+      [t("Place"), more?.place ? more.place.map((degrees) => number(degrees, 5)).join(", ") : null],
+      [t("Match"), hit && `${matchLabel(hit)} (${t("similarity {score}", { score: hit.score.toFixed(3) })})`],
+    ];
+    byId("viewer-facts").replaceChildren(...rows.filter(([, value]) => value).map(([term, value]) => make("div", {}, make("dt", { text: term }), make("dd", {}, value))));
   }
 
   async #step(/** @type {1 | -1} */ direction) {
-    const found = this.#callbacks.hits().findIndex((one) => one.id === this.#hit?.id);
-    const before = direction > 0 ? this.#position - 1 : this.#position; // if the photo was removed from the hits
-    const place = found < 0 ? before : found;
-    let next = this.#callbacks.hits()[place + direction];
-    if (!next && direction > 0 && (await this.#callbacks.more())) next = this.#callbacks.hits()[place + direction];
+    const source = /** @type {Source} */ (this.#source);
+    const from = this.#shown;
+    const found = from ? source.placeOf(from.id) : -1;
+    const before = direction > 0 ? this.#place - 1 : this.#place; // if the photo was removed from the hits
+    const next = await source.at((found < 0 ? before : found) + direction).catch(() => null);
+    if (this.#shown !== from) return; // closed, or another step was faster
     if (next) this.#show(next);
-    else this.#callbacks.notify(direction > 0 ? "This is the last photo." : "This is the first photo.");
+    else this.#callbacks.notify(direction > 0 ? t("This is the last photo.") : t("This is the first photo."));
   }
 
   #mark(/** @type {"like" | "unlike"} */ how) {
-    if (!this.#hit) return;
-    this.#query.mark(how, this.#hit);
+    if (!this.#shown) return;
+    this.#query.mark(how, this.#shown);
     this.#showMarks();
-    const marked = this.#query.markOf(this.#hit.id);
-    this.#callbacks.notify(marked === "like" ? "Looking for more like it." : marked === "unlike" ? "Looking for different photos." : "No longer marked.");
+    const marked = this.#query.markOf(this.#shown.id);
+    this.#callbacks.notify(marked === "like" ? t("Looking for more like it.") : marked === "unlike" ? t("Looking for different photos.") : t("No longer marked."));
+  }
+
+  #select() {
+    if (!this.#shown) return;
+    this.#callbacks.select(this.#shown);
+    this.#showMarks();
   }
 
   #showMarks() {
-    const marked = this.#hit && this.#query.markOf(this.#hit.id);
+    if (!this.#shown) return;
+    const marked = this.#query.markOf(this.#shown.id);
     byId("viewer-more").setAttribute("aria-pressed", String(marked === "like"));
     byId("viewer-less").setAttribute("aria-pressed", String(marked === "unlike"));
+    byId("viewer-select").setAttribute("aria-pressed", String(this.#callbacks.isSelected(this.#shown.id)));
   }
 
-  async #copy(/** @type {string} */ text, /** @type {string} */ what) {
+  async #copy(/** @type {string} */ text, /** @type {string} */ done) {
     try {
       await navigator.clipboard.writeText(text);
-      this.#callbacks.notify(`${what} copied.`);
+      this.#callbacks.notify(done);
     } catch {
-      this.#callbacks.notify(`The browser does not allow copying here: ${text}`);
+      this.#callbacks.notify(t("The browser does not allow copying here: {text}", { text }));
     }
   }
 
-  #onError() {
-    this.#showFailure("The picture cannot be shown.");
+  async #reveal() {
+    try {
+      if (this.#shown) await reveal(this.#shown.id);
+    } catch (error) {
+      this.#callbacks.notify(/** @type {Error} */ (error).message);
+    }
   }
 
   #showFailure(/** @type {string} */ reason) {
@@ -164,6 +237,9 @@ export class Viewer {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "ArrowRight") this.#step(1);
     else if (event.key === "ArrowLeft") this.#step(-1);
+    else if (event.key === "+" || event.key === "=") this.#zoom.by(1.4);
+    else if (event.key === "-") this.#zoom.by(1 / 1.4);
+    else if (event.key === "0") this.#zoom.reset();
     else return;
     event.preventDefault();
   }
@@ -171,8 +247,19 @@ export class Viewer {
   #onClose() {
     this.#abort.abort();
     this.#explanation.leave();
-    if (this.#hit) this.#callbacks.closed(this.#hit.id);
-    this.#hit = null;
+    if (this.#shown) this.#source?.closed(this.#shown.id);
+    this.#shown = null;
     this.#photo.removeAttribute("src");
+    if (this.#inHistory) history.back();
+    this.#inHistory = false;
   }
+}
+
+/** Whether a search found the photo. @returns {photo is Hit} */
+const isHit = (/** @type {Photo} */ photo) => "relevance" in photo;
+
+/** "1/250 s · f/2.8 · ISO 200 · 35 mm", of what is known. */
+function exposure(/** @type {PhotoFacts} */ { exposure_s: seconds, aperture, iso, focal_mm: focal }) {
+  const time = seconds && (seconds < 0.4 ? `1/${number(1 / seconds)} s` : `${number(seconds, 1)} s`);
+  return [time, aperture && `f/${number(aperture, 1)}`, iso && `ISO ${iso}`, focal && `${number(focal)} mm`].filter(Boolean).join(" · ");
 }

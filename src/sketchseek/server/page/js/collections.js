@@ -1,0 +1,101 @@
+/** The collections of photos and the saved searches that the gallery keeps, in their dialogs. */
+
+import { collections, collect, deleteCollection, deleteSearch, saveSearch } from "./api.js";
+import { addressOf } from "./address.js";
+import { byId, icon, make } from "./dom.js";
+import { idOf, keep } from "./kept.js";
+import { validStrokes } from "./storage.js";
+import { counted, t } from "./texts.js";
+
+/** @import { Query } from "./query.js" */
+/** @import { Selection } from "./selection.js" */
+/** @typedef {{notify: (text: string) => void, open: (name: string) => void, repeat: (address: string) => void}} Callbacks */
+
+export class CollectionDialogs {
+  #query;
+  #selection;
+  #callbacks;
+  #dialog = byId("collections", HTMLDialogElement);
+
+  constructor(/** @type {Query} */ query, /** @type {Selection} */ selection, /** @type {Callbacks} */ callbacks) {
+    this.#query = query;
+    this.#selection = selection;
+    this.#callbacks = callbacks;
+    byId("collections-open").addEventListener("click", () => this.#show(false));
+    byId("selection-collect").addEventListener("click", () => this.#show(true));
+    byId("collections-new").addEventListener("submit", () => this.#add(take("collections-name")));
+    byId("saved-new").addEventListener("submit", () => this.#save(take("saved-name")));
+  }
+
+  /** `adding`: choose where the selected photos go. */
+  async #show(/** @type {boolean} */ adding) {
+    const found = await this.#try(collections);
+    if (!found) return;
+    byId("collections-new").hidden = !adding;
+    byId("collections-none").textContent = found.collections.length ? "" : adding ? t("None yet.") : t("None yet. Select photos to make one.");
+    const choose = (/** @type {string} */ name) => {
+      this.#dialog.close();
+      if (adding) this.#add(name);
+      else this.#callbacks.open(name);
+    };
+    byId("collections-list").replaceChildren(...found.collections.map(({ name, photos }) =>
+      row("layers", name, counted(photos, "{count} photo", "{count} photos"), () => choose(name), adding ? null : () => this.#delete(name, photos))));
+    if (!this.#dialog.open) this.#dialog.showModal();
+  }
+
+  /** The saved searches, in the dialog of the last ones. */
+  async showSaved() {
+    byId("saved-new").hidden = this.#query.isEmpty;
+    const found = await this.#try(collections);
+    byId("saved-list").replaceChildren(...(found?.searches ?? []).map(({ name, query }) => row("search", name, "", async () => {
+      const strokes = validStrokes(query.strokes);
+      if (strokes.length) await keep(idOf(JSON.stringify(strokes)), strokes);
+      byId("searches", HTMLDialogElement).close();
+      this.#callbacks.repeat(String(query.address ?? ""));
+    }, async () => {
+      await this.#try(() => deleteSearch(name));
+      this.showSaved();
+    })));
+  }
+
+  async #add(/** @type {string} */ name) {
+    const added = await this.#try(() => collect("add", name, this.#selection.photos.map(({ id }) => id)));
+    if (!added) return;
+    this.#callbacks.notify(counted(added.photos, "{count} photo added to {name}.", "{count} photos added to {name}.", { name }));
+    this.#selection.clear();
+  }
+
+  async #save(/** @type {string} */ name) {
+    const query = { address: addressOf(this.#query), strokes: this.#query.drawing.strokes };
+    if ((await this.#try(() => saveSearch(name, query))) !== undefined) this.#callbacks.notify(t("Saved as {name}.", { name }));
+  }
+
+  async #delete(/** @type {string} */ name, /** @type {number} */ photos) {
+    if (photos && !confirm(t("Delete the collection {name}? Its photos stay in the gallery.", { name }))) return;
+    await this.#try(() => deleteCollection(name));
+    this.#show(false);
+  }
+
+  /** What a request returns; undefined, after a message, if it fails. @template T @returns {Promise<T | undefined>} */
+  async #try(/** @type {() => Promise<T>} */ request) {
+    try {
+      return await request();
+    } catch (error) {
+      this.#callbacks.notify(/** @type {Error} */ (error).message);
+      return undefined;
+    }
+  }
+}
+
+function row(/** @type {string} */ name, /** @type {string} */ label, /** @type {string} */ more, /** @type {() => void} */ choose, /** @type {(() => void) | null} */ remove) {
+  return make("li", {}, make("button", { type: "button", class: "place", click: choose }, icon(name), make("span", { text: label }), make("span", { class: "muted", text: more })),
+    remove && make("button", { type: "button", class: "icon-button", "aria-label": t("Delete {name}", { name: label }), title: t("Delete"), click: remove }, icon("clear")));
+}
+
+/** The text of a field, which is emptied. */
+function take(/** @type {string} */ id) {
+  const field = byId(id, HTMLInputElement);
+  const value = field.value.trim();
+  field.value = "";
+  return value;
+}

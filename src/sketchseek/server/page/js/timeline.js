@@ -1,0 +1,303 @@
+/** The photos by date, before there is a query: only what is near the window is created, whatever their number. */
+
+import { RequestError, thumbnailUrl, timeline, timelinePage } from "./api.js";
+import { byId, make } from "./dom.js";
+import { selectButton } from "./selection.js";
+import { counted, language, number, t } from "./texts.js";
+
+/** @import { Photo, Section } from "./api.js" */
+/** @typedef {{section: Section, first: number, top: number, height: number}} Block `first`: place of its first photo */
+/** @typedef {{under: string, from: string, to: string}} Within */
+
+const PAGE = 200; // photos the server returns at once
+const GAP = 4; // px
+const HEAD = 44; // px, the heading of a month
+const AHEAD = 700; // px above and below the window that are created
+const KEPT_PAGES = 60;
+const RENEW = 8000; // ms between two looks at a gallery that grows
+const SETTLE = 60; // ms without scrolling before pages are loaded
+
+export class Timeline {
+  #root = byId("timeline");
+  #list = byId("timeline-photos");
+  #heads = byId("timeline-heads");
+  #jump = byId("timeline-jump", HTMLSelectElement);
+  #open;
+  /** @type {Block[]} */ #blocks = [];
+  /** @type {Map<string, Photo[] | Promise<Photo[]>>} by the id of its first photo, the last used last */ #pages = new Map();
+  /** @type {Map<number, HTMLLIElement>} by place */ #cells = new Map();
+  #columns = 1;
+  #side = 100;
+  #current = 0; // place of the photo that Tab focuses
+  #frame = 0;
+  #timer = 0;
+  #version = 0;
+  #within = "";
+  #generation = "";
+  #loadedAt = 0;
+  count = 0;
+  /** Why there is no timeline; empty if there is one. */ problem = "";
+
+  constructor(/** @type {(photo: Photo) => void} */ open) {
+    this.#open = open;
+    addEventListener("scroll", () => this.#schedule(), { passive: true });
+    new ResizeObserver(() => this.#layout()).observe(this.#root);
+    this.#list.addEventListener("keydown", (event) => this.#onKey(event));
+    this.#jump.addEventListener("change", () => {
+      const block = this.#blocks.find(({ section }) => String(section.month ?? "").slice(0, 4) === this.#jump.value);
+      if (block) this.#scrollTo(block.top - 8);
+    });
+  }
+
+  get isShown() { return !this.#root.hidden; }
+
+  hide() {
+    this.#root.hidden = true;
+    byId("timeline-bar").hidden = true;
+  }
+
+  /** Show the photos that pass the filters; `generation`: another one means that the gallery has changed. */
+  async show(/** @type {Within} */ within, /** @type {string} */ generation) {
+    const key = JSON.stringify(within);
+    const wasHidden = this.#root.hidden;
+    this.#root.hidden = Boolean(this.problem);
+    byId("timeline-bar").hidden = this.#root.hidden || !this.count;
+    if (wasHidden) this.#layout();
+    if (key === this.#within && (generation === this.#generation || (!wasHidden && this.#isInUse))) return;
+    [this.#within, this.#generation, this.#loadedAt] = [key, generation, performance.now()];
+    const version = ++this.#version;
+    try {
+      const { sections, photos } = await timeline(within);
+      if (version !== this.#version) return;
+      this.#filter = within;
+      this.#sections(sections, photos);
+      this.problem = "";
+    } catch (error) {
+      if (version !== this.#version) return;
+      this.problem = /** @type {Error} */ (error).message;
+      this.#sections([], 0);
+      if (!(error instanceof RequestError)) this.#within = ""; // tried again; but a store that cannot list never can
+    }
+    this.#root.hidden = !this.count;
+  }
+
+  /** Whether the user looks through the photos, or they were loaded just now: changes of the gallery are shown later. */
+  get #isInUse() {
+    return this.#list.getBoundingClientRect().top < 0 || this.#list.contains(document.activeElement) || performance.now() - this.#loadedAt < RENEW;
+  }
+
+  /** @type {Within} */ #filter = { under: "", from: "", to: "" };
+
+  /** A photo that is loaded. */
+  photo(/** @type {string} */ id) {
+    return this.peek(this.placeOf(id));
+  }
+
+  /** The place of a photo that is loaded, or -1. */
+  placeOf(/** @type {string} */ id) {
+    for (const { section, first } of this.#blocks) {
+      for (const [number, start] of section.pages.entries()) {
+        const page = this.#pages.get(start);
+        const at = Array.isArray(page) ? page.findIndex((photo) => photo.id === id) : -1;
+        if (at >= 0) return first + number * PAGE + at;
+      }
+    }
+    return -1;
+  }
+
+  /** @returns {Promise<Photo | null>} the photo at a place, loaded if necessary */
+  async at(/** @type {number} */ place) {
+    const spot = this.#spot(place);
+    return spot ? ((await this.#load(spot.start))[spot.offset] ?? null) : null;
+  }
+
+  /** The photo at a place, if it is loaded. */
+  peek(/** @type {number} */ place) {
+    const spot = this.#spot(place);
+    const page = spot && this.#pages.get(spot.start);
+    return spot && Array.isArray(page) ? (page[spot.offset] ?? null) : null;
+  }
+
+  /** Focus a photo, e.g. the one that was shown large last. */
+  focus(place = this.#current) {
+    if (!this.count) return;
+    this.#current = Math.min(this.count - 1, Math.max(0, place));
+    const { top } = this.#position(this.#current);
+    const box = this.#root.getBoundingClientRect();
+    if (box.top + top < 110 || box.top + top + this.#side > innerHeight) this.#scrollTo(top - innerHeight / 3);
+    this.#paint();
+    this.#cells.get(this.#current)?.querySelector("button")?.focus({ preventScroll: true });
+  }
+
+  #sections(/** @type {Section[]} */ sections, /** @type {number} */ photos) {
+    this.#pages.clear();
+    for (const cell of this.#cells.values()) cell.remove();
+    this.#cells.clear();
+    this.count = photos;
+    let first = 0;
+    this.#blocks = sections.map((section) => {
+      const block = { section, first, top: 0, height: 0 };
+      first += section.count;
+      return block;
+    });
+    /** @type {Map<string, number>} */ const years = new Map();
+    for (const { month, count } of sections) years.set((month ?? "").slice(0, 4), (years.get((month ?? "").slice(0, 4)) ?? 0) + count);
+    this.#jump.replaceChildren(...[...years].map(([year, count]) => new Option(`${year || t("No date")} · ${number(count)}`, year)));
+    byId("timeline-bar").hidden = !photos || this.#root.hidden;
+    this.#layout();
+  }
+
+  #layout() {
+    const width = this.#root.clientWidth;
+    if (!width || !this.isShown) return;
+    const least = width < 500 ? 92 : width < 900 ? 120 : 150;
+    this.#columns = Math.max(3, Math.floor((width + GAP) / (least + GAP)));
+    this.#side = Math.floor((width + GAP) / this.#columns) - GAP;
+    let top = 0;
+    for (const block of this.#blocks) {
+      block.top = top;
+      block.height = HEAD + Math.ceil(block.section.count / this.#columns) * (this.#side + GAP);
+      top += block.height + 10;
+    }
+    this.#list.style.height = `${top}px`;
+    this.#list.style.setProperty("--side", `${this.#side}px`);
+    for (const cell of this.#cells.values()) cell.remove();
+    this.#cells.clear();
+    this.#paint();
+  }
+
+  #schedule() {
+    if (this.isShown) this.#frame ||= requestAnimationFrame(() => this.#paint());
+  }
+
+  #paint() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    if (!this.isShown) return;
+    const offset = this.#list.getBoundingClientRect().top;
+    const [low, high] = [-offset - AHEAD, -offset + innerHeight + AHEAD];
+    /** @type {Set<number>} */ const wanted = new Set();
+    const near = this.#blocks.filter(({ top, height }) => top < high && top + height > low);
+    for (const { section, first, top } of near) {
+      const row = (/** @type {number} */ y) => Math.floor((y - top - HEAD) / (this.#side + GAP));
+      const from = Math.max(0, row(low)) * this.#columns;
+      const to = Math.min(section.count, (row(high) + 1) * this.#columns);
+      for (let i = from; i < to; i++) wanted.add(first + i);
+    }
+    const keep = this.#list.contains(document.activeElement) ? this.#current : -1;
+    for (const [place, cell] of this.#cells) {
+      if (wanted.has(place) || place === keep) continue;
+      cell.remove();
+      this.#cells.delete(place);
+    }
+    for (const place of wanted) this.#fill(place);
+    this.#heads.replaceChildren(...near.map(({ section, top }) => this.#head(section, top)));
+    const now = this.#blocks.findLast(({ top }) => top <= -offset + 120);
+    if (now && document.activeElement !== this.#jump) this.#jump.value = (now.section.month ?? "").slice(0, 4);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#loadMissing(), SETTLE);
+  }
+
+  #head(/** @type {Section} */ { month, count }, /** @type {number} */ top) {
+    const name = month ? new Date(`${month}-15T12:00`).toLocaleDateString(language, { month: "long", year: "numeric" }) : t("No date");
+    const head = make("h3", {}, name, make("span", { class: "muted", text: counted(count, "{count} photo", "{count} photos") }));
+    head.style.top = `${top}px`;
+    return head;
+  }
+
+  #fill(/** @type {number} */ place) {
+    let cell = this.#cells.get(place);
+    if (!cell) {
+      cell = /** @type {HTMLLIElement} */ (make("li", { class: "cell", "aria-posinset": place + 1, "aria-setsize": this.count }));
+      const { left, top } = this.#position(place);
+      cell.style.left = `${left}px`;
+      cell.style.top = `${top}px`;
+      this.#cells.set(place, cell);
+      const after = [...this.#cells.keys()].filter((other) => other > place).sort((a, b) => a - b)[0];
+      this.#list.insertBefore(cell, (after !== undefined && this.#cells.get(after)) || null);
+    }
+    const photo = this.peek(place);
+    if (photo && !cell.firstChild) {
+      const image = make("img", { alt: "", decoding: "async", draggable: "false", load: () => cell.classList.add("loaded") });
+      image.src = thumbnailUrl(photo.id, this.#side * devicePixelRatio > 170 ? 320 : 160);
+      const label = photo.taken ? `${photo.name}, ${new Date(photo.taken).toLocaleDateString(language, { dateStyle: "medium" })}` : photo.name;
+      cell.dataset.id = photo.id;
+      cell.append(make("button", { type: "button", class: "open", "aria-label": label, title: photo.name, click: () => {
+        this.#current = place;
+        this.#open(photo);
+      } }, image), selectButton(photo.name));
+    }
+    const stop = place === this.#current || (!this.#cells.has(this.#current) && place === Math.min(...this.#cells.keys()));
+    for (const button of cell.querySelectorAll("button")) button.tabIndex = stop ? 0 : -1;
+  }
+
+  async #loadMissing() {
+    const version = this.#version;
+    const starts = new Set([...this.#cells].filter(([, cell]) => !cell.firstChild).map(([place]) => this.#spot(place)?.start ?? ""));
+    for (const start of starts) {
+      if (!start) continue;
+      await this.#load(start).catch(() => {}); // the next scroll tries again; the watch of the status reports a lost server
+      if (version !== this.#version) return;
+      for (const place of this.#cells.keys()) this.#fill(place);
+    }
+  }
+
+  /** @returns {Promise<Photo[]>} */
+  async #load(/** @type {string} */ start) {
+    const known = this.#pages.get(start);
+    if (known) {
+      this.#pages.delete(start);
+      this.#pages.set(start, known);
+      return known;
+    }
+    const block = /** @type {Block} */ (this.#blocks.find(({ section }) => section.pages.includes(start)));
+    const count = Math.min(PAGE, block.section.count - block.section.pages.indexOf(start) * PAGE);
+    const asked = timelinePage(start, count, this.#filter);
+    this.#pages.set(start, asked);
+    try {
+      const photos = await asked;
+      if (this.#pages.get(start) === asked) this.#pages.set(start, photos);
+      for (const key of this.#pages.keys()) if (this.#pages.size > KEPT_PAGES) this.#pages.delete(key);
+      return photos;
+    } catch (error) {
+      this.#pages.delete(start);
+      throw error;
+    }
+  }
+
+  /** The block of a place, the id of the first photo of its page, and where it is in that page. */
+  #spot(/** @type {number} */ place) {
+    if (place < 0 || place >= this.count) return null;
+    const block = /** @type {Block} */ (this.#blocks.findLast(({ first }) => first <= place));
+    const inside = place - block.first;
+    return { block, start: block.section.pages[Math.floor(inside / PAGE)], offset: inside % PAGE };
+  }
+
+  #position(/** @type {number} */ place) {
+    const { block } = /** @type {{block: Block}} */ (this.#spot(place));
+    const inside = place - block.first;
+    return { left: (inside % this.#columns) * (this.#side + GAP), top: block.top + HEAD + Math.floor(inside / this.#columns) * (this.#side + GAP) };
+  }
+
+  #scrollTo(/** @type {number} */ y) {
+    scrollTo({ top: scrollY + this.#list.getBoundingClientRect().top + y - 100, behavior: "instant" });
+    this.#paint();
+  }
+
+  #onKey(/** @type {KeyboardEvent} */ event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const rows = Math.max(1, Math.floor(innerHeight / (this.#side + GAP)) - 1);
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: this.#columns, ArrowUp: -this.#columns, PageDown: rows * this.#columns,
+      PageUp: -rows * this.#columns, Home: -this.count, End: this.count }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    this.#go(this.#current + step);
+  }
+
+  async #go(/** @type {number} */ place) {
+    const to = Math.min(this.count - 1, Math.max(0, place));
+    this.#current = to;
+    await this.at(to).catch(() => null);
+    if (this.#current === to) this.focus(to);
+  }
+}

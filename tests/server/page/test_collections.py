@@ -1,0 +1,88 @@
+"""Collections and saved searches on the page."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.server.page.actions import SIDES, draw, expect_first, expect_strokes, names
+from tests.server.page.conftest import OpenPage, Served
+from tests.server.page.sample_gallery import make_gallery
+from tests.server.page.test_access import check
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Served]:
+    """A gallery that a test may change."""
+    photos = make_gallery(tmp_path / "Pictures")
+    server = Served([str(photos), "--gallery", str(tmp_path / "gallery")], tmp_path).start()
+    yield server.ready()
+    server.stop()
+
+
+def test_photos_are_collected_shown_and_removed(open_page: OpenPage, own: Served) -> None:
+    page = open_page(own)
+    draw(page, *SIDES["left"])
+    expect_first(page, "left.png")
+    order = names(page)
+    tiles = page.locator(".tile .open")
+    tiles.nth(0).click(modifiers=["Control"])
+    tiles.nth(2).click(modifiers=["Control"])
+    page.locator("#selection-collect").click()
+    check(page)
+    page.locator("#collections-name").fill("Bars")
+    page.keyboard.press("Enter")
+    expect(page.locator("#toast")).to_have_text("2 photos added to Bars.")
+    expect(page.locator("#selection")).to_be_hidden()
+    # A third one, into the same.
+    tiles.nth(1).click(modifiers=["Control"])
+    page.locator("#selection-collect").click()
+    page.locator("#collections-list").get_by_text("Bars").click()
+    expect(page.locator("#toast")).to_have_text("1 photo added to Bars.")
+    page.locator("#clear").click()
+    expect(page.locator(".cell").first).to_be_visible()
+    # Open it: the photos in the order in which they were added.
+    page.locator("#collections-open").click()
+    expect(page.locator("#collections-list li")).to_contain_text("3 photos")
+    check(page)
+    page.locator("#collections-list").get_by_text("Bars").click()
+    expect(page.locator("#count")).to_have_text("Bars: 3 photos")
+    expect(page.locator(".tile .name")).to_have_text([order[0], order[2], order[1]])
+    expect(page.locator("#timeline")).to_be_hidden()
+    check(page)
+    tiles.first.click()
+    expect(page.locator("#viewer-place")).to_have_text("1 of 3")
+    page.keyboard.press("Escape")
+    tiles.nth(1).click(modifiers=["Control"])
+    page.locator("#selection-remove").click()
+    expect(page.locator("#count")).to_have_text("Bars: 2 photos")
+    page.locator("#collection-close").click()
+    expect(page.locator(".cell").first).to_be_visible()
+    expect(page.locator(".tile")).to_have_count(0)
+    # Delete it, after a question.
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.locator("#collections-open").click()
+    page.get_by_role("button", name="Delete Bars").click()
+    expect(page.locator("#collections-none")).to_contain_text("None yet")
+
+
+def test_a_search_is_saved_for_every_browser(open_page: OpenPage, own: Served) -> None:
+    page = open_page(own)
+    draw(page, *SIDES["left"])
+    page.get_by_label("Words", exact=True).fill("red")
+    expect(page).to_have_url(re.compile("text=red"))
+    page.locator("#searches-open").click()
+    page.locator("#saved-name").fill("Left and red")
+    page.keyboard.press("Enter")
+    expect(page.locator("#toast")).to_have_text("Saved as Left and red.")
+    other = open_page(own)
+    other.locator("#searches-open").click()
+    check(other)
+    other.locator("#saved-list").get_by_text("Left and red").click()
+    expect_strokes(other, 1)
+    expect(other.get_by_label("Words", exact=True)).to_have_value("red")
+    other.locator("#searches-open").click()
+    other.get_by_role("button", name="Delete Left and red").click()
+    expect(other.locator("#saved-list li")).to_have_count(0)

@@ -1,0 +1,56 @@
+"""Every text of the page is in every catalogue, and the page speaks the language of its user."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.server.page.actions import SIDES, draw, expect_first
+from tests.server.page.conftest import OpenPage, Served
+from tests.server.page.test_access import check
+from tests.server.page.texts import PAGE, of_html, of_scripts
+
+CATALOGUES = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (PAGE / "texts").glob("*.json")}
+
+
+@pytest.mark.parametrize("language", ["de", "es"])
+def test_every_text_is_translated_with_its_values(language: str) -> None:
+    catalogue = CATALOGUES[language]
+    assert catalogue.keys() == of_html() | of_scripts()
+    for text, translated in catalogue.items():
+        assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", translated)), text
+        assert translated.strip()
+
+
+def test_the_page_is_small() -> None:
+    """What a browser loads in English, and the catalogue of another language."""
+    files = [path.stat().st_size for path in PAGE.rglob("*") if path.is_file() and path.parent.name != "texts"]
+    assert sum(files) < 250_000
+    assert max(path.stat().st_size for path in (PAGE / "texts").iterdir()) < 20_000
+
+
+@pytest.mark.parametrize(("locale", "words", "photos"), [("de-CH", "Wörter", "Fotos"), ("es-MX", "Palabras", "fotos")])
+def test_in_the_language_of_the_browser(
+    open_page: OpenPage, served: Served, locale: str, words: str, photos: str
+) -> None:
+    page = open_page(served, locale=locale)
+    expect(page.locator("html")).to_have_attribute("lang", locale[:2])
+    expect(page.get_by_label(words, exact=True)).to_be_visible()
+    expect(page.locator("#summary")).to_contain_text(photos)
+    draw(page, *SIDES["left"])
+    expect_first(page, "left.png")
+    check(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+
+
+def test_another_language_can_be_chosen_and_is_kept(page: Page) -> None:
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    page.locator("#help-open").click()
+    page.get_by_label("Language of the page").select_option("de")
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+    page.reload()
+    expect(page.get_by_label("Wörter", exact=True)).to_be_visible()
+    page.locator("#help-open").click()
+    page.get_by_label("Sprache der Seite").select_option("en")
+    expect(page.get_by_label("Words", exact=True)).to_be_visible()
