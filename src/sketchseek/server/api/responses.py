@@ -105,7 +105,7 @@ class PhotoFacts(BaseModel):
     exposure_s: float | None = None
     iso: float | None = None
     focal_mm: float | None = None
-    place: tuple[float, float] | None = None
+    place: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
 
 
 class NamedCollection(BaseModel):
