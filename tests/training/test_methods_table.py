@@ -62,7 +62,7 @@ def test_cells_are_what_evaluating_says(
 
 
 def test_seeds_and_test_classes_get_the_best_rate(bench: Any, tmp_path: Path) -> None:
-    parts = ("category", 0, tmp_path, ("val",), {}, tmp_path, "b")
+    parts: tuple[Any, ...] = ("category", 0, tmp_path, ("val",), {}, tmp_path, "b")
     jobs = [bench.Job("m", *parts, rate=rate).placed(tmp_path) for rate in (1e-3, 1e-2)]
     for job, value in zip(jobs, (0.3, 0.5), strict=True):
         job.folder.mkdir()
