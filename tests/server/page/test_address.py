@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.server.page.actions import SIDES, draw, expect_first, expect_strokes, names
 from tests.server.page.conftest import OpenPage, Served
@@ -43,7 +43,7 @@ def test_the_address_carries_the_query(page: Page, open_page: OpenPage, served: 
     page.get_by_role("button", name="Filters").click()
     page.locator("#under").select_option("Pictures/many")
     page.get_by_role("radiogroup", name="Look for").get_by_text("this kind").click()
-    file = {"name": "a.json", "mimeType": "", "buffer": b"[[[0, 9], [0, 9]]]"}
+    file: FilePayload = {"name": "a.json", "mimeType": "", "buffer": b"[[[0, 9], [0, 9]]]"}
     page.locator("#files").set_input_files(file)
     expect(page.locator(".chip")).to_have_count(2)
     expect(page).to_have_url(re.compile("sketch="))

@@ -46,7 +46,13 @@ def test_photos_of_a_folder(client: TestClient) -> None:
 
 def test_a_photo_that_has_gone(client: TestClient) -> None:
     assert "has no photo" in refusal(client.get("/api/timeline/page", params={"first": "0" * 16}), 404)
-    for wrong in ({}, {"first": "x"}, {"first": "0" * 16, "k": 0}, {"first": "0" * 16, "k": 201}):
+    wrongs: list[dict[str, str | int]] = [
+        {},
+        {"first": "x"},
+        {"first": "0" * 16, "k": 0},
+        {"first": "0" * 16, "k": 201},
+    ]
+    for wrong in wrongs:
         refusal(client.get("/api/timeline/page", params=wrong), 422)
 
 
