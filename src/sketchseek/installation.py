@@ -32,17 +32,35 @@ def requirements(extra: str) -> list[str]:
 
 def install_command(*packages: str) -> str:
     """The command that installs these packages here, with the installer that this environment belongs to."""
+    if name := _name_in_pipx():
+        return _line("pipx", "inject", name, *packages)
+    pins = _tested_versions()
+    return _line(*_installer("install"), *packages, *(["--constraint", str(pins)] if pins else []))
+
+
+def uninstall_command(package: str) -> str:
+    """The command that removes a package here, with the same installer."""
+    if name := _name_in_pipx():
+        return _line("pipx", "runpip", name, "uninstall", "--yes", package)
+    return _line(*_installer("uninstall"), package)
+
+
+def _name_in_pipx() -> str | None:
+    """What pipx calls this environment, if it made it."""
     prefix = Path(sys.prefix)
-    if (prefix / "pipx_metadata.json").is_file():
-        return _line("pipx", "inject", prefix.name, *packages)
-    if (prefix / "uv-receipt.toml").is_file() or find_spec("pip") is None:  # environments of uv have no pip
-        start = ["uv", "pip", "install", "--python", sys.executable]
-    else:
-        start = [sys.executable, "-m", "pip", "install"]
+    return prefix.name if (prefix / "pipx_metadata.json").is_file() else None
+
+
+def _installer(verb: str) -> list[str]:
+    """The start of a command of uv or pip, with the options that it needs here."""
+    # Environments of uv have no pip.
+    uses_uv = (Path(sys.prefix) / "uv-receipt.toml").is_file() or find_spec("pip") is None
+    start = ["uv", "pip", verb, "--python", sys.executable] if uses_uv else [sys.executable, "-m", "pip", verb]
+    if verb == "uninstall" and not uses_uv:
+        start.append("--yes")
     if _is_managed_by_the_system():  # sketchseek itself was installed there with this option
         start.append("--break-system-packages")
-    pins = _tested_versions()
-    return _line(*start, *packages, *(["--constraint", str(pins)] if pins else []))
+    return start
 
 
 def _is_managed_by_the_system() -> bool:

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from sketchseek.cli import cli
 from sketchseek.engine import Encoder, EngineError
 from sketchseek.engine.sessions import DEVICES, VARIABLE, OrtSession, batch_of, pick_provider
+from sketchseek.installation import install_command, uninstall_command
 from sketchseek.pictures import Sketch
 
 
@@ -85,5 +86,7 @@ def test_the_batch_of_a_provider_reaches_the_graph(exported: Encoder, sketches: 
 def test_commands_stop_at_a_missing_device_before_they_begin(verb: str, providers: list[str]) -> None:
     providers[:] = ["CPUExecutionProvider"]
     done = CliRunner().invoke(cli, [verb, "--device", "cuda"])
-    assert isinstance(done.exception, EngineError) and "onnxruntime-gpu" in str(done.exception)
+    assert isinstance(done.exception, EngineError) and "needs onnxruntime-gpu in place" in str(done.exception)
+    commands = f"; run: {uninstall_command('onnxruntime')}, then {install_command('onnxruntime-gpu')}"
+    assert str(done.exception).endswith(commands)
     assert CliRunner().invoke(cli, [verb, "--device", "abacus"]).exit_code == 2

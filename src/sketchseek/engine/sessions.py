@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sketchseek.engine.folder import EngineError
 from sketchseek.engine.weights import SharedWeights
+from sketchseek.installation import install_command, uninstall_command
 
 Array = NDArray[Any]
 VARIABLE = "SKETCHSEEK_PROVIDER"
@@ -147,6 +148,6 @@ def _why_not(requested: str, package: str, available: Sequence[str]) -> str:
     if package == "onnxruntime":
         return f"--device {requested.lower()}: the onnxruntime of this system does not have it, that of a Mac does"
     return (
-        f"--device {requested.lower()} needs {package} in place of onnxruntime: pip uninstall --yes onnxruntime, "
-        f"then pip install {package}"
+        f"--device {requested.lower()} needs {package} in place of onnxruntime; run: "
+        f"{uninstall_command('onnxruntime')}, then {install_command(package)}"
     )
