@@ -5,12 +5,16 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from sketchseek import installation
-from sketchseek.installation import extra_command, install_command, requirements
+from sketchseek.installation import extra_command, install_command, requirements, uninstall_command
 
 ROOT = Path(__file__).parent.parent
 
@@ -43,19 +47,45 @@ def test_an_extra_is_what_the_project_says() -> None:
     assert {name: requirements(name) for name in names} == {name: extras[name] for name in names}
 
 
+def required(lines: Iterable[str]) -> set[str]:
+    """Names of the packages that these requirements bring here, those of other packages included."""
+    found: set[str] = set()
+    waiting = [Requirement(line) for line in lines]
+    while waiting:
+        one = waiting.pop()
+        name = canonicalize_name(one.name)
+        if name not in found and (one.marker is None or one.marker.evaluate({"extra": ""})):
+            found.add(name)
+            waiting += map(Requirement, metadata.requires(name) or [])
+    return found
+
+
+def test_the_extra_clip_adds_two_packages_of_at_most_30_mb() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    added = required(project["optional-dependencies"]["clip"]) - required(project["dependencies"])
+    assert added == {"onnx", "ml-dtypes"}
+    paths = [Path(str(path.locate())) for name in added for path in metadata.files(name) or []]
+    size = sum(path.stat().st_size for path in paths if path.suffix != ".pyc")
+    print(f"the extra clip: {size / 1e6:.0f} MB")
+    assert size <= 30e6
+
+
 def test_pip_of_this_environment(environment: Path) -> None:
     assert install_command("rawpy>=0.25") == "/env/bin/python -m pip install 'rawpy>=0.25'"
     assert extra_command("raw") == f"/env/bin/python -m pip install {shlex.join(requirements('raw'))}"
+    assert uninstall_command("onnxruntime") == "/env/bin/python -m pip uninstall --yes onnxruntime"
 
 
 def test_pipx(environment: Path) -> None:
     (environment / "pipx_metadata.json").write_text("{}")
     assert install_command("rawpy") == "pipx inject sketchseek rawpy"
+    assert uninstall_command("onnxruntime") == "pipx runpip sketchseek uninstall --yes onnxruntime"
 
 
 def test_uv_tool(environment: Path) -> None:
     (environment / "uv-receipt.toml").write_text("")
     assert install_command("rawpy") == "uv pip install --python /env/bin/python rawpy"
+    assert uninstall_command("onnxruntime") == "uv pip uninstall --python /env/bin/python onnxruntime"
 
 
 def test_an_environment_without_pip(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
