@@ -15,8 +15,10 @@ import pytest
 from huggingface_hub import close_session, constants
 
 from sketchseek.cli import main
+from sketchseek.engine.convert.source import PICTURES
 from sketchseek.engine.folder import read_record
 from sketchseek.engine.get import get_model
+from sketchseek.engine.weights import WeightFile
 from tests.gallery.photos import fill
 from tests.hub import published
 from tests.hub.loopback import FIRST, TOKEN, Hub, serve, sha256
@@ -279,7 +281,7 @@ def test_a_network_or_disk_that_fails_is_one_sentence(command: Command, settings
 def test_a_full_disk_is_one_sentence(command: Command, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(command.home)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=10**6))
-    assert "and .* has 1 MB" not in (words := said(command("models", "get", RUN))) and "has 1 MB: free some" in words
+    assert "has 1 MB: free some space" in said(command("models", "get", RUN))
     assert hub.sent == []
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
 
@@ -290,6 +292,60 @@ def test_a_full_disk_is_one_sentence(command: Command, hub: Hub, monkeypatch: py
     assert "does not fit on the disk" in said(command("models", "get", RUN))
     monkeypatch.undo()
     assert command.left() == set()
+
+
+WEIGHTS = "someone/weights"
+
+
+def test_a_full_disk_during_the_conversion_leaves_nothing(
+    command: Command, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published.clip(command.home / "weights")
+    hub.add(WEIGHTS, command.home / "weights")
+
+    def full(weights: WeightFile, folder: Path) -> None:
+        (folder / weights.name).write_bytes(b"half of it")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(WeightFile, "write", full)
+        assert "No space left on device" in said(command("models", "get", WEIGHTS))
+    assert command.left() == set()
+    assert not list(command.models.rglob(f"*{PICTURES}"))  # but the download is kept
+    completed(command, hub)
+
+
+KILLED = f"""
+import os, signal
+from sketchseek.cli import main
+from sketchseek.engine.weights import WeightFile
+def write(weights, folder):
+    (folder / weights.name).write_bytes(b"half of it")
+    os.kill(os.getpid(), signal.SIGKILL)
+WeightFile.write = write
+main(["models", "get", "{WEIGHTS}"])
+"""
+
+
+def test_a_kill_during_the_conversion_leaves_no_model(command: Command, hub: Hub) -> None:
+    published.clip(command.home / "weights")
+    hub.add(WEIGHTS, command.home / "weights")
+    done = subprocess.run([sys.executable, "-c", KILLED], env=command.environment, timeout=120, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert list(command.models.rglob(f"*/{PICTURES}"))  # it was killed while it wrote
+    assert command.left() == set()
+    assert "is not on this machine" in said(command("search", "--text", "x", "--model", WEIGHTS))
+    completed(command, hub)
+
+
+def completed(command: Command, hub: Hub) -> None:
+    """The same command makes the model of what was downloaded, and removes what was left."""
+    hub.sent.clear()
+    code, _, err = command("models", "get", WEIGHTS)
+    assert code == 0, err
+    assert hub.sent == [] and command.left() == {"someone--weights"}
+    assert not (command.models / "fetched" / "someone%2Fweights").exists()
+    assert command("models", "check", "someone--weights")[0] == 0
 
 
 def test_repositories_of_something_else_are_refused_before_the_download(command: Command, hub: Hub) -> None:
