@@ -83,7 +83,16 @@ def test_a_list_of_merges_is_clips_tokenizer(tmp_path: Path) -> None:
     assert rows(tokenizer_of_merges(path), TEXTS) == [theirs(text)["input_ids"] for text in TEXTS]
 
 
-@pytest.mark.parametrize("data", [b"", b"no archive", gzip.compress(b"#version\none two three\n"), gzip.compress(b"#")])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no archive", gzip.compress(b"#version\none two three\n"), gzip.compress(b"#")],
+    ids=[
+        "empty",
+        "no archive",
+        "three words",
+        "no merges",
+    ],  # an archive holds the time, and no two workers agree on it
+)
 def test_what_is_no_list_of_merges_is_one_sentence(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "bpe.txt.gz").write_bytes(data)
     with pytest.raises(ConvertError, match="is not a list of merges"):
