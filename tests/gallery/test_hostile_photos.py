@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from sketchseek.engine.folder import EngineError
+from sketchseek.engine.sessions import StoppedError
 from sketchseek.gallery import Gallery
 from sketchseek.gallery.read_ahead import batches_of_readings
 from sketchseek.gallery.reading import memory_to_read, read_photo
@@ -74,7 +76,10 @@ class Choosy(GridModel):
         return vectors
 
 
-@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("no\nsuch"), ValueError(), None])
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("no\nsuch"), ValueError(), EngineError("not finite"), StoppedError("late"), None],
+)
 def test_a_photo_that_cannot_be_encoded_is_one_failure(
     tmp_path: Path, photos: Path, error: BaseException | None
 ) -> None:
@@ -90,15 +95,21 @@ def test_a_photo_that_cannot_be_encoded_is_one_failure(
         assert counts(gallery.add(photos)) == {"updated": 1, "unchanged": 9}
 
 
-def test_a_model_that_is_damaged_stops_the_run(tmp_path: Path, photos: Path) -> None:
-    from sketchseek.errors import SketchseekError
+class Damaged(GridModel):
+    """Cannot run."""
 
-    put(photos / "a.png", corpus.saved(corpus.plain((1, 2, 3)), "PNG"))
+    def encode_photos(self, photos: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        raise EngineError("a file of the model is damaged")
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_a_model_that_is_damaged_stops_the_run(tmp_path: Path, photos: Path, count: int) -> None:
+    fill(photos, count)
     with (
-        Gallery.open(tmp_path / "g", Choosy(SketchseekError("a file of the model is damaged"))) as gallery,
-        pytest.raises(SketchseekError, match="is damaged"),
+        Gallery.open(tmp_path / "g", Damaged()) as gallery,
+        pytest.raises(EngineError, match="is damaged"),
     ):
-        gallery.add(photos)
+        gallery.add(photos, batch=4)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the memory of a process is read from /proc")

@@ -243,21 +243,13 @@ class Ingestion:
         if not readings:
             return [], {}
         try:
-            pixels = [reading.pixels for reading in readings if reading.pixels is not None]
-            lines: list[bytes | None] = [None] * len(readings)
-            if has_lines(self.model) and keeps_lines(self.store):
-                vectors, packed = self.model.encode_photos_with_lines(pixels)
-                if packed.shape != (len(readings), self.model.line_bytes) or packed.dtype != np.uint8:
-                    raise ValueError("its outlines are not bytes of the right number")
-                lines = [row.tobytes() for row in packed]
-            else:
-                vectors = self.model.encode_photos(pixels)
-            if vectors.shape != (len(readings), self.model.size) or not np.isfinite(vectors).all():
-                raise ValueError("its vectors are not finite numbers of the right shape")
+            vectors, lines = self._run_model([reading.pixels for reading in readings if reading.pixels is not None])
             return list(zip(readings, vectors, lines, strict=True)), {}
-        except (SketchseekError, OSError):  # of the model itself or the machine (a full disk): not of any photo
+        except OSError:  # of the machine (a full disk): not of any photo
             raise
         except Exception as error:
+            if isinstance(error, SketchseekError) and not self._model_works():
+                raise
             if len(readings) == 1:
                 return [], {readings[0].digest: f"the model cannot encode it ({error_line(error)})"}
         encoded, failed = list[Encoded](), dict[bytes, str]()
@@ -266,6 +258,28 @@ class Ingestion:
             encoded += good
             failed |= bad
         return encoded, failed
+
+    def _run_model(self, pixels: list[NDArray[np.uint8]]) -> tuple[NDArray[np.float32], list[bytes | None]]:
+        """Vectors (n, size) of photos, and their outlines if the model and the store have them."""
+        lines: list[bytes | None] = [None] * len(pixels)
+        if has_lines(self.model) and keeps_lines(self.store):
+            vectors, packed = self.model.encode_photos_with_lines(pixels)
+            if packed.shape != (len(pixels), self.model.line_bytes) or packed.dtype != np.uint8:
+                raise ValueError("its outlines are not bytes of the right number")
+            lines = [row.tobytes() for row in packed]
+        else:
+            vectors = self.model.encode_photos(pixels)
+        if vectors.shape != (len(pixels), self.model.size) or not np.isfinite(vectors).all():
+            raise ValueError("its vectors are not finite numbers of the right shape")
+        return vectors, lines
+
+    def _model_works(self) -> bool:
+        """Whether the model can encode a grey picture: if so, its error was about the photos."""
+        try:
+            self._run_model([np.full((self.model.photo_side, self.model.photo_side, 3), 128, np.uint8)])
+        except SketchseekError:
+            return False
+        return True
 
     def _record(self, reading: Reading, plan: Plan) -> None:
         path = reading.path
