@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from sketchseek.errors import SketchseekError
 from sketchseek.gallery.errors import GalleryBusyError, GalleryDamagedError
+from sketchseek.wording import shown
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ def client_gone() -> RequestError:
 
 
 def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    return JSONResponse({"error": message}, status, headers)
+    return JSONResponse({"error": shown(message)}, status, headers)  # it may name a file that is not text
 
 
 def first_message(errors: Sequence[Any]) -> str:
@@ -63,7 +64,7 @@ def install_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(OSError)
     async def system_error(_request: Request, error: OSError) -> JSONResponse:
-        if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN):
             return error_response(503, server_busy().message, RETRY)
         raise error
 
