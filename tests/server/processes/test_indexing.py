@@ -1,5 +1,7 @@
 import os
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -91,6 +93,30 @@ def test_a_stopped_run_is_resumed_at_once(indexing: Indexing, tmp_path: Path) ->
         assert indexing.start(tmp_path / "gallery", [], "grid-slow")
         now = until(indexing, lambda now: now.state not in ("looking", "indexing"))
         assert now.state == "done" and now.total == 0
+
+
+def test_a_process_that_cannot_be_killed_is_left(indexing: Indexing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that waits for a drive ends only when the drive answers."""
+    monkeypatch.setattr("sketchseek.server.processes.indexing.STOP_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("sketchseek.server.processes.indexing.KILL_TIMEOUT_S", 0.2)
+    script = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); signal.pause()"
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    process.stdout.readline()
+    indexing._process = process
+    monkeypatch.setattr(process, "kill", lambda: None)
+    try:
+        clicks = [threading.Thread(target=indexing.stop) for _ in range(2)]
+        for click in clicks:
+            click.start()
+        for click in clicks:
+            click.join(30)
+            assert not click.is_alive()
+        assert process.poll() is None
+    finally:
+        monkeypatch.undo()
+        process.kill()
+        process.communicate()
 
 
 def test_a_process_that_dies_is_reported(indexing: Indexing, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from sketchseek.server.api.responses import IndexingStatus
 
 COMMAND: tuple[str, ...] = (sys.executable, "-P", "-m", "sketchseek.server.processes.index_child")
 STOP_TIMEOUT_S = 5  # before a process that does not stop is killed
+KILL_TIMEOUT_S = 1  # for it to end then: one that waits for a drive ends only when the drive answers
 RUNNING = ("downloading", "converting", "looking", "indexing")
 
 
@@ -83,7 +85,8 @@ class Indexing:
             process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
+            with suppress(subprocess.TimeoutExpired):  # the thread that reads its messages waits for its end
+                process.wait(KILL_TIMEOUT_S)
 
     def resume(self) -> bool:
         """Start the run again that was stopped; False if none was."""
