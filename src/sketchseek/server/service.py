@@ -53,8 +53,10 @@ class Service:
         self.uploads = BoundedThreadPool("upload", self.cores, self.limits.searches)
         self.svgs = BoundedThreadPool("svg", svg_threads, self.limits.svgs)
         self.pictures = BoundedThreadPool("picture", self.cores, self.limits.pictures)
-        self.reports = BoundedThreadPool("report", 2, self.limits.reports)
-        self.folders = BoundedThreadPool("folder", 2, self.limits.folders)  # of drives, which may hang
+        self.reports = BoundedThreadPool("report", 2, self.limits.reports)  # which answer always
+        self.records = BoundedThreadPool("record", 2, self.limits.records)  # of the database, which may be busy
+        # A thread for each request, because a drive that hangs keeps its own.
+        self.folders = BoundedThreadPool("folder", self.limits.folders, self.limits.folders)
         self.upload_decoders = Decoders(self.cores, self.limits)
         self.svg_decoders = Decoders(svg_threads, replace(self.limits, decode_seconds=self.limits.svg_seconds))
         self.photo_decoders = Decoders(self.cores, self.limits)
@@ -76,6 +78,10 @@ class Service:
             return False
         return self.indexing.start(self.gallery.path, folders, model, retry=retry)
 
+    def resume(self) -> bool:
+        """Start the run again that was stopped; False if none was, or the gallery is being changed now."""
+        return not self._forgetting.locked() and self.indexing.resume()
+
     def forget(self, folder: Path) -> int | None:
         """Remove a folder of the gallery: how many files, None if photos are being indexed."""
         with self._forgetting:
@@ -87,8 +93,8 @@ class Service:
         return removed
 
     def change_model(self, name: str) -> bool:
-        """Index all folders with another model, then search with it; False if photos are being indexed now."""
-        return self.indexing.start(self.gallery.path, [], name)
+        """Index all folders with another model, then search with it; False if the gallery is being changed now."""
+        return not self._forgetting.locked() and self.indexing.start(self.gallery.path, [], name)
 
     def use_model(self, name: str) -> None:
         """Search with this model from now on, if its vectors are complete; searches that run end with the old one."""
@@ -145,7 +151,7 @@ class Service:
             decoders.close()
         self.watching.stop()
         self.indexing.stop()
-        for pool in (self.searches, self.uploads, self.svgs, self.pictures, self.reports, self.folders):
+        for pool in (self.searches, self.uploads, self.svgs, self.pictures, self.reports, self.records, self.folders):
             pool.close()
         self.gallery.close()
 

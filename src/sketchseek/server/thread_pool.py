@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 
 from starlette.requests import Request
 
-from sketchseek.server.errors import client_gone, server_busy
+from sketchseek.server.errors import RequestError, client_gone, server_busy
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -32,6 +32,23 @@ class BoundedThreadPool:
         """The result of ``function``, which does not start if the client disconnects while it waits."""
         async with self.turn(request):
             return await self.call(function, *args, **kwargs)
+
+    async def run_within(
+        self,
+        seconds: float,
+        late: RequestError,
+        request: Request,
+        function: Callable[Arguments, Result],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> Result:
+        """The same, but raises ``late`` after so many seconds; the call keeps its thread and place until it ends."""
+        task = asyncio.ensure_future(self.run(request, function, *args, **kwargs))
+        task.add_done_callback(lambda task: task.cancelled() or task.exception())  # or asyncio logs that of a late one
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+        if not done:
+            raise late
+        return task.result()
 
     @asynccontextmanager
     async def turn(self, request: Request) -> AsyncIterator[None]:

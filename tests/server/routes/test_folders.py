@@ -1,5 +1,7 @@
 """Adding, following and forgetting folders on the page: in real processes, with the guards of the command line."""
 
+import os
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,12 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
+from sketchseek.server.app import create_app
+from sketchseek.server.places import Places
+from sketchseek.server.service import Service
+from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, png, put
+from tests.server.conftest import make_service
 from tests.server.live import live, wait_until
 from tests.server.uploads import refusal
 
@@ -117,6 +124,45 @@ def test_folders_outside_are_not_listed_and_not_added(browser: httpx2.Client, ho
         assert "outside" in refusal(browser.get("/api/places", params={"folder": name}), 404)
         assert "no such folder" in refusal(browser.post("/api/folders/add", params={"folder": name}), 404)
     (home / "link").unlink()
+
+
+def test_a_folder_whose_drive_hangs_costs_a_deadline(
+    gallery_path: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each keeps its thread; others are listed as long as there are threads, and then refused."""
+    service = make_service(gallery_path, GridModel(), tmp_path, folder_seconds=0.5, folders=3)
+    service.places = Places([home])
+    free, real = threading.Event(), os.path.realpath
+
+    def hang(path: Path) -> str:
+        if Path(path).name == "Pictures":
+            free.wait(60)
+        return real(path)
+
+    monkeypatch.setattr(os.path, "realpath", hang)
+    with TestClient(create_app(service), base_url="http://127.0.0.1:8000") as client:
+        try:
+            for path in ("places", "folders/add"):
+                method = "GET" if path == "places" else "POST"
+                late = client.request(method, f"/api/{path}", params={"folder": f"{home.name}/Pictures"})
+                assert "check its drive" in refusal(late, 503) and late.headers["retry-after"]
+            assert client.get("/api/places", params={"folder": f"{home.name}/Camera"}).status_code == 200
+            client.get("/api/places", params={"folder": f"{home.name}/Pictures"})
+            assert "at its limit" in refusal(client.get("/api/places", params={"folder": f"{home.name}/Camera"}), 503)
+            assert client.get("/api/status").status_code == 200
+        finally:
+            free.set()
+        wait_until(lambda: service.folders.in_flight == 0)
+        assert service.indexing.status.state == "idle"  # what came too late adds nothing
+        assert client.get("/api/places", params={"folder": f"{home.name}/Camera"}).status_code == 200
+
+
+def test_nothing_is_indexed_while_a_folder_is_forgotten(service: Service) -> None:
+    service.indexing.start = service.indexing.resume = lambda *_, **__: True  # type: ignore[method-assign]
+    for change in (lambda: service.index([]), lambda: service.change_model("default"), service.resume):
+        assert change()
+        with service._forgetting:
+            assert not change()
 
 
 def test_a_server_without_places_adds_nothing(client: TestClient) -> None:

@@ -1,5 +1,7 @@
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,8 @@ from starlette.testclient import TestClient
 
 import sketchseek
 from sketchseek.pictures.formats import FORMATS
+from sketchseek.server.api.responses import Collections
+from sketchseek.server.service import Service
 from tests.server.uploads import post
 
 
@@ -74,3 +78,28 @@ def test_addresses_do_not_become_labels(figures: dict[str, float]) -> None:
     assert not [name for name in figures if "nothing" in name or "0123" in name]
     routes = {route for name in figures for route in re.findall(r'route="([^"]*)"', name)}
     assert routes <= {"/api/search", "/api/photos/{id}/thumbnail", "page", "/metrics"}
+
+
+@pytest.mark.parametrize("method, path", [("POST", "/api/indexing/stop"), ("GET", "/api/collections")])
+def test_status_answers_while_other_requests_are_stuck(
+    client: TestClient, service: Service, some_id: str, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    begun, free = threading.Semaphore(0), threading.Event()
+
+    def wait(*_: object) -> Collections:
+        begun.release()
+        free.wait(60)
+        return Collections(collections=[], searches=[])
+
+    monkeypatch.setattr(service.indexing, "stop", wait)
+    monkeypatch.setattr("sketchseek.server.routes.collections._collections", wait)
+    with ThreadPoolExecutor() as threads:
+        stuck = [threads.submit(client.request, method, path) for _ in range(4)]
+        try:
+            for _ in range(2):  # as many as run at once
+                assert begun.acquire(timeout=60)
+            for report in ("/api/status", "/metrics", f"/api/photos/{some_id}/about"):
+                assert threads.submit(client.get, report).result(timeout=20).status_code == 200
+        finally:
+            free.set()
+        assert {answer.result(timeout=60).status_code for answer in stuck} == {200}

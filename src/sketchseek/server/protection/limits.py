@@ -21,7 +21,9 @@ class Limits:
     svgs: int = 16  # searches with an SVG, running or waiting
     pictures: int = 256  # thumbnails and photos, running or waiting
     reports: int = 64  # status, metrics and facts of a photo, running or waiting
-    folders: int = 8  # lists of folders, running or waiting
+    records: int = 64  # collections, timelines and changes of the gallery, running or waiting
+    folders: int = 8  # lists of folders, running or waiting, also those of drives that do not answer
+    folder_seconds: float = 10.0  # for a folder to be listed
     sending_bytes: int = 512 * MiB  # of all photo files that are being sent
     thumbnail_bytes: int = 512 * MiB  # on disk
 

@@ -24,7 +24,7 @@ def create_router(service: Service) -> APIRouter:
     @router.get("/timeline", responses=errors(422, 503))
     async def timeline(request: Request, filters: Annotated[Within, Query()]) -> Timeline:
         """The photos by month, newest first."""
-        return await service.reports.run(request, _timeline, service, filters)
+        return await service.records.run(request, _timeline, service, filters)
 
     @router.get("/timeline/page", responses=errors(404, 422, 503))
     async def page(
@@ -34,12 +34,12 @@ def create_router(service: Service) -> APIRouter:
         k: Annotated[int, Query(ge=1, le=SECTION_PAGE)] = SECTION_PAGE,
     ) -> TimelinePage:
         """``k`` photos of a month from the one with the id ``first``, which /api/timeline gives for every page."""
-        return await service.reports.run(request, _page, service, first, k, filters)
+        return await service.records.run(request, _page, service, first, k, filters)
 
     @router.get("/folders", responses=errors(422, 503))
     async def folders(request: Request) -> FolderTree:
         """All folders of the gallery, and how many photos are in each."""
-        return await service.reports.run(request, _folders, service)
+        return await service.records.run(request, _folders, service)
 
     return router
 

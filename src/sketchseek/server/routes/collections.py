@@ -31,7 +31,7 @@ def create_router(service: Service) -> APIRouter:
     @router.get("/collections", responses=errors(422, 503))
     async def collections(request: Request) -> Collections:
         """The collections and the saved searches of the gallery, by name."""
-        return await service.reports.run(request, _collections, service)
+        return await service.records.run(request, _collections, service)
 
     @router.get("/collections/photos", responses=errors(422, 503))
     async def photos(
@@ -41,35 +41,35 @@ def create_router(service: Service) -> APIRouter:
         k: Annotated[int, Query(ge=1, le=limits.MAX_HITS)] = limits.DEFAULT_HITS,
     ) -> CollectionPhotos:
         """Photos of a collection, in the order in which they were added."""
-        return await service.reports.run(request, _photos, service, name, offset, k)
+        return await service.records.run(request, _photos, service, name, offset, k)
 
     @router.post("/collections/add", openapi_extra=COLLECT_FORM, responses=errors(*BODY))
     async def add(request: Request) -> Collected:
         """Add photos to a collection, which is made if it does not exist."""
         fields = await read_fields(request, ("name", "ids"))
-        return await service.reports.run(request, _change, service, "add", fields)
+        return await service.records.run(request, _change, service, "add", fields)
 
     @router.post("/collections/remove", openapi_extra=COLLECT_FORM, responses=errors(*BODY))
     async def remove(request: Request) -> Collected:
         """Remove photos from a collection; they stay in the gallery."""
         fields = await read_fields(request, ("name", "ids"))
-        return await service.reports.run(request, _change, service, "remove", fields)
+        return await service.records.run(request, _change, service, "remove", fields)
 
     @router.post("/collections/delete", status_code=204, responses=errors(422, 503))
     async def delete(request: Request, name: Name) -> None:
         """Delete a collection; its photos stay in the gallery."""
-        await service.reports.run(request, lambda: service.gallery.collections.delete(name))
+        await service.records.run(request, lambda: service.gallery.collections.delete(name))
 
     @router.post("/searches/save", status_code=204, openapi_extra=SAVE_FORM, responses=errors(*BODY))
     async def save(request: Request) -> None:
         """Save a search under a name, as a JSON object that only the page understands."""
         fields = await read_fields(request, ("name", "query"))
-        await service.reports.run(request, _save, service, fields)
+        await service.records.run(request, _save, service, fields)
 
     @router.post("/searches/delete", status_code=204, responses=errors(422, 503))
     async def delete_search(request: Request, name: Name) -> None:
         """Delete a saved search."""
-        await service.reports.run(request, lambda: service.gallery.collections.delete_search(name))
+        await service.records.run(request, lambda: service.gallery.collections.delete_search(name))
 
     return router
 

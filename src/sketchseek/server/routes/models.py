@@ -19,7 +19,7 @@ def create_router(service: Service) -> APIRouter:
     @router.get("/models", responses=errors(503))
     async def models(request: Request) -> Models:
         """The models on the server's machine, and the published ones that it can download by name."""
-        return await service.reports.run(request, _models, service)
+        return await service.records.run(request, _models, service)
 
     @router.post("/models/{name}/use", status_code=202, responses=errors(404, 409, 422, 503))
     async def use(request: Request, name: ModelName) -> IndexingStatus:
@@ -28,12 +28,12 @@ def create_router(service: Service) -> APIRouter:
         Until then searches use the old one. /api/status shows how far it is; a run that ends early goes on when this is
         requested again.
         """
-        return await service.reports.run(request, _use, service, name)
+        return await service.records.run(request, _use, service, name)
 
     @router.post("/indexing/stop", responses=errors(503))
     async def stop(request: Request) -> IndexingStatus:
         """End the run of indexing; what it has done stays."""
-        return await service.reports.run(request, _stop, service)
+        return await service.records.run(request, _stop, service)
 
     return router
 

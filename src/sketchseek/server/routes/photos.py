@@ -71,7 +71,7 @@ def create_router(service: Service) -> APIRouter:
     @router.post("/{id}/reveal", status_code=204, responses=errors(403, 404, 422, 503))
     async def reveal(request: Request, id: PhotoId) -> None:
         """Show the photo in the file manager of the server's machine; only where no token is needed."""
-        await service.reports.run(request, _reveal, service, id)
+        await service.records.run(request, _reveal, service, id)
 
     return router
 
