@@ -11,9 +11,12 @@ SMALL = {
     "bytes": 11_000_000, "here": True, "vectors": 12, "current": True,
 }  # fmt: skip
 CLIP = {
-    **SMALL, "name": "clip", "about": "CLIP ViT-B/32", "licence": "MIT", "bytes": 605_157_884, "here": False,
-    "vectors": 0, "current": False,
+    **SMALL, "name": "clip", "about": "CLIP ViT-B/32", "licence": "MIT", "speed": "medium", "bytes": 605_157_884,
+    "here": False, "vectors": 0, "current": False,
 }  # fmt: skip
+TINY = {**CLIP, "name": "tinyclip", "speed": "fast"}
+LARGE = {**CLIP, "name": "clip-l14", "speed": "very slow"}
+OWN = {**CLIP, "name": "own", "speed": "", "here": True}
 
 
 def test_a_better_model_is_offered_and_its_progress_shown(open_page: OpenPage, served: Served, watch: Watch) -> None:
@@ -53,3 +56,12 @@ def test_a_better_model_is_offered_and_its_progress_shown(open_page: OpenPage, s
     status["indexing"] |= {"state": "done", "error": None}
     status["model"] = "clip"
     expect(page.locator("#models")).to_contain_text("Searches use clip.")
+
+
+def test_only_better_models_are_offered(open_page: OpenPage, served: Served) -> None:
+    page = open_page(served)
+    models = [{**SMALL, "current": False}, {**SMALL, "name": "lite", "current": False}, TINY, {**CLIP, "current": True}]
+    page.route("**/api/models", lambda route: route.fulfill(json={"models": [*models, LARGE, OWN]}))
+    page.reload()
+    page.locator("#gallery-open").click()
+    expect(page.locator("#models li b")).to_have_text(["clip-l14", "own"])

@@ -7,6 +7,8 @@ import { number, t } from "./texts.js";
 
 /** @import { KnownModel, Status } from "./api.js" */
 
+const SPEEDS = ["very fast", "fast", "medium", "slow", "very slow"];
+
 /** Key of what is shown: an equal one is not created again, which would interrupt a click. */
 let shown = "";
 /** @type {KnownModel[]} */ let known = [];
@@ -36,7 +38,7 @@ function sections(/** @type {Status} */ status, /** @type {() => void} */ change
     }
   };
   const changing = isRunning(status) && Boolean(indexing.model);
-  const others = known.filter((model) => !model.current);
+  const others = betterThan(known.find((model) => model.current), known);
   return [
     make("h3", { text: t("Model") }),
     make("p", { text: t("Searches use {model}. A larger model finds more, and takes longer to index.", { model: status.model ?? "" }) }),
@@ -47,6 +49,13 @@ function sections(/** @type {Status} */ status, /** @type {() => void} */ change
       make("summary", { text: t("Better model available") }),
       make("ul", {}, ...others.map((model) => row(model, isRunning(status), () => act(() => changeModel(model.name)))))),
   ].filter((node) => node !== null);
+}
+
+/** A slower model finds more; the models that ship are the fastest. One of unknown speed is the user's own. */
+function betterThan(/** @type {KnownModel | undefined} */ current, /** @type {KnownModel[]} */ models) {
+  const rank = (/** @type {KnownModel} */ model) => SPEEDS.indexOf(model.speed);
+  const least = Math.max(1, current ? rank(current) : 0);
+  return models.filter((model) => !model.current && (rank(model) < 0 || rank(model) >= least));
 }
 
 function row(/** @type {KnownModel} */ model, /** @type {boolean} */ busy, /** @type {() => void} */ use) {
