@@ -12,11 +12,14 @@ from huggingface_hub import close_session, constants
 from sketchseek import load_model
 from sketchseek.cli import main
 from sketchseek.engine import EngineError, load
-from sketchseek.engine.bases import BASE, OWN, restore
+from sketchseek.engine.bases import BASE, OWN, restore, split
+from sketchseek.engine.convert import convert
 from sketchseek.engine.folder import CONFIG, read_record
 from sketchseek.engine.get import get_model
 from sketchseek.engine.models import shipped_models
 from sketchseek.engine.sample_inputs import sample_pictures
+from sketchseek.engine.weights import TYPES, WeightFile
+from sketchseek.export import export
 from tests.cli.torch_free import run
 from tests.export.test_write import write_run
 from tests.gallery.photos import fill
@@ -107,22 +110,28 @@ def test_runs_of_each_method_are_got_and_searched_with_without_torch(hub: Hub, w
     assert [file for file, *_ in hub.sent].count("model.safetensors") == 1  # one base for all three
 
 
-@pytest.fixture
-def split_folder(hub: Hub, weights: Path, tmp_path: Path) -> tuple[Path, Path]:
+@pytest.fixture(scope="module")
+def published_folder(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """(a model folder without what its base has, the base)."""
-    base = get_model(BASIS).folder
-    push(write_run(tmp_path / "run", weights, "clip-at", named=BASIS), "me/run")
-    folder = tmp_path / "split"
-    folder.mkdir()
-    for name, body in hub.repositories["me/run"].files.items():
-        (folder / name).write_bytes(body)
-    return folder, base
+    place = tmp_path_factory.mktemp("split")
+    convert(weights, place / "base", name="base", about="", licence="")
+    whole = export(write_run(place / "run", weights, "clip-at"), place / "whole").folder
+    folder = Path(shutil.copytree(whole, place / "part", ignore=shutil.ignore_patterns("*.safetensors")))
+    assert split(whole, place / "base", BASIS, folder)
+    return folder, place / "base"
+
+
+@pytest.fixture
+def split_folder(published_folder: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
+    """The same with a copy to change of the first."""
+    return Path(shutil.copytree(published_folder[0], tmp_path / "split")), published_folder[1]
 
 
 def test_another_base_is_one_sentence(split_folder: tuple[Path, Path], tmp_path: Path) -> None:
     folder, base = split_folder
     published.clip(tmp_path / "other", width=128, depth=3, side=112, seed=9)
-    for wrong in (get_model(str(tmp_path / "other")).folder, shipped_models()["default"]):
+    convert(tmp_path / "other", tmp_path / "wrong", name="wrong", about="", licence="")
+    for wrong in (tmp_path / "wrong", shipped_models()["default"]):
         with pytest.raises(EngineError, match="is not the base on which this model was trained, or one of them"):
             restore(Path(shutil.copytree(folder, tmp_path / f"split {wrong.name}")), wrong)
     restore(folder, base)
@@ -151,6 +160,41 @@ def test_a_hostile_list_is_one_sentence(split_folder: tuple[Path, Path]) -> None
     assert (folder / CONFIG).read_bytes() == config and not (folder.parent / "x.safetensors").exists()
 
 
+def test_a_list_that_would_fill_the_disk_is_refused_before_anything_is_written(split_folder: tuple[Path, Path]) -> None:
+    folder, base = split_folder
+    written = json.loads((folder / BASE).read_text())
+    file, listed = max(written["files"].items(), key=lambda item: len(item[1]))
+    shared = max((facts for facts in listed if "from" in facts), key=lambda facts: float(np.prod(facts["shape"])))
+    many = {file: [shared | {"name": f"tensor {number}"} for number in range(1000)]}
+    (folder / BASE).write_text(json.dumps(written | {"files": many}))
+    before = {path.name for path in folder.iterdir()}
+    with pytest.raises(EngineError, match="a file becomes larger or smaller than was published"):
+        restore(folder, base)
+    config = json.loads((folder / CONFIG).read_text())
+    weights = WeightFile(file)
+    for facts in many[file]:
+        weights.add(facts["name"], TYPES[facts["kind"]], tuple(facts["shape"]), list)
+    config["files"][file]["size"] = weights.size()
+    (folder / CONFIG).write_text(json.dumps(config))
+    with pytest.raises(EngineError, match="would become more than 4 times as large as its base"):
+        restore(folder, base)
+    assert {path.name for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("bases", [{"me/a": "me/b", "me/b": "me/a"}, {"me/a": "me/a"}])
+def test_a_base_that_needs_a_base_is_one_sentence(
+    split_folder: tuple[Path, Path], hub: Hub, tmp_path: Path, bases: dict[str, str]
+) -> None:
+    folder, _ = split_folder
+    for name, base in bases.items():
+        written = json.loads((folder / BASE).read_text())
+        (folder / BASE).write_text(json.dumps(written | {"base": base}))
+        hub.add(name, folder)
+    with pytest.raises(EngineError, match=r"published without .* ask its author to publish the whole base"):
+        get_model("me/a")
+    assert not list((tmp_path / "author" / "models").glob("me--*"))
+
+
 def test_without_its_base_on_this_machine_the_whole_folder_is_published(
     hub: Hub, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -158,6 +202,24 @@ def test_without_its_base_on_this_machine_the_whole_folder_is_published(
     push(made, "me/run", "--dry-run")
     shown = capsys.readouterr().out
     assert "pictures.safetensors" in shown and BASE not in shown
+
+
+@pytest.mark.parametrize(
+    ("method", "setting", "options"),
+    [("dp-clip", "fine-grained", {}), ("splip", "category", {"text_cost": "per-image"})],
+)
+def test_what_cannot_be_exported_is_published_without_a_model_and_push_says_so(
+    weights: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    method: str,
+    setting: str,
+    options: dict[str, str],
+) -> None:
+    push(write_run(tmp_path / "run", weights, method, setting, **options), "me/run", "--dry-run")
+    shown = capsys.readouterr()
+    assert "it is published without a model to search with (" in shown.err
+    assert "adapter.safetensors" in shown.out and ".onnx" not in shown.out and OWN not in shown.out
 
 
 def test_a_model_that_shares_little_is_published_whole(hub: Hub, weights: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchseek.engine.folder import CONFIG, EngineError, FileFacts, read_record
+from sketchseek.engine.folder import CONFIG, EngineError, read_record
 from sketchseek.engine.weights import PADDING, TYPES, SharedWeights, WeightFile
 from sketchseek.hub.fetch import is_hub_name
 from sketchseek.untrusted import parse_json, read_bounded
@@ -24,6 +24,7 @@ BASE, OWN = "base.json", "own.safetensors"
 FORMAT, VERSION = "sketchseek-base", 1
 MAX_BASE = 16 * 2**20  # bytes of base.json; a thousand tensors need a hundredth of it
 _FILE = re.compile(r"\w[\w-]{0,40}\.safetensors", re.ASCII)
+MOST = 4  # times the weights of the base and the model's own; a trained model has hardly more than once
 LARGEST_PART = 0.5  # of the weights that are the model's own: with more of them, the whole folder is published
 
 Array = NDArray[Any]
@@ -84,9 +85,17 @@ def restore(folder: Path, base: Path) -> None:
     try:
         facts = parse_json(read_bounded(folder / CONFIG))["files"]
         own, known = _tensors(folder / OWN), _weights(base)
-        for file, listed in listing["files"].items():
-            if facts[file]["sha256"] != _restored(folder, file, listed, own, known).sha256:
-                raise ValueError(f"{file} becomes another file than was published")
+        made = [(facts[file], _joined(file, listed, own, known)) for file, listed in listing["files"].items()]
+        # Before anything is written: a short list can name the same large tensor many times.
+        sizes = [weights.size() for _, weights in made]
+        if sizes != [stated["size"] for stated, _ in made]:
+            raise ValueError("a file becomes larger or smaller than was published")
+        there = sum(tensor.nbytes for tensors in (own, *known.values()) for tensor in tensors.values())
+        if sum(sizes) > MOST * there:
+            raise ValueError(f"it would become more than {MOST} times as large as its base")
+        for stated, weights in made:
+            if stated["sha256"] != weights.write(folder).sha256:
+                raise ValueError(f"{weights.name} becomes another file than was published")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = " ".join(str(error).split())[:100]
         raise EngineError(
@@ -97,9 +106,8 @@ def restore(folder: Path, base: Path) -> None:
         (folder / name).unlink()
 
 
-def _restored(
-    folder: Path, file: str, listed: list[dict[str, Any]], own: Tensors, known: Mapping[str, Tensors]
-) -> FileFacts:
+def _joined(file: str, listed: list[dict[str, Any]], own: Tensors, known: Mapping[str, Tensors]) -> WeightFile:
+    """A file of weights, not written yet, from its own tensors and those of the base."""
     if not _FILE.fullmatch(file) or file == OWN:
         raise ValueError(f"{file[:40]} is no file of weights")
     weights = WeightFile(file)
@@ -109,7 +117,7 @@ def _restored(
         if tensor.dtype != kind or tensor.shape != shape:
             raise ValueError(f"{name[:40]} has another shape")
         weights.add(name, kind, shape, partial(np.asarray, tensor))
-    return weights.write(folder)
+    return weights
 
 
 def _turned(known: Mapping[str, Tensors], file: str, name: str, form: str) -> Array:

@@ -47,11 +47,13 @@ def get_model(
     int8: bool = False,
     agree: Callable[[str, int], None] = lambda _name, _bytes: None,
     report: Report = lambda _what, _done, _all: None,
+    base_of_model: str | None = None,
 ) -> Got:
     """The model ``name`` in the models folder: a name of the catalogue, ``owner/model`` on the hub, or a path.
 
     ``as_name``: how to call it, by default its short name or ``owner--model``. ``int8``: store the weights in 8 bits.
     ``agree`` is called with the name and the size in bytes before a download, and stops it by raising.
+    ``base_of_model``: the model whose weights are completed from this one.
     """
     spec = repository(name) if not _is_path(name) else None
     place = existing_path(name) if spec is None else None
@@ -67,7 +69,7 @@ def get_model(
     work = work_folder(spec or called)
     with _alone(work, called), _one_sentence(called):
         try:
-            run = _make(spec, place, target, work, int8=int8, agree=agree, report=report)
+            run = _make(spec, place, target, work, int8=int8, agree=agree, report=report, base_of_model=base_of_model)
         finally:
             shutil.rmtree(work / "model", ignore_errors=True)
         shutil.rmtree(work, ignore_errors=True)
@@ -88,6 +90,7 @@ def _make(
     int8: bool,
     agree: Callable[[str, int], None],
     report: Report,
+    base_of_model: str | None,
 ) -> bool:
     """Write ``target``; whether it is a run folder."""
     licence = about = ""
@@ -111,8 +114,13 @@ def _make(
     run = (source / RUN).is_file() and not is_model(source)
     if run or is_model(source):
         base = base_of(source)
+        if base is not None and (base_of_model is not None or base == spec):  # a circle would never end
+            raise EngineError(
+                f"{base_of_model or spec} is published without the weights of its base, {spec or source.name}, which is"
+                f" published without those of {base}: ask its author to publish the whole base"
+            )
         # Before the copy: the user may decline a long download.
-        whole = get_model(base, agree=agree, report=report).folder if base else None
+        whole = get_model(base, agree=agree, report=report, base_of_model=target.name).folder if base else None
         shutil.copytree(source, new, ignore=shutil.ignore_patterns("*.part"))
         if whole is not None:
             restore(new, whole)

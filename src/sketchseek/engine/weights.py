@@ -104,6 +104,11 @@ class WeightFile:
         """Where in the file each tensor lies: (offset, length) in bytes."""
         return _header_of(self._facts)[1]
 
+    def size(self) -> int:
+        """The bytes that the file will have."""
+        first, places = _header_of(self._facts)
+        return max((start + length for start, length in places.values()), default=len(first))
+
     def write(self, folder: Path) -> FileFacts:
         """Write the file."""
         first, places = _header_of(self._facts)
