@@ -276,28 +276,42 @@ def _gemma(path: Path) -> None:
     made.save(str(path))
 
 
-def _graph_of_pictures(path: Path, name_in: str, name_out: str, seed: int) -> None:
-    """Mean of each patch -> a vector: as simple as a picture tower can be, and different for each picture."""
+def _graph_of_pictures(path: Path, name_in: str, name_out: str, seed: int, hidden: tuple[int, ...] = ()) -> None:
+    """Mean of each patch -> a vector: as simple as a picture tower can be, and different for each picture.
+
+    ``hidden``: widths of more layers between the two.
+    """
     from onnx import TensorProto, helper, numpy_helper, save_model
 
-    cells = (SIDE // PATCH) ** 2 * 3
+    random = Random(seed)
+    widths = ((SIDE // PATCH) ** 2 * 3, *hidden, SIZE)
+    values = ["flat", *(f"values {layer}" for layer in range(len(hidden))), name_out]
+    weights = [
+        numpy_helper.from_array(random.matrix(*widths[layer : layer + 2]), f"weight {layer}")
+        for layer in range(len(widths) - 1)
+    ]
     nodes = [
         helper.make_node("AveragePool", [name_in], ["cells"], kernel_shape=[PATCH, PATCH], strides=[PATCH, PATCH]),
         helper.make_node("Flatten", ["cells"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "weight"], [name_out]),
+        *(
+            helper.make_node("MatMul", [values[layer], weight.name], [values[layer + 1]])
+            for layer, weight in enumerate(weights)
+        ),
     ]
     graph = helper.make_graph(
         nodes,
         "pictures",
         [helper.make_tensor_value_info(name_in, TensorProto.FLOAT, ["batch", 3, SIDE, SIDE])],
         [helper.make_tensor_value_info(name_out, TensorProto.FLOAT, ["batch", SIZE])],
-        [numpy_helper.from_array(Random(seed).matrix(cells, SIZE), "weight")],
+        weights,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
 
 
-def _graph_of_texts(path: Path, name_in: str, name_out: str, kind: Any, context: int | str, seed: int) -> None:
+def _graph_of_texts(
+    path: Path, name_in: str, name_out: str, kind: Any, context: int | str, seed: int, words: int = WORDS
+) -> None:
     """Mean of the vectors of the tokens."""
     from onnx import TensorProto, helper, numpy_helper, save_model
 
@@ -310,18 +324,18 @@ def _graph_of_texts(path: Path, name_in: str, name_out: str, kind: Any, context:
         "texts",
         [helper.make_tensor_value_info(name_in, kind, ["batch", context])],
         [helper.make_tensor_value_info(name_out, TensorProto.FLOAT, ["batch", SIZE])],
-        [numpy_helper.from_array(Random(seed).matrix(WORDS, SIZE), "words")],
+        [numpy_helper.from_array(Random(seed).matrix(words, SIZE), "words")],
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
 
 
-def immich(folder: Path) -> None:
+def immich(folder: Path, *, hidden: tuple[int, ...] = (), words: int = WORDS) -> None:
     """As immich-app/...: two graphs with their preprocessing and tokenizer beside them."""
     from onnx import TensorProto
 
-    _graph_of_pictures(folder / "visual" / "model.onnx", "image", "embedding", 4)
-    _graph_of_texts(folder / "textual" / "model.onnx", "text", "embedding", TensorProto.INT32, CONTEXT, 5)
+    _graph_of_pictures(folder / "visual" / "model.onnx", "image", "embedding", 4, hidden)
+    _graph_of_texts(folder / "textual" / "model.onnx", "text", "embedding", TensorProto.INT32, CONTEXT, 5, words)
     write_json(
         folder / "visual" / "preprocess_cfg.json",
         {
