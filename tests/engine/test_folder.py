@@ -1,18 +1,21 @@
 """A model folder is what was written, or it is refused in a sentence."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sketchseek import SketchseekError, load_model
 from sketchseek.engine import Encoder, EngineError, find_model, list_models, load
 from sketchseek.engine.folder import CARD, CONFIG, Record, is_model, read_record, write_record
 from sketchseek.engine.models import load_search_model
+from sketchseek.engine.sample_inputs import sample_pictures
 
 
 @pytest.fixture
@@ -141,3 +144,17 @@ def test_searching_names_the_way_out_for_what_needs_torch(tiny_clip_folder: Path
         load_search_model("klipp")
     with pytest.raises(SketchseekError, match=r"no model 'nothing'; known names are default, clip, .*owner/model"):
         load_search_model("nothing")
+
+
+def test_a_model_in_a_folder_of_any_name(exported: Encoder, tmp_path: Path) -> None:
+    """Names are bytes: this one is no text in any encoding of Unicode."""
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/m\xff\n\xc3"))
+    try:
+        shutil.copytree(exported.folder, folder)
+    except (OSError, UnicodeError):
+        pytest.skip("this file system has only names of text")
+    assert is_model(folder)
+    model = load_model(folder)
+    picture = sample_pictures(1, 64, 0)[0]
+    assert np.array_equal(model.encode_photos([picture]), exported.encode_photos([picture]))
+    assert np.array_equal(model.encode_texts(["a cat"]), exported.encode_texts(["a cat"]))
