@@ -26,7 +26,7 @@ VALUES: tuple[Any, ...] = (
     "missing",
 )  # fmt: skip
 # Keys that the files of the makers do not have.
-MORE = {
+MORE: dict[str, list[tuple[str, ...]]] = {
     "clip": [
         *(("vision_config", name) for name in ("layer_norm_eps", "num_channels", "model_type", "dtype")),
         *(("text_config", name) for name in ("eos_token_id", "projection_dim")),

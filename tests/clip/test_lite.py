@@ -172,7 +172,7 @@ def test_a_short_stem_is_the_first_blocks_and_leaves_the_rest_to_layers() -> Non
     text = {"vocabulary": 20, "context": 8, "width": 16, "layers": 1, "heads": 2, "mlp_width": 16}
     tower = build_lite({"size": 32, "image": image, "text": text})[0]
     stem, whole = tower.stem, LiteStem(grid=7, width=24, layout=4, stem="efficientnet-lite2")
-    assert isinstance(stem, ShortStem)
+    assert isinstance(stem, ShortStem) and stem.to_width.bias is not None
     torch.nn.init.normal_(stem.positions)
     whole.first.load_state_dict(stem.first.state_dict())
     whole.blocks[:11].load_state_dict(stem.blocks.state_dict())

@@ -83,7 +83,9 @@ def exported_with_weights(folder: Path) -> Path:
     return folder
 
 
-KINDS = st.sampled_from(["F32", "F16", "I8", "U8", "I64", "BOOL", "F64", "BF16", "x", "", None, 4, [], {}])
+KINDS: st.SearchStrategy[Any] = st.sampled_from(
+    ["F32", "F16", "I8", "U8", "I64", "BOOL", "F64", "BF16", "x", "", None, 4, [], {}]
+)
 SIZES = st.sampled_from([0, 1, 2, 3, 4, 15, 16, 17, 2**31, 2**63, 2**64, 10**299, -1, -16, 1.5, "4", None, True, [4]])
 TABLES = st.dictionaries(
     st.sampled_from(["a", "b", "", "__metadata__", "a" * 200]),
