@@ -157,8 +157,9 @@ def test_a_folder_whose_drive_hangs_costs_a_deadline(
         assert client.get("/api/places", params={"folder": f"{home.name}/Camera"}).status_code == 200
 
 
-def test_nothing_is_indexed_while_a_folder_is_forgotten(service: Service) -> None:
-    service.indexing.start = service.indexing.resume = lambda *_, **__: True  # type: ignore[method-assign]
+def test_nothing_is_indexed_while_a_folder_is_forgotten(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service.indexing, "start", lambda *_, **__: True)
+    monkeypatch.setattr(service.indexing, "resume", lambda: True)
     for change in (lambda: service.index([]), lambda: service.change_model("default"), service.resume):
         assert change()
         with service._forgetting:
