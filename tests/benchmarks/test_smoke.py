@@ -15,6 +15,7 @@ TINY = {
     "clip_models": ["--models", "tiny", "--threads", "1", "--repeats", "1"],
     "engine": ["--threads", "1", "--repeats", "1", "--models", "default"],
     "evaluation": ["tiny", "--sample", "2"],
+    "export_size": ["--model", "tiny"],
     "indexing": ["--count", "4", "--megapixels", "0.3", "--models", "default"],
     "operations": ["--methods", "linear-probe", "--classes", "3"],
     "page": ["--photos", "60", "--strokes", "2"],

@@ -9,13 +9,19 @@ from PIL import Image
 
 from sketchseek import load_model
 from sketchseek.cli import cli
+from sketchseek.datasets import open_dataset
 from sketchseek.engine import EngineError
 from sketchseek.engine.sample_inputs import sample_pictures
+from sketchseek.errors import SketchseekError
+from sketchseek.evaluation.evaluate import Options, evaluate
+from sketchseek.evaluation.protocols import ProtocolOptions
+from sketchseek.evaluation.vectors.cache import VectorCache
 from sketchseek.export import export
 from sketchseek.export.source import Category
 from sketchseek.model import is_category_model
 from sketchseek.pictures import load_photo, load_sketch
 from tests.export.test_write import write_run
+from tests.training.toys import write_data
 
 
 def pictures_of_a_category(folder: Path, count: int) -> tuple[Path, ...]:
@@ -61,6 +67,18 @@ def test_support_that_does_not_fit_is_refused(
         export(run, tmp_path / "model", category=Category("cat", support))
     with pytest.raises(EngineError, match="is a backbone, which needs no category"):
         export(tiny_clip_folder, tmp_path / "model", category=Category("cat", support))
+
+
+def test_what_is_exported_is_evaluated_by_other_protocols(tiny_clip_folder: Path, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", tiny_clip_folder, "dp-clip", "fine-grained", support_photos=0)
+    data = open_dataset(write_data(tmp_path / "data"))
+    with VectorCache(None, pytest.fail) as cache:
+        given = (ProtocolOptions("zero-shot"), cache, Options(resamples=0), lambda *_: None)
+        with pytest.raises(SketchseekError, match="--protocol fine-grained, export it for one category"):
+            evaluate(load_model(run, device="cpu"), data, *given)
+        sketch = data.file(data.sketches[0])
+        found = export(run, tmp_path / "model", category=Category("ant", (sketch,)))
+        assert evaluate(found, data, *given).to_json()["queries"] == 12
 
 
 def test_the_command_takes_a_category_and_its_pictures(tiny_clip_folder: Path, tmp_path: Path) -> None:
