@@ -70,7 +70,7 @@ def test_every_figure_names_subset_and_look(dataset, tmp_path: Path, monkeypatch
 
 def test_without_matplotlib_one_sentence_says_what_to_install(dataset, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(SketchseekError, match=r"sketchseek\[train\]"):
+    with pytest.raises(SketchseekError, match=r"figures require matplotlib; run: .*matplotlib"):
         write_figures(run(dataset, ProtocolOptions("zero-shot", "all")), tmp_path)
 
 

@@ -36,7 +36,7 @@ def test_the_numbers_on_the_page_are_those_of_the_code() -> None:
     assert f"tasks of {TASK} files" in PAGE
     assert CORES == 2
     assert "else a worker has two cores, or one if no machine has two" in PAGE
-    assert f"at most {MEMORY // 2**20:,} MB for each worker" in PAGE
+    assert f"at most {MEMORY // 2**30} GiB for each worker" in PAGE
     assert f"sketchseek needs {'.'.join(map(str, OLDEST))} or newer" in PAGE
     assert TOKEN in PAGE
     assert TLS in PAGE

@@ -160,7 +160,7 @@ def test_similar_photos(client: TestClient, service: Service, some_id: str) -> N
     [
         ("sketch", "x.png", b"", "x.png: the file is empty"),
         ("sketch", "x.png", b"text", "x.png: is not a picture"),
-        ("sketch", "x.png", picture()[:90], "x.png: is damaged"),
+        ("sketch", "x.png", picture()[:90], "x.png: is cut short"),
         ("sketch", "../../x\x00\x1b[31m.png", b"\0", "is not a picture"),
         ("sketch", "deep.json", b"[" * 50_000, "is not JSON strokes"),
         ("sketch", "entity.svg", b'<!DOCTYPE svg [<!ENTITY a "b">]><svg/>', "declares entities"),
