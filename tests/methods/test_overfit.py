@@ -14,7 +14,7 @@ PROMPTS = {**FEW_WORDS, "prompts": 8}
 #: a method, a setting, Adam's rate, steps, options
 CASES = [
     ("clip-at", "category", 1e-2, 30, SOME_WORDS),
-    ("clip-at", "fine-grained", 1e-2, 30, {**FEW_WORDS, "shuffle_weight": 0.1}),
+    ("clip-at", "fine-grained", 1e-2, 60, {**FEW_WORDS, "shuffle_weight": 0.1}),
     ("splip", "category", 3e-3, 30, {"alpha": 0.1, "tau": 0.1}),
     ("splip", "category", 3e-3, 15, {"alpha": 0.1, "tau": 0.1, "text_cost": "per-image"}),
     ("splip", "fine-grained", 3e-3, 30, {"alpha": 0.1, "tau": 0.1}),
