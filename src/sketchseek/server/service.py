@@ -74,13 +74,11 @@ class Service:
     def index(self, folders: Sequence[Path], *, retry: bool = False) -> bool:
         """Index these folders, or all of the gallery; False if that has to wait for another change of the gallery."""
         model = None if self.stats().models else self.new_model
-        if self._forgetting.locked():
-            return False
-        return self.indexing.start(self.gallery.path, folders, model, retry=retry)
+        return self._begin(lambda: self.indexing.start(self.gallery.path, folders, model, retry=retry))
 
     def resume(self) -> bool:
         """Start the run again that was stopped; False if none was, or the gallery is being changed now."""
-        return not self._forgetting.locked() and self.indexing.resume()
+        return self._begin(self.indexing.resume)
 
     def forget(self, folder: Path) -> int | None:
         """Remove a folder of the gallery: how many files, None if photos are being indexed."""
@@ -94,7 +92,16 @@ class Service:
 
     def change_model(self, name: str) -> bool:
         """Index all folders with another model, then search with it; False if the gallery is being changed now."""
-        return not self._forgetting.locked() and self.indexing.start(self.gallery.path, [], name)
+        return self._begin(lambda: self.indexing.start(self.gallery.path, [], name))
+
+    def _begin(self, start: Callable[[], bool]) -> bool:
+        """Begin an indexing run, unless a folder is being forgotten; none begins to be forgotten meanwhile."""
+        if not self._forgetting.acquire(blocking=False):
+            return False
+        try:
+            return start()
+        finally:
+            self._forgetting.release()
 
     def use_model(self, name: str) -> None:
         """Search with this model from now on, if its vectors are complete; searches that run end with the old one."""
