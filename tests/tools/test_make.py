@@ -27,6 +27,8 @@ def checkout(tmp_path: Path) -> Path:
 
 def make(checkout: Path, *targets: str, path: str = "") -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"HOME": str(checkout / "home"), "PATH": f"{os.environ['PATH']}{path}"}
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # of the make that runs these tests
+        environment.pop(name, None)
     return subprocess.run(["make", *targets], cwd=checkout, env=environment, capture_output=True, text=True)
 
 

@@ -58,10 +58,14 @@ def test_a_better_model_is_offered_and_its_progress_shown(open_page: OpenPage, s
     expect(page.locator("#models")).to_contain_text("Searches use clip.")
 
 
-def test_only_better_models_are_offered(open_page: OpenPage, served: Served) -> None:
+def test_better_models_and_the_way_back_are_offered(open_page: OpenPage, served: Served) -> None:
     page = open_page(served)
-    models = [{**SMALL, "current": False}, {**SMALL, "name": "lite", "current": False}, TINY, {**CLIP, "current": True}]
+    lite = {**SMALL, "name": "lite", "current": False, "vectors": 0}
+    default = {**SMALL, "current": False, "vectors": 0}
+    indexed = {**TINY, "name": "clip-laion-tiny", "vectors": 12}
+    models = [default, lite, TINY, indexed, {**CLIP, "current": True}]
     page.route("**/api/models", lambda route: route.fulfill(json={"models": [*models, LARGE, OWN]}))
     page.reload()
     page.locator("#gallery-open").click()
-    expect(page.locator("#models li b")).to_have_text(["clip-l14", "own"])
+    expect(page.locator("#models summary")).to_have_text("Other models")
+    expect(page.locator("#models li b")).to_have_text(["default", "clip-laion-tiny", "clip-l14", "own"])

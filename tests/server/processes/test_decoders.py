@@ -4,6 +4,8 @@ import hashlib
 import io
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -192,3 +194,15 @@ def test_modules_of_the_current_folder_are_not_run(tmp_path: Path, monkeypatch: 
         assert decoders.photo(picture("PNG"), "a.png", 16).shape[2] == 3
     finally:
         decoders.close()
+
+
+@pytest.mark.parametrize("module", ["decoder_child", "index_child"])
+def test_a_process_whose_server_has_ended_ends_without_a_word(module: str, tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    arguments = {"decoder_child": ["0"], "index_child": [str(tmp_path / "none"), "", str(tmp_path)]}[module]
+    command = [sys.executable, "-m", f"sketchseek.server.processes.{module}", *arguments]
+    done = subprocess.run(command, stdin=subprocess.PIPE, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert done.returncode == 1
+    assert done.stderr == ""

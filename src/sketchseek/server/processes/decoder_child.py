@@ -138,6 +138,9 @@ def _end_after(seconds: float) -> None:
 if __name__ == "__main__":
     limit_memory(int(sys.argv[1]))
     responses = take_stdout()
-    responses.write(b"{}\n")
-    responses.flush()
-    serve(sys.stdin.buffer, responses)
+    try:
+        responses.write(b"{}\n")
+        responses.flush()
+        serve(sys.stdin.buffer, responses)
+    except BrokenPipeError:
+        os._exit(1)  # the server has ended: nobody waits for a word

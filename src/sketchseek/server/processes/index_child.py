@@ -43,7 +43,10 @@ def _write_download(what: str, done: int, total: int) -> None:
 
 
 def _write(message: dict[str, object]) -> None:
-    print(json.dumps(message), flush=True)
+    try:
+        print(json.dumps(message), flush=True)
+    except BrokenPipeError:
+        os._exit(1)  # the server has ended
 
 
 def _exit_with_parent() -> None:

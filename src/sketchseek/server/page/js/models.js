@@ -38,7 +38,8 @@ function sections(/** @type {Status} */ status, /** @type {() => void} */ change
     }
   };
   const changing = isRunning(status) && Boolean(indexing.model);
-  const others = betterThan(known.find((model) => model.current), known);
+  const current = known.find((model) => model.current);
+  const others = choices(current, known);
   return [
     make("h3", { text: t("Model") }),
     make("p", { text: t("Searches use {model}. A larger model finds more, and takes longer to index.", { model: status.model ?? "" }) }),
@@ -46,16 +47,20 @@ function sections(/** @type {Status} */ status, /** @type {() => void} */ change
     message,
     changing ? make("button", { type: "button", class: "button", text: t("Stop"), click: () => act(stopIndexing) }) : null,
     make("details", { class: "models", open: !changing && others.some((model) => model.here && model.vectors) },
-      make("summary", { text: t("Better model available") }),
+      make("summary", { text: isFastest(current) ? t("Better model available") : t("Other models") }),
       make("ul", {}, ...others.map((model) => row(model, isRunning(status), () => act(() => changeModel(model.name)))))),
   ].filter((node) => node !== null);
 }
 
 /** A slower model finds more; the models that ship are the fastest. One of unknown speed is the user's own. */
-function betterThan(/** @type {KnownModel | undefined} */ current, /** @type {KnownModel[]} */ models) {
-  const rank = (/** @type {KnownModel} */ model) => SPEEDS.indexOf(model.speed);
+const rank = (/** @type {KnownModel} */ model) => SPEEDS.indexOf(model.speed);
+const isFastest = (/** @type {KnownModel | undefined} */ model) => !model || rank(model) === 0;
+
+/** Better models, and the way back: what ships, and what this gallery's photos were indexed with before. */
+function choices(/** @type {KnownModel | undefined} */ current, /** @type {KnownModel[]} */ models) {
   const least = Math.max(1, current ? rank(current) : 0);
-  return models.filter((model) => !model.current && (rank(model) < 0 || rank(model) >= least));
+  const better = (/** @type {KnownModel} */ model) => rank(model) < 0 || rank(model) >= least;
+  return models.filter((model) => !model.current && (better(model) || model.vectors || model.name === "default"));
 }
 
 function row(/** @type {KnownModel} */ model, /** @type {boolean} */ busy, /** @type {() => void} */ use) {
