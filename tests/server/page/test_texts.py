@@ -23,11 +23,21 @@ def test_every_text_is_translated_with_its_values(language: str) -> None:
         assert translated.strip()
 
 
-def test_the_page_is_small() -> None:
-    """What a browser loads in English, and the catalogue of another language."""
-    files = [path.stat().st_size for path in PAGE.rglob("*") if path.is_file() and path.parent.name != "texts"]
-    assert sum(files) < 250_000
-    assert max(path.stat().st_size for path in (PAGE / "texts").iterdir()) < 20_000
+def test_the_page_is_small(open_page: OpenPage, served: Served) -> None:
+    """What travels to a browser until the page with another language stands, and how much that is unpacked."""
+    page = open_page(served, locale="de")
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+    page.evaluate("document.fonts.ready")
+    loaded = page.evaluate(
+        """[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+          .filter(({ name }) => !name.includes("/api/"))
+          .map((one) => [new URL(one.name).pathname.slice(1) || "index.html", one.transferSize, one.decodedBodySize])"""
+    )
+    names, travelled, unpacked = zip(*loaded, strict=True)
+    scripts = {path.relative_to(PAGE).as_posix() for path in PAGE.rglob("*.js")}
+    assert {"index.html", "icons.svg", "css/base.css", "texts/de.json", *scripts} <= set(names)
+    assert sum(travelled) < 125_000
+    assert sum(unpacked) < 300_000
 
 
 @pytest.mark.parametrize(("locale", "words", "photos"), [("de-CH", "Wörter", "Fotos"), ("es-MX", "Palabras", "fotos")])
