@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.server.page.actions import SIDES, draw, expect_first, expect_strokes, names
 from tests.server.page.conftest import PHONE, OpenPage, Served
+from tests.server.page.test_access import check
 
 
 def ink(page: Page) -> int:
@@ -280,13 +281,61 @@ def test_the_sheet_grows(open_page: OpenPage, served: Served) -> None:
         assert box is not None
         widths.append(box["width"])
     assert widths[0] < widths[1] < widths[2]
+
+
+def box_of(page: Page, selector: str) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom in px."""
+    box = page.locator(selector).bounding_box()
+    assert box is not None
+    return box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]
+
+
+def test_full_screen(open_page: OpenPage, served: Served) -> None:
+    page = open_page(served)
     draw(page, *SIDES["left"])
-    before = ink(page)
+    expect_first(page, "left.png")
+    small, before = box_of(page, "#sheet"), ink(page)
+    page.locator("#filters-open").focus()  # this button is hidden in full screen
     page.keyboard.press("w")
-    box = page.locator("#sheet").bounding_box()
-    assert box is not None and box["width"] > 1.4 * widths[2] and box["y"] + box["height"] < 1000
-    assert ink(page) > 1.5 * before  # the drawing grows with it
+    expect(page.locator("#sheet")).to_be_focused()
+    assert page.evaluate("document.fullscreenElement === document.documentElement")
+    left, top, right, bottom = box_of(page, "#sheet")
+    assert right - left > 1.9 * (small[2] - small[0]) and top >= 0 and bottom <= 800
+    assert ink(page) > 2 * before  # the drawing grows with it
+    expect(page.locator(".tile").first).to_be_in_viewport()
+    check(page)
+    draw(page, *SIDES["top"])
+    expect_strokes(page, 2)
+    # Escape closes a photo first, and then leaves; what had the focus keeps it.
+    page.locator(".tile .open").first.click()
+    page.keyboard.press("Escape")
+    expect(page.locator("#viewer")).to_be_hidden()
+    expect(page.locator("#full")).to_have_attribute("aria-pressed", "true")
+    page.locator("#full").focus()
+    page.keyboard.press("Escape")
+    expect(page.locator("#full")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#full")).to_be_focused()
+    assert page.evaluate("document.fullscreenElement") is None
+    assert box_of(page, "#sheet") == small
+    # It is kept across a reload, by then in the window.
+    page.locator("#full").click()
     page.reload()
-    expect(page.locator("#large")).to_have_attribute("aria-pressed", "true")
-    page.locator("#large").click()
-    expect(page.locator("#large")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#full")).to_have_attribute("aria-pressed", "true")
+
+
+@pytest.mark.parametrize("sideways", [False, True], ids=["upright", "sideways"])
+def test_full_screen_on_a_phone(open_page: OpenPage, served: Served, sideways: bool) -> None:
+    width, height = (844, 390) if sideways else (390, 844)
+    page = open_page(served, **PHONE | {"viewport": {"width": width, "height": height}})
+    page.locator("#full").tap()
+    draw(page, *SIDES["left"])
+    expect_first(page, "left.png")
+    left, top, right, bottom = box_of(page, "#sheet")
+    assert right - left > (450 if sideways else 380) and left >= 0 and top >= 0 and right <= width and bottom <= height
+    expect(page.locator(".tile").first).to_be_in_viewport()
+    check(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("scrollTo(0, 400), scrollY") > 50  # the photos scroll, the sheet stays
+    expect(page.locator("#sheet")).to_be_in_viewport(ratio=0.99)
+    page.locator("#full").tap()
+    expect(page.locator(".top")).to_be_visible()

@@ -8,6 +8,7 @@ import { byId, placeIcons } from "./dom.js";
 import { Drawing } from "./drawing.js";
 import { Filters } from "./filters.js";
 import { Folders } from "./folders.js";
+import { addFullScreen } from "./full-screen.js";
 import { showGallery, showSummary } from "./gallery.js";
 import { Grid } from "./grid.js";
 import * as pictureInput from "./picture-input.js";
@@ -42,6 +43,7 @@ const canvas = byId("sheet", HTMLCanvasElement);
 const toolbar = new Toolbar(drawing);
 const sheet = new Sheet(canvas, drawing, toolbar.pen);
 new Sheets(drawing);
+addFullScreen();
 const watch = new StatusWatch();
 const folders = new Folders({ changed: () => watch.poll(), notify });
 const filters = new Filters(query);
@@ -223,7 +225,7 @@ shortcuts.listen([
   { keys: ["b"], shown: "B", label: t("Pen"), action: () => toolbar.setTool("pen") },
   { keys: ["e"], shown: "E", label: t("Eraser"), action: () => toolbar.setTool("eraser") },
   { keys: ["v"], shown: "V", label: t("Move and resize lines"), action: () => toolbar.setTool("select") },
-  { keys: ["w"], shown: "W", label: t("Large sheet"), action: () => byId("large").click() },
+  { keys: ["w"], shown: "W", label: t("Full screen"), action: () => byId("full").click() },
   { keys: ["["], shown: "[", label: t("Finer line"), action: () => toolbar.stepWidth(-1) },
   { keys: ["]"], shown: "]", label: t("Broader line"), action: () => toolbar.stepWidth(1) },
   { keys: ["mod+z"], shown: "Ctrl Z", label: t("Undo"), action: () => drawing.undo() },

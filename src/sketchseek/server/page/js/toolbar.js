@@ -32,17 +32,6 @@ export class Toolbar {
     drawing.addEventListener("change", show);
     drawing.addEventListener("commit", show);
     drawing.addEventListener("clear", () => this.setTool("pen")); // there is nothing to erase or to move
-    const large = byId("large");
-    const showLarge = (/** @type {boolean} */ on) => {
-      document.body.dataset.sheet = on ? "large" : "";
-      large.setAttribute("aria-pressed", String(on));
-    };
-    large.addEventListener("click", () => {
-      const on = large.getAttribute("aria-pressed") !== "true";
-      save({ large: on });
-      showLarge(on);
-    });
-    showLarge(load().large === true);
     show();
   }
 
