@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install link sample demo dev test campaign scale lint format bench lock release docs site wheel try clean
+.PHONY: help install link sample demo dev test slow campaign scale lint format bench lock release docs site wheel try clean
 
 help:  ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ dev: $(VENV)/dev.stamp  ## install everything that tests and training need
 
 test: dev  ## run the tests (no network, no GPU)
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+slow: dev  ## run the tests that take longest: every benchmark at a tiny size, kills at every call, memory
+	@$(BIN)/python -m pytest -m slow --numprocesses auto
 
 campaign: dev  ## attack it with thousands of seeded cases; QUICK=1 takes a few minutes, ONLY="--only crash" one part
 	@$(BIN)/python -m tests.campaign $(if $(QUICK),--quick) $(ONLY)

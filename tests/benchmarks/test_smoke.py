@@ -19,7 +19,6 @@ TINY = {
     "indexing": ["--count", "4", "--megapixels", "0.3", "--models", "default"],
     "operations": ["--methods", "linear-probe", "--classes", "3"],
     "page": ["--photos", "60", "--strokes", "2"],
-    "picture_memory": ["--side", "300"],
     "pictures": ["--repeats", "1", "--megapixels", "0.3"],
     "rescan": ["--files", "200", "--rounds", "1"],
     "search": ["--sizes", "500", "--others-up-to", "0", "--queries", "3"],
@@ -31,6 +30,7 @@ ELSEWHERE = {
     "relevance": "tests/benchmarks/test_looks.py runs it",
     "gradients": "tests/training/test_gradients.py runs it",
     "methods": "tests/training/test_methods_table.py runs it",
+    "picture_memory": "tests/pictures/test_memory.py runs it",
     "scale": "needs a Milvus server and Ray",
     "stand_ins": "a module of the others",
 }
@@ -40,6 +40,7 @@ def test_no_benchmark_is_forgotten() -> None:
     assert {path.stem for path in FOLDER.glob("*.py")} == {*TINY, *ELSEWHERE}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TINY)
 def test_it_prints_its_table(name: str) -> None:
     if name == "page" and not (shutil.which("chromium") or shutil.which("google-chrome")):

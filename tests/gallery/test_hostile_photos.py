@@ -112,6 +112,7 @@ def test_a_model_that_is_damaged_stops_the_run(tmp_path: Path, photos: Path, cou
         gallery.add(photos, batch=4)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the memory of a process is read from /proc")
 def test_memory_of_long_thin_photos_is_bounded(tmp_path: Path, photos: Path) -> None:
     """64 photos of 330 x 60,000 that took 4.3 GB together; each alone takes about 180 MB while it is decoded."""

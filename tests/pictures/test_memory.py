@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SIDE = 2500
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the memory of a process is read from /proc")
 def test_no_kind_of_file_takes_more_than_its_header_says() -> None:
     command = [sys.executable, str(ROOT / "benchmarks" / "picture_memory.py"), "--side", str(SIDE)]

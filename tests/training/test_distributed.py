@@ -66,6 +66,7 @@ def test_two_processes_take_the_steps_of_one_with_the_double_batch(
     assert (tmp_path / "two" / "run" / files.LOG).read_text().count("step,epoch,name,value") == 1
 
 
+@pytest.mark.slow
 def test_a_killed_process_ends_all_and_resuming_equals_uninterrupted(
     recipe: Callable[..., Recipe], tmp_path: Path
 ) -> None:

@@ -110,6 +110,7 @@ def test_a_killed_rebuild_loses_no_row(kill: Crash, filled: Path, tmp_path: Path
     assert complete > 2
 
 
+@pytest.mark.slow
 def test_the_second_kill_is_survived_too(kill: Crash, filled: Path, tmp_path: Path) -> None:
     """Recovery may be killed as well."""
     expected = rows(filled)
