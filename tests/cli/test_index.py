@@ -55,7 +55,7 @@ def test_json_has_these_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     captured = capsys.readouterr()
     found: dict[str, Any] = json.loads(captured.out)
     assert captured.err == ""
-    assert list(found) == ["added", "updated", "moved", "removed", "unchanged", "outlined", "failed", "seconds"]
+    assert list(found) == ["added", "updated", "moved", "removed", "unchanged", "completed", "failed", "seconds"]
     assert (found["added"], found["unchanged"]) == (3, 0)
     assert found["failed"] == [{"path": str(broken), "reason": "is a zip archive; unpack it first"}]
     assert run("--json") == 0
@@ -69,7 +69,7 @@ def test_outlines_that_were_filled_in_are_counted(tmp_path: Path, capsys: pytest
     assert run(tmp_path / "p") == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("0 added, 0 updated, 0 moved, 0 removed, 3 unchanged, 0 failed in ")
-    assert second == "3 of the unchanged were given the outlines that the gallery lacked"
+    assert second == "3 of the unchanged were given what the gallery lacked of them"
     assert run(tmp_path / "p") == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
 

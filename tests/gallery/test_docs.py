@@ -47,7 +47,7 @@ def test_the_numbers_on_the_page_are_those_of_the_code() -> None:
     assert f"at least {RECALL * 100:.1f} of 100 of the ten best" in text
     assert EVERY_S == 300
     assert "it also scans the folders every five minutes" in text
-    assert {kind for kind, weight in WEIGHTS.items() if weight == 1} == {"sketch", "photo", "text"}
+    assert {kind for kind, weight in WEIGHTS.items() if weight == 1} == {"sketch", "photo", "text", "colours"}
     assert f"and {WEIGHTS['minus']} for `minus`" in text
     assert f"the mean of the liked photos is added with weight {WEIGHTS['like']}" in text
     assert f"the mean of the disliked ones subtracted with weight {WEIGHTS['unlike']}" in text

@@ -169,8 +169,8 @@ def _print(report: "Report", as_json: bool, *, compact: bool, verbose: bool) -> 
     print_failures([(failure.path, failure.reason) for failure in report.failed], verbose=verbose)
     counts = [f"{data[key]:,} {key}" for key in ("added", "updated", "moved", "removed", "unchanged")]
     click.echo(f"{', '.join(counts)}, {len(report.failed):,} failed in {report.seconds:.1f} s")
-    if report.outlined:
-        click.echo(f"{report.outlined:,} of the unchanged were given the outlines that the gallery lacked")
+    if report.completed:
+        click.echo(f"{report.completed:,} of the unchanged were given what the gallery lacked of them")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.gallery import Gallery
 from sketchseek.gallery.paths import below
 from sketchseek.gallery.records import Entry, KnownFile
-from sketchseek.gallery.store_protocols import Store, keeps_lines
+from sketchseek.gallery.store_protocols import Store, keeps_facts, keeps_lines
 from sketchseek.wording import counted, shown
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ def copy(source: Gallery, target: Gallery, progress: Callable[[Copied], None] | 
         folders = source.indexed_folders()
         known: dict[bytes, KnownFile] = {}
         without_lines = store.without_lines(row) if keeps_lines(store) else set()
+        without_facts = store.without_facts() if keeps_facts(store) else set()
         for folder in folders:
             _check(folder, target)
             known |= store.known(folder, row)
@@ -56,7 +57,7 @@ def copy(source: Gallery, target: Gallery, progress: Callable[[Copied], None] | 
                 for folder, device in new.items():
                     store.add_folder(folder, device)
         for page in source.entries(model):
-            fresh = [entry for entry in page if not _same(known.get(entry.path), entry, without_lines)]
+            fresh = [entry for entry in page if not _same(known.get(entry.path), entry, without_lines, without_facts)]
             for entry in fresh:
                 _check(entry.path, target)
             if fresh:
@@ -104,16 +105,20 @@ def _write(store: Store, row: int, entries: Sequence[Entry]) -> None:
                     store.add_vector(row, content, vector, facts.lines)
                 else:
                     store.add_vector(row, content, vector)
+                if facts.colours is not None and keeps_facts(store):
+                    store.add_facts(content, facts.camera, facts.colours)
             store.set_file(entry.path, entry.size, entry.mtime_ns, content, entry.failure)
         store.set_devices({entry.path: entry.device for entry in entries if entry.device is not None})
 
 
-def _same(known: KnownFile | None, entry: Entry, without_lines: set[int]) -> bool:
-    """Whether the target has this very file already, with the outlines that the source has."""
+def _same(known: KnownFile | None, entry: Entry, without_lines: set[int], without_facts: set[int]) -> bool:
+    """Whether the target has this very file already, with the outlines and colours that the source has."""
     has_lines = entry.facts is not None and entry.facts.lines is not None
+    has_colours = entry.facts is not None and entry.facts.colours is not None
     return (
         known is not None
         and not (has_lines and known.content in without_lines)
+        and not (has_colours and known.content in without_facts)
         and (known.size, known.mtime_ns, known.failure) == (entry.size, entry.mtime_ns, entry.failure)
         and bool(known.encoded) == (entry.facts is not None)
     )

@@ -161,6 +161,7 @@ class Gallery(ABC):
         sketch: Any = None,
         photo: Any = None,
         text: str | Sequence[str] | None = None,
+        colours: Any = None,
         minus: Any = None,
         like: str | Sequence[str] = (),
         unlike: str | Sequence[str] = (),
@@ -184,8 +185,9 @@ class Gallery(ABC):
         this relevance. ``Hits.weak`` says whether all hits are only the nearest, and probably not what was meant.
         """
         if query is None:
-            given = {"sketch": sketch, "photo": photo, "text": text, "minus": minus, "like": like, "unlike": unlike}
-            query = Query(**{kind: value for kind, value in given.items() if value is not None}, weights=weights or {})
+            given = {"sketch": sketch, "photo": photo, "text": text, "colours": colours, "minus": minus}
+            terms = {kind: value for kind, value in given.items() if value is not None}
+            query = Query(**terms, like=like, unlike=unlike, weights=weights or {})
         options = SearchOptions(
             k=k,
             look=look,

@@ -23,7 +23,7 @@ from sketchseek.gallery.read_ahead import MEMORY, batches_of_readings
 from sketchseek.gallery.reading import Reading
 from sketchseek.gallery.records import KnownFile, ModelSet
 from sketchseek.gallery.scan import FoundFile, device_of, scan
-from sketchseek.gallery.store_protocols import KnownFiles, Store, keeps_lines
+from sketchseek.gallery.store_protocols import KnownFiles, Store, keeps_facts, keeps_lines
 from sketchseek.model import Model, has_lines
 from sketchseek.pictures.errors import may_open_now
 from sketchseek.wording import counted, shown
@@ -45,7 +45,7 @@ class Failure:
 class Report:
     """What a run did. Files found = added + updated + moved + unchanged + failed.
 
-    ``outlined``: how many of the unchanged were opened for the outlines that an earlier run did not keep.
+    ``completed``: how many of the unchanged were opened for what an earlier run did not keep, such as outlines.
     """
 
     added: int = 0
@@ -53,7 +53,7 @@ class Report:
     moved: int = 0
     removed: int = 0
     unchanged: int = 0
-    outlined: int = 0
+    completed: int = 0
     failed: list[Failure] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -77,15 +77,15 @@ class Progress:
 class Plan:
     """What to do, from comparing the folders with the store.
 
-    ``to_open``: new and changed files, and those that lack outlines, in path order. ``not_found``: known files that
-    were deleted. ``for_lines``: those of ``to_open`` that have not changed, and have their vector.
+    ``to_open``: new and changed files, and those that lack outlines or facts, in path order. ``not_found``: known files
+    that were deleted. ``to_complete``: those of ``to_open`` that have not changed, and have their vector.
     """
 
     to_open: list[bytes]
     known: dict[bytes, KnownFile]
     not_found: set[bytes]
     drives: Drives = field(default_factory=lambda: Drives({}, {}))
-    for_lines: set[bytes] = field(default_factory=set)
+    to_complete: set[bytes] = field(default_factory=set)
 
 
 class Ingestion:
@@ -108,11 +108,13 @@ class Ingestion:
         self.report = Report()
         self._may_open_now = cache(may_open_now)  # the same few reasons for thousands of files
         self._encoded = self._done = 0
-        # Contents whose vector is kept, but not yet their outlines, at the beginning; and those given theirs since.
-        self._without_lines: set[int] = set()
-        self._given_lines: set[int] = set()
+        # Contents whose vector is kept, but not yet their outlines or facts; each is removed when it is given them.
+        self._without_lines, self._without_facts = set[int](), set[int]()
         if has_lines(model) and keeps_lines(store):
             self._without_lines = store.without_lines(model_set.row)
+        if keeps_facts(store):
+            self._without_facts = store.without_facts()
+        self._incomplete = self._without_lines | self._without_facts
 
     def run(self, folders: Iterable[bytes], *, retry: bool) -> Report:
         """``retry``: open files that failed before again, even if they have not changed.
@@ -135,7 +137,7 @@ class Ingestion:
         for readings in batches_of_readings(
             plan.to_open,
             side=self.model.photo_side,
-            needs_pixels=self._needs_encoding,
+            needs_pixels=self._needs_pixels,
             batch=self.batch,
             threads=self.threads,
             memory=self.memory,
@@ -181,15 +183,15 @@ class Ingestion:
                     self.store.add_folder(path, device)
                 self.store.set_devices(moved)
         waiting = [path for path, seen in found.files.items() if self._must_open(path, seen, known.get(path), retry)]
-        for_lines = {
+        to_complete = {
             path
             for path in waiting
             if (before := known.get(path))
             and before.encoded
-            and before.content in self._without_lines
+            and before.content in self._incomplete
             and before[:2] == found.files[path][:2]
         }
-        return Plan(sorted(waiting), known, vanished, drives, for_lines)
+        return Plan(sorted(waiting), known, vanished, drives, to_complete)
 
     def _must_open(self, path: bytes, seen: FoundFile, before: KnownFile | None, retry: bool) -> bool:
         """Whether a file has to be opened; if not, it is counted here."""
@@ -200,16 +202,18 @@ class Ingestion:
             if not again:
                 self._add_failure(path, before.failure)
             return again
-        if not before.encoded or before.content in self._without_lines:
+        if not before.encoded or before.content in self._incomplete:
             return True
         self.report.unchanged += 1
         return False
 
+    def _needs_pixels(self, digest: bytes) -> bool:
+        found = self.store.content(digest, self.model_set.row)
+        return found is None or not found[1] or found[0] in self._without_lines or found[0] in self._without_facts
+
     def _needs_encoding(self, digest: bytes) -> bool:
         found = self.store.content(digest, self.model_set.row)
-        if found is None or not found[1]:
-            return True
-        return found[0] in self._without_lines and found[0] not in self._given_lines
+        return found is None or not found[1] or found[0] in self._without_lines
 
     def _commit(self, readings: list[Reading], plan: Plan) -> None:
         """Encode what has pixels, then write the whole batch in one transaction."""
@@ -222,9 +226,11 @@ class Ingestion:
                 content = self.store.add_content(reading.digest, reading.width, reading.height, reading.taken)
                 if lines is not None and keeps_lines(self.store):
                     self.store.add_vector(self.model_set.row, content, vector, lines)
-                    self._given_lines.add(content)
+                    self._without_lines.discard(content)
                 else:
                     self.store.add_vector(self.model_set.row, content, vector)
+            for reading in decoded.values():
+                self._add_facts(reading)
             for reading in readings:
                 if reading.pixels is not None and reading.digest in failed:
                     # The next run tries again: the fault is the model's, or memory was short.
@@ -234,6 +240,13 @@ class Ingestion:
         self._encoded += len(encoded)
         self._done += len(readings)
         self._report_progress()
+
+    def _add_facts(self, reading: Reading) -> None:
+        """Keep what the file itself tells, if the store can and the photo is in it."""
+        found = self.store.content(reading.digest, self.model_set.row)
+        if found is not None and reading.colours is not None and keeps_facts(self.store):
+            self.store.add_facts(found[0], reading.camera, reading.colours)
+            self._without_facts.discard(found[0])
 
     def _encode(self, readings: list[Reading]) -> tuple[list[Encoded], dict[bytes, str]]:
         """(readings with their vectors (size,) and outlines, digests of the others and why).
@@ -289,7 +302,7 @@ class Ingestion:
             return
         before = plan.known.get(path)
         if reading.failure is not None and before is not None and self._is_kept(reading, before, plan):
-            self._add_failure(path, f"{reading.failure}; it is kept, without outlines")
+            self._add_failure(path, f"{reading.failure}; it is kept as it was")
             return
         if reading.failure is not None:
             mtime_ns = -1 if reading.temporary else reading.mtime_ns  # no file has time -1: the next run opens it
@@ -309,14 +322,14 @@ class Ingestion:
         elif before is None or (before.content == found[0] and not before.encoded):
             self.report.added += 1  # to the gallery, or to this model's set of vectors
         elif before.content == found[0]:
-            self.report.unchanged += 1  # only its time had changed, or it was opened for its outlines
-            self.report.outlined += path in plan.for_lines
+            self.report.unchanged += 1  # only its time had changed, or it lacked something
+            self.report.completed += path in plan.to_complete
         else:
             self.report.updated += 1
 
     def _is_kept(self, reading: Reading, before: KnownFile, plan: Plan) -> bool:
-        """Whether a file that failed has not changed since its vector was made, and was opened for its outlines."""
-        if reading.path not in plan.for_lines:
+        """Whether a file that failed has not changed since its vector was made, and was opened to complete it."""
+        if reading.path not in plan.to_complete:
             return False
         found = self.store.content(reading.digest, self.model_set.row) if reading.digest else None
         return not reading.digest or (found is not None and found[0] == before.content)

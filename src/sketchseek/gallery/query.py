@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sketchseek.colours import Paint
 from sketchseek.gallery.errors import GalleryError
 from sketchseek.model import Model
 from sketchseek.outlines import SIDE
@@ -22,7 +23,15 @@ from sketchseek.outlines import SIDE
 if TYPE_CHECKING:
     from sketchseek.pictures import Sketch
 
-WEIGHTS: Mapping[str, float] = {"sketch": 1.0, "photo": 1.0, "text": 1.0, "minus": 0.5, "like": 0.75, "unlike": 0.25}
+WEIGHTS: Mapping[str, float] = {
+    "sketch": 1.0,
+    "photo": 1.0,
+    "text": 1.0,
+    "colours": 1.0,
+    "minus": 0.5,
+    "like": 0.75,
+    "unlike": 0.25,
+}
 
 Picture = str | Path | bytes
 Vector = NDArray[np.float32]
@@ -33,14 +42,16 @@ class Query:
     """What to look for. Every field takes one value or a sequence of them.
 
     ``sketch``: a file, its bytes, or a ``Sketch``. ``photo``: a file, its bytes, or an upright RGB array. ``text``:
-    words. ``minus``: what it must not show: words (``str``), or a drawing or photo (``Sketch``, array; a ``Path`` is a
-    photo file). ``like``, ``unlike``: ids of hits. ``weights`` replaces some of ``WEIGHTS`` by kind; several values of
-    a kind share its weight.
+    words. ``colours``: a coloured drawing that says where which colour is, a file, its bytes or a ``Sketch``; its shape
+    does not count. Strokes of a ``sketch`` that have colours say so as well. ``minus``: what it must not show: words
+    (``str``), or a drawing or photo (``Sketch``, array; a ``Path`` is a photo file). ``like``, ``unlike``: ids of hits.
+    ``weights`` replaces some of ``WEIGHTS`` by kind; several values of a kind share its weight.
     """
 
     sketch: "Picture | Sketch | Sequence[Picture | Sketch]" = ()
     photo: "Picture | NDArray[np.uint8] | Sequence[Picture | NDArray[np.uint8]]" = ()
     text: str | Sequence[str] = ()
+    colours: "Picture | Sketch | Sequence[Picture | Sketch]" = ()
     minus: "str | Path | Sketch | NDArray[np.uint8] | Sequence[str | Path | Sketch | NDArray[np.uint8]]" = ()
     like: str | Sequence[str] = ()
     unlike: str | Sequence[str] = ()
@@ -52,9 +63,9 @@ class Query:
                 raise GalleryError(f"there is no query term {kind!r} to weigh; choose from {', '.join(WEIGHTS)}.")
             if not math.isfinite(weight) or weight < 0:
                 raise GalleryError(f"the weight of {kind!r} is {weight!r}; give a number of 0 or more.")
-        if not any(len(_several(getattr(self, kind))) for kind in ("sketch", "photo", "text", "like")):
+        if not any(len(_several(getattr(self, kind))) for kind in ("sketch", "photo", "text", "colours", "like")):
             raise GalleryError(
-                "the query has nothing to look for; give a drawing, words, an example photo or a liked hit."
+                "the query has nothing to look for; give a drawing, words, colours, an example photo or a liked hit."
             )
 
 
@@ -62,13 +73,15 @@ class Query:
 class Part:
     """One term: ``kind`` is sketch, photo or text, ``weight`` is negative for minus terms, ``vector`` has length 1.
 
-    ``ink``: of a drawing that is looked for, makes what ``outlines.likeness`` compares.
+    ``ink``: of a drawing that is looked for, makes what ``outlines.likeness`` compares. A term of the kind colours has
+    a ``paint`` in place of a vector.
     """
 
     kind: str
     weight: float
-    vector: Vector
+    vector: Vector | None
     ink: Callable[[], NDArray[np.float32]] | None = None
+    paint: Paint | None = None
 
 
 def encode(query: Query, model: Callable[[], Model], vector_of: Callable[[str], Vector]) -> list[Part]:
@@ -77,6 +90,7 @@ def encode(query: Query, model: Callable[[], Model], vector_of: Callable[[str], 
     ``model`` is called only if something has to be encoded; ``vector_of`` gives the vector of a photo by its id.
     """
     from sketchseek.pictures import Sketch, ink_map, load_sketch
+    from sketchseek.pictures.paint import load_paint, paint_of
 
     def encode_sketches(values: Sequence[Any]) -> Iterable[Vector]:
         return model().encode_sketches(values)
@@ -114,6 +128,10 @@ def encode(query: Query, model: Callable[[], Model], vector_of: Callable[[str], 
         if values and weight:
             inks = [partial(ink_map, value, SIDE) if values is sketches else None for value in values]
             parts += [Part(kind, weight, *both) for both in zip(vectors(values), inks, strict=True)]
+    paints = [load_paint(value) for value in _several(query.colours)]
+    paints += [paint for sketch in sketches if (paint := paint_of(sketch)) is not None]
+    if weights["colours"]:
+        parts += [Part("colours", weights["colours"] / len(paints), None, paint=paint) for paint in paints]
     return parts
 
 
@@ -125,7 +143,8 @@ def of_length_one(vector: NDArray[np.float16]) -> Vector:
 
 def fuse(parts: Sequence[Part]) -> Vector:
     """The query vector, of length 1."""
-    total = np.sum([part.weight * part.vector.astype(np.float64) for part in parts], axis=0) if parts else np.zeros(1)
+    terms = [part.weight * part.vector.astype(np.float64) for part in parts if part.vector is not None]
+    total = np.sum(terms, axis=0) if terms else np.zeros(1)
     length = float(np.linalg.norm(total))
     if length < 1e-6:
         raise GalleryError("the terms of the query cancel each other out; change the weights or drop a minus term.")

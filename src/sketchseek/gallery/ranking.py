@@ -4,15 +4,18 @@ All stores share these rules, so the score of a photo and the order of photos do
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sketchseek.colours import BYTES as COLOUR_BYTES
+from sketchseek.colours import likeness as colours_agree
 from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.hits import Hit, Hits
 from sketchseek.gallery.paths import below
@@ -62,6 +65,26 @@ class Candidates(Protocol):
         """The photo of a key; None if it has no file."""
 
 
+class ColouredCandidates(Candidates, Protocol):
+    """Candidates of a store that keeps the colours of photos."""
+
+    def colours(self, keys: Sequence[int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """The colours of photos that ``nearest`` returned: (n, bytes), and (n,) whether a photo has some."""
+
+    def best_coloured(
+        self, fit: Callable[[NDArray[np.uint8]], Scores], count: int
+    ) -> tuple[Sequence[int], NDArray[np.float16], Scores, bool]:
+        """(keys, vectors (n, size), fits (n,), whether there may be more) of the ``count`` photos that fit best.
+
+        ``fit``: the colours of photos (n, bytes) -> how well they fit, (n,).
+        """
+
+
+def has_colours(candidates: Candidates) -> TypeGuard[ColouredCandidates]:
+    """Whether a store offers ``colours`` and ``best_coloured``."""
+    return hasattr(candidates, "colours")
+
+
 def rank(
     candidates: Candidates,
     parts: Sequence[Part],
@@ -71,6 +94,10 @@ def rank(
 
     The ``POOL`` nearest photos are ranked once more, whatever ``k`` is: page 2 continues page 1.
     """
+    if any(part.paint is not None for part in parts) and not has_colours(candidates):
+        raise GalleryError("the store of this gallery keeps no colours of photos; omit the colours.")
+    if parts and all(part.vector is None for part in parts):
+        return _rank_by_colours(candidates, parts, options)
     vector = fuse(parts)
     # With a reserve: an index of coded vectors orders them slightly differently.
     ask = max(2 * options.k + 16, POOL + 56)
@@ -87,6 +114,46 @@ def rank(
     hits = [replace(hit, relevance=float(likely[place])) for hit, place in zip(hits, places, strict=True)]
     ordered = sorted(zip(hits, values[places], strict=True), key=lambda one: (-one[1], one[0].id))
     return Hits([hit for hit, _ in ordered[: options.k]], None if len(keys) else _filtered(options))
+
+
+def _rank_by_colours(candidates: Candidates, parts: Sequence[Part], options: SearchOptions) -> Hits:
+    """Hits of a query of nothing but colours; their score is how well they fit, and they have no relevance."""
+    assert has_colours(candidates)
+    if options.min_relevance:
+        raise GalleryError("colours alone give no relevance; omit min_relevance, or add a drawing or words.")
+    ask = 2 * options.k + 16
+    while True:
+        keys, vectors, fits, more = candidates.best_coloured(partial(_fit, parts), ask)
+        wide, likely = vectors.astype(np.float64), np.ones(len(keys))
+        hits, places, enough = _take(candidates, keys, wide, fits, fits, likely, options)
+        if enough or not more:
+            break
+        ask *= 4
+    ordered = sorted(zip(hits, fits[places], strict=True), key=lambda one: (-one[1], one[0].id))
+    return Hits([hit for hit, _ in ordered[: options.k]], None if len(keys) else _filtered(options))
+
+
+def _fit(parts: Sequence[Part], packed: NDArray[np.uint8]) -> Scores:
+    """How well the colours that are looked for agree with those of photos: (n, bytes) -> (n,)."""
+    if packed.shape[1] != COLOUR_BYTES:
+        return np.full(len(packed), np.nan)
+    paints = [(part.weight, part.paint) for part in parts if part.paint is not None]
+    total = sum(weight for weight, _ in paints)
+    found = np.zeros(len(packed))
+    for weight, paint in paints:
+        found += weight / total * colours_agree(paint, packed)
+    return found
+
+
+def _colours(candidates: Candidates, keys: Sequence[int], parts: Sequence[Part]) -> Scores | None:
+    """How well the colours of photos agree, (n,), NaN for a photo without any."""
+    if not has_colours(candidates) or all(part.paint is None for part in parts):
+        return None
+    packed, there = candidates.colours(keys)
+    found = np.full(len(keys), np.nan)
+    if there.any():
+        found[there] = _fit(parts, packed[there])
+    return found
 
 
 def _judged(
@@ -117,9 +184,10 @@ def _judged(
         vector,
         scores[pool],
         look,
-        words=all(part.kind == "text" for part in parts if part.weight > 0),
+        words=all(part.kind == "text" for part in parts if part.weight > 0 and part.vector is not None),
         likeness=_likeness(candidates, [keys[place] for place in pool], parts) if BLENDS[look].outlines else None,
         around=around if look == "both" else None,
+        colours=_colours(candidates, [keys[place] for place in pool], parts),
     )
     values = np.array(scores)
     values[pool] = again - again.min(initial=0.0) + 2  # the others are at most 1

@@ -1,4 +1,4 @@
-"""One photo file, read once: its hash, its pixels, its size and when it was taken."""
+"""One photo file, read once: its hash, its pixels, its size, when it was taken and with which camera."""
 
 import contextlib
 import hashlib
@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sketchseek.colours import pack
 from sketchseek.gallery.scan import time_of
 from sketchseek.pictures import PictureError, load_photo
+from sketchseek.pictures.camera import camera_name
 from sketchseek.pictures.errors import MemoryLimitError
 from sketchseek.pictures.formats import HEIF, JPEG, PNG, RAW, TIFF, format_of
 from sketchseek.pictures.header import late_exif, memory_of_file, open_header
@@ -45,6 +47,8 @@ class Reading:
     width: int = 0
     height: int = 0
     taken: str | None = None
+    camera: str | None = None
+    colours: bytes | None = None
     failure: str | None = None
     temporary: bool = False
     gone: bool = False
@@ -102,7 +106,8 @@ def _read(path: bytes, target: int, needs_pixels: Callable[[bytes], bool], memor
         except PictureError as error:
             reading.failure = error.reason
         else:
-            reading.width, reading.height, reading.taken = facts(data, name, reading.pixels)
+            reading.width, reading.height, reading.taken, reading.camera = facts(data, name, reading.pixels)
+            reading.colours = pack(reading.pixels)
     return reading
 
 
@@ -111,8 +116,8 @@ def _too_large(reading: Reading, what: str) -> Reading:
     return reading
 
 
-def facts(data: bytes, name: str, pixels: NDArray[np.uint8]) -> tuple[int, int, str | None]:
-    """(width, height) in px of the upright photo, and when it was taken (ISO, local time).
+def facts(data: bytes, name: str, pixels: NDArray[np.uint8]) -> tuple[int, int, str | None, str | None]:
+    """(width, height) in px of the upright photo, when it was taken (ISO, local time), and the name of the camera.
 
     ``data``: bytes of a file that decodes to ``pixels``.
     """
@@ -123,7 +128,7 @@ def facts(data: bytes, name: str, pixels: NDArray[np.uint8]) -> tuple[int, int, 
             size, stored = heif_facts(data)
             exif = Image.Exif()
             exif.load(stored)
-            return *size, _taken(exif)
+            return *size, _taken(exif), camera_name(exif)
         if format is RAW:
             preview, turn = embedded_jpeg(io.BytesIO(data))
             if preview is not None:
@@ -131,7 +136,7 @@ def facts(data: bytes, name: str, pixels: NDArray[np.uint8]) -> tuple[int, int, 
                     exif = image.getexif()
                     size = image.size[::-1] if _is_sideways(exif.get(_ORIENTATION, 1), turn) else image.size
                 if taken := _taken(exif):
-                    return *size, taken
+                    return *size, taken, camera_name(exif)
         # Not ``Image.open``, which refuses sizes that our own limits allow.
         with open_header(io.BytesIO(data), TIFF if format is RAW or format is None else format) as image:
             if format is PNG and (behind := late_exif(data)):
@@ -139,9 +144,9 @@ def facts(data: bytes, name: str, pixels: NDArray[np.uint8]) -> tuple[int, int, 
             exif = Image.Image.getexif(image)  # a PNG's own would decode it once more, to look behind the pixels
             if format is not RAW:  # a camera file's first image is only its thumbnail
                 size = image.size[::-1] if _is_sideways(exif.get(_ORIENTATION, 1)) else image.size
-            return *size, _taken(exif)
+            return *size, _taken(exif), camera_name(exif)
     except Exception:  # damaged metadata: the photo itself decodes
-        return *size, None
+        return *size, None, None
 
 
 def _is_sideways(orientation: int, of_camera: int = 1) -> bool:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 class Facts:
     """A content, whichever files it is in: its hash, its size in px and its stored ``vector`` (size,).
 
-    ``lines``: its outlines as the model gives them (see ``model.LinesModel``); None if it has none.
+    ``lines``: its outlines as the model gives them (see ``model.LinesModel``); None if it has none. ``camera``: its
+    name. ``colours``: see ``sketchseek.colours``; None if no run has looked for them and for the camera.
     """
 
     digest: bytes
@@ -21,6 +22,8 @@ class Facts:
     taken: str | None
     vector: NDArray[np.float16]
     lines: bytes | None = None
+    camera: str | None = None
+    colours: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,21 @@ class LinesStore(Store, Protocol):
         """The contents that have a vector of ``model`` without outlines, which could be kept."""
 
 
+class FactsStore(Store, Protocol):
+    """A store that also keeps, for every content, the camera that took it and its colours."""
+
+    def add_facts(self, content: int, camera: str | None, colours: bytes) -> None:
+        """``colours`` as ``colours.pack`` makes them; earlier facts of the same content stay."""
+
+    def without_facts(self) -> set[int]:
+        """The contents without these facts, which could be kept."""
+
+
+def keeps_facts(store: Store) -> TypeGuard[FactsStore]:
+    """Whether a store is a ``FactsStore``."""
+    return hasattr(store, "without_facts")
+
+
 def keeps_lines(store: Store) -> TypeGuard[LinesStore]:
     """Whether a store is a ``LinesStore``."""
     return hasattr(store, "without_lines")

@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from PIL import ExifTags, Image
@@ -11,7 +12,6 @@ from sketchseek.pictures.header import late_exif, open_header
 from sketchseek.pictures.heif import heif_facts
 
 MAX_TEXT = 100  # characters of a name in EXIF
-_TEXTS = {"camera": ExifTags.Base.Model, "lens": ExifTags.Base.LensModel}
 _NUMBERS = {
     "aperture": ExifTags.Base.FNumber,
     "exposure_s": ExifTags.Base.ExposureTime,
@@ -31,9 +31,18 @@ def camera_facts(data: bytes, name: str) -> dict[str, Any]:
         place = _place(exif.get_ifd(ExifTags.IFD.GPSInfo))
     except Exception:  # damaged in any of a dozen ways
         return {}
-    found: dict[str, Any] = {key: _text(details.get(tag)) for key, tag in _TEXTS.items()}
+    found: dict[str, Any] = {"camera": camera_name(details), "lens": _text(details.get(ExifTags.Base.LensModel))}
     found |= {key: _number(details.get(tag)) for key, tag in _NUMBERS.items()}
     return {key: value for key, value in {**found, "place": place}.items() if value is not None}
+
+
+def camera_name(exif: Mapping[int, Any]) -> str | None:
+    """Make and model, such as "NIKON D90" or "Apple iPhone 12"; most makers repeat their name in the model."""
+    make, model = _text(exif.get(ExifTags.Base.Make)), _text(exif.get(ExifTags.Base.Model))
+    if model is None or make is None:
+        return model
+    maker = make.split()[0]
+    return model if maker.casefold() in model.casefold() else f"{maker} {model}"[:MAX_TEXT]
 
 
 def _exif(data: bytes, name: str) -> Image.Exif:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ MAX_STROKES_BYTES = 4 * 2**20
 MAX_POINTS = 50_000  # seven minutes of a pen that reports 120 points a second
 MAX_COORDINATE = 1e6
 MAX_WIDTH = 20.0  # in units of the width of a model's lines
+MAX_COLOURS = 16  # different ones in a drawing
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _OVERSAMPLING = 4  # Pillow draws lines with hard edges: drawn larger and averaged down they become smooth
 
 
@@ -31,12 +34,15 @@ class StrokeSketch:
     """Strokes in the order they were drawn, each float64 (points, 2) as x to the right and y down.
 
     ``sheet``: width and height of the paper; if None, the sheet ends where the drawing does.
-    ``widths``: of each stroke, in units of the width of a model's lines; None: 1 for all.
+    ``widths``: of each stroke, in units of the width of a model's lines; None: 1 for all. ``colours``: of each stroke,
+    as red, green and blue up to 255; None for one that says nothing about colours, as the black of a pencil. A model
+    sees all strokes as black lines.
     """
 
     strokes: tuple[NDArray[np.float64], ...]
     sheet: tuple[float, float] | None = None
     widths: tuple[float, ...] | None = None
+    colours: tuple[tuple[int, int, int] | None, ...] | None = None
 
     def bounds(self) -> tuple[float, float, float, float]:
         """Left, top, right and bottom of what is drawn."""
@@ -50,9 +56,13 @@ def sketch_from_strokes(
     *,
     sheet: tuple[float, float] | None = None,
     widths: Sequence[float] | None = None,
+    colours: Sequence[str | None] | None = None,
     name: str = "strokes",
 ) -> StrokeSketch:
-    """Strokes as QuickDraw has them, ``[[xs, ys], ...]`` or ``[[xs, ys, times], ...]``, checked and bounded."""
+    """Strokes as QuickDraw has them, ``[[xs, ys], ...]`` or ``[[xs, ys, times], ...]``, checked and bounded.
+
+    ``colours``: one for each stroke, such as "#2b6cd4", or None.
+    """
     if not isinstance(strokes, list | tuple) or not strokes:
         raise PictureError(name, "holds no strokes")
     if sheet is not None and not all(_is_number(side) and 0 < side <= MAX_COORDINATE for side in sheet):
@@ -63,6 +73,7 @@ def sketch_from_strokes(
         and all(_is_number(width) and 0 < width <= MAX_WIDTH for width in widths)
     ):
         raise PictureError(name, f"the widths are not one number above 0 and up to {MAX_WIDTH:g} for each stroke")
+    given = None if colours is None else _colours(colours, len(strokes), name)
     read, points = [], 0
     for stroke in strokes:
         if not isinstance(stroke, list | tuple) or len(stroke) not in (2, 3):
@@ -76,7 +87,7 @@ def sketch_from_strokes(
         if not all(_is_number(value) and abs(value) <= MAX_COORDINATE for values in (xs, ys) for value in values):
             raise PictureError(name, f"a coordinate is not a number within +-{MAX_COORDINATE:.0f}")
         read.append(np.array([xs, ys], dtype=np.float64).T)
-    return StrokeSketch(tuple(read), sheet, tuple(map(float, widths)) if widths is not None else None)
+    return StrokeSketch(tuple(read), sheet, tuple(map(float, widths)) if widths is not None else None, given)
 
 
 def parse_strokes(text: str, name: str) -> StrokeSketch:
@@ -121,6 +132,20 @@ def render(
             pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=0)
     smooth = image.reduce(factor) if factor > 1 else image
     return np.asarray(smooth.convert("RGB"), dtype=np.uint8)
+
+
+def _colours(values: Sequence[str | None], count: int, name: str) -> tuple[tuple[int, int, int] | None, ...] | None:
+    """Checked colours; None if no stroke has any."""
+    if not isinstance(values, list | tuple) or len(values) != count:
+        raise PictureError(name, "the colours are not one for each stroke")
+    if not all(value is None or (isinstance(value, str) and _COLOUR.fullmatch(value)) for value in values):
+        raise PictureError(name, 'a colour is neither null nor of the form "#2b6cd4"')
+    if len(set(values) - {None}) > MAX_COLOURS:
+        raise PictureError(name, f"has more than {MAX_COLOURS} colours")
+    found = [
+        None if value is None else (int(value[1:3], 16), int(value[3:5], 16), int(value[5:], 16)) for value in values
+    ]
+    return tuple(found) if any(found) else None
 
 
 def _is_number(value: Any) -> bool:

@@ -69,11 +69,11 @@ def test_an_index_fills_in_what_an_earlier_one_did_not_keep(open_gallery: Open, 
         put(some / "new.png", png(80))
         report = gallery.add(some, batch=3)
         assert counts(report) == {"added": 1, "unchanged": 8}
-        assert (report.outlined, model.encoded) == (8, 8)  # 7 photos, one of them twice, and the new one
+        assert (report.completed, model.encoded) == (8, 8)  # 7 photos, one of them twice, and the new one
         assert kept(gallery) == right(some)
         (some / "new.png").unlink()
         report = gallery.add(some)
-        assert (counts(report), report.outlined, model.encoded) == ({"unchanged": 8, "removed": 1}, 0, 8)
+        assert (counts(report), report.completed, model.encoded) == ({"unchanged": 8, "removed": 1}, 0, 8)
         assert gallery.search(text="red", k=50) == before
         assert gallery.verify() == []
     with open_gallery(GridModel(lines=False)) as gallery:  # such a run does not take them away
@@ -98,7 +98,7 @@ def test_filling_in_goes_on_where_it_was_stopped(open_gallery: Open, some: Path)
         assert 3 <= len(there) < 8
         report = gallery.add(some)
         assert counts(report) == {"unchanged": 8}
-        assert 8 - len(there) <= report.outlined <= 6  # a server keeps a copy's outlines in a row of its own
+        assert 8 - len(there) <= report.completed <= 6  # a server keeps a copy's outlines in a row of its own
         assert model.encoded <= 5
         assert kept(gallery) == right(some)
 
@@ -118,13 +118,13 @@ def test_a_photo_that_cannot_be_given_outlines_is_kept(open_gallery: Open, some:
     with open_gallery(Choosy()) as gallery:
         report = gallery.add(some)
         assert counts(report) == {"unchanged": 7, "failed": 1}
-        assert report.failed[0].reason == "the model cannot encode it (too tall); it is kept, without outlines"
+        assert report.failed[0].reason == "the model cannot encode it (too tall); it is kept as it was"
         assert kept(gallery) == right(some) | {some / "tall.jpg": None}
         assert gallery.failures() == []
         assert gallery.search(text="red", k=50) == before
     with open_gallery(GridModel()) as gallery:
         report = gallery.add(some)
-        assert (counts(report), report.outlined) == ({"unchanged": 8}, 1)
+        assert (counts(report), report.completed) == ({"unchanged": 8}, 1)
         assert kept(gallery) == right(some)
 
 

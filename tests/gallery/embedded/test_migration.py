@@ -188,7 +188,7 @@ def test_the_next_index_adds_the_outlines_and_keeps_the_vectors(tmp_path: Path) 
         assert [row[:-1] for row in contents(gallery)] == [row[:-1] for row in wanted]
         assert {row[-1] for row in contents(gallery)} == {None}
         report = gallery.add(photos)
-        assert (report.unchanged, report.outlined, model.encoded) == (5, 5, 5)
+        assert (report.unchanged, report.completed, model.encoded) == (5, 5, 5)
         assert contents(gallery) == wanted
         assert gallery.verify() == []
 

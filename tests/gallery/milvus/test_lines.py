@@ -28,7 +28,7 @@ def test_an_older_collection_goes_on_without_outlines(url: str, photos: Path, mo
     with Gallery.open(url, model, roots={"photos": photos}) as gallery:
         assert counts(gallery.add(photos)) == {"added": 4}
         report = gallery.add(photos)
-        assert (counts(report), report.outlined, model.encoded) == ({"unchanged": 4}, 0, 4)
+        assert (counts(report), report.completed, model.encoded) == ({"unchanged": 4}, 0, 4)
         assert len(gallery.search(text="red")) == 4
         assert set(kept(gallery).values()) == {None}
         assert gallery.verify() == []

@@ -1,11 +1,13 @@
 """The photos that the embedded store proposes for a query, from its index and its database."""
 
+import heapq
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sketchseek.colours import BYTES
 from sketchseek.gallery.embedded.catalogue import Catalogue
 from sketchseek.gallery.embedded.index import VectorIndex
 from sketchseek.gallery.hits import Hit
@@ -13,6 +15,7 @@ from sketchseek.gallery.paths import absolute, below
 from sketchseek.gallery.ranking import SearchOptions, dates, hit_of
 from sketchseek.gallery.records import Photo, stacked
 from sketchseek.gallery.relevance import Background
+from sketchseek.neighbours import Scores
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +48,28 @@ class EmbeddedCandidates:
     def lines(self, keys: Sequence[int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """See ``ranking.Candidates``; they were read with the vectors, because one checksum covers both."""
         return stacked([self.read_lines[key] for key in keys])
+
+    def colours(self, keys: Sequence[int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """See ``ranking.ColouredCandidates``."""
+        return stacked(self.catalogue.colours(keys))
+
+    def best_coloured(
+        self, fit: Callable[[NDArray[np.uint8]], Scores], count: int
+    ) -> tuple[Sequence[int], NDArray[np.float16], Scores, bool]:
+        """See ``ranking.ColouredCandidates``; reads the colours of all photos."""
+        allowed = None if self.allowed is None else set(self.allowed.tolist())
+        fits = list[tuple[float, int]]()
+        for rows, packed in self.catalogue.all_colours(self.index.model.row, BYTES):
+            wanted = [
+                at for at, row in enumerate(rows) if row not in self.excluded and (allowed is None or row in allowed)
+            ]
+            fits += zip(fit(packed[wanted]).tolist(), (rows[at] for at in wanted), strict=True)
+        best = {row: value for value, row in heapq.nlargest(count, fits)}
+        found, vectors, _ = self.catalogue.vectors_of(self.index.model, best)
+        if len(found) < len(best):
+            self._warn()
+        keys = found.tolist()
+        return keys, vectors, np.array([best[row] for row in keys]), len(fits) > count
 
     def background(self) -> Background:
         """See ``ranking.Candidates``."""

@@ -319,8 +319,9 @@ class Catalogue:
         """The next ``count`` files by path, with what a copy needs; files with a damaged row are omitted."""
         found = self._db.execute(
             "SELECT f.crc, f.path, f.size, f.mtime_ns, f.content, f.failure, f.device, c.crc, c.row, c.hash, c.width, "
-            "c.height, c.taken, v.crc, v.model, v.content, v.lines, v.vector FROM files f "
-            "LEFT JOIN contents c ON c.row = f.content LEFT JOIN vectors v ON v.content = c.row AND v.model = ? "
+            "c.height, c.taken, v.crc, v.model, v.content, v.lines, v.vector, a.crc, a.content, a.camera, a.colours "
+            "FROM files f LEFT JOIN contents c ON c.row = f.content "
+            "LEFT JOIN vectors v ON v.content = c.row AND v.model = ? LEFT JOIN facts a ON a.content = c.row "
             "WHERE f.path > ? ORDER BY f.path LIMIT ?",
             (model.row, path, count),
         ).fetchall()
@@ -369,12 +370,41 @@ class Catalogue:
         rows = self._db.execute("SELECT content FROM vectors WHERE model = ? AND lines IS NULL", (model,))
         return {row[0] for row in rows}
 
+    def without_facts(self) -> set[int]:
+        """See ``FactsStore``."""
+        sql = "SELECT row FROM contents c WHERE NOT EXISTS (SELECT 1 FROM facts WHERE content = c.row)"
+        return {row[0] for row in self._db.execute(sql)}
+
+    def colours(self, vectors: Sequence[int]) -> list[bytes | None]:
+        """The colours of the photos of these rows of vectors, in their order; None where there are none, or damaged."""
+        found: dict[int, bytes] = {}
+        for start in range(0, len(vectors), 500):  # SQLite binds at most 999 values in old builds
+            part = [int(row) for row in vectors[start : start + 500]]
+            sql = (
+                "SELECT v.row, f.crc, f.content, f.camera, f.colours FROM vectors v JOIN facts f "  # noqa: S608
+                f"ON f.content = v.content WHERE v.row IN ({','.join('?' * len(part))})"
+            )
+            found |= {row[0]: row[4] for row in self._db.execute(sql, part) if is_intact(row[1:])}
+        return [found.get(int(row)) for row in vectors]
+
+    def all_colours(self, model: int, size: int) -> Iterator[tuple[list[int], NDArray[np.uint8]]]:
+        """Chunks of (rows of vectors of ``model``, colours (n, ``size``)) of all photos that have some, undamaged."""
+        cursor = self._db.execute(
+            "SELECT v.row, f.crc, f.content, f.camera, f.colours FROM facts f "
+            "JOIN vectors v ON v.content = f.content AND v.model = ?",
+            (model,),
+        )
+        while fetched := cursor.fetchmany(CHUNK):
+            whole = [row for row in fetched if is_intact(row[1:]) and len(row[4]) == size]
+            packed = np.frombuffer(b"".join(row[4] for row in whole), np.uint8).reshape(len(whole), size)
+            yield [row[0] for row in whole], packed
+
     def vectors_count(self, model: int) -> int:
         return self._one("SELECT count(*) FROM vectors WHERE model = ?", (model,))[0]
 
 
 def _entry(row: tuple[Any, ...]) -> Entry | None:
-    file, content, vector = row[:7], row[7:13], row[13:]
+    file, content, vector, seen = row[:7], row[7:13], row[13:18], row[18:]
     path, size, mtime_ns, _, failure, device = file[1:]
     if not is_intact(file):
         return None
@@ -383,7 +413,8 @@ def _entry(row: tuple[Any, ...]) -> Entry | None:
     if not (is_intact(content) and is_intact(vector)):
         return None
     digest, width, height, taken = content[2:]
-    facts = Facts(digest, width, height, taken, np.frombuffer(vector[4], "<f2"), vector[3])
+    camera, colours = seen[2:] if is_intact(seen) else (None, None)
+    facts = Facts(digest, width, height, taken, np.frombuffer(vector[4], "<f2"), vector[3], camera, colours)
     return Entry(path, size, mtime_ns, facts, None, device)
 
 

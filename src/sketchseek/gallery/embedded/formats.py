@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sketchseek.gallery.embedded.rows import COVERED
-from sketchseek.gallery.embedded.schema import COLLECTIONS, FORMAT, SCHEMA, statements
+from sketchseek.gallery.embedded.schema import COLLECTIONS, FACTS, FORMAT, SCHEMA, statements
 
 Row = tuple[Any, ...]
 
@@ -47,8 +47,10 @@ def _add_device(table: str, row: Row) -> Row:
     return (*row, None) if table == "files" else row
 
 
-_SCHEMA_4 = _without(SCHEMA.replace(COLLECTIONS, ""), 4)
-_COVERED_4 = {table: columns for table, columns in COVERED.items() if table not in _NEW_IN_5}
+_SCHEMA_5 = _without(SCHEMA.replace(FACTS, ""), 5)
+_COVERED_5 = {table: columns for table, columns in COVERED.items() if table != "facts"}
+_SCHEMA_4 = _without(_SCHEMA_5.replace(COLLECTIONS, ""), 4)
+_COVERED_4 = {table: columns for table, columns in _COVERED_5.items() if table not in _NEW_IN_5}
 _INDEX = "CREATE INDEX vectors_without_lines ON vectors (model, content) WHERE lines IS NULL;"
 _SCHEMA_3 = _without(_SCHEMA_4, 3, "  lines BLOB,", _INDEX)
 _COVERED_3 = {**_COVERED_4, "vectors": ("model", "content", "vector")}
@@ -61,6 +63,7 @@ FORMATS: Mapping[int, Format] = {
     ),
     3: Format(_SCHEMA_3, _COVERED_3, _add_lines),
     4: Format(_SCHEMA_4, _COVERED_4, _as_it_is),  # 5 adds tables
+    5: Format(_SCHEMA_5, _COVERED_5, _as_it_is),  # 6 adds a table
     FORMAT: Format(SCHEMA, COVERED, _as_it_is),
 }
 

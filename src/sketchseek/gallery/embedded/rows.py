@@ -19,11 +19,12 @@ COVERED: Mapping[str, tuple[str, ...]] = {
     "collections": ("row", "name", "made"),
     "collection_photos": ("row", "collection", "hash"),
     "saved_searches": ("row", "name", "query", "made"),
+    "facts": ("content", "camera", "colours"),
 }
 
 
 def row_crc(*values: object) -> int:
-    """The checksum of a row's values and their types; outlines and vector, which come last, are covered by their bytes.
+    """The checksum of a row's values and their types; bytes that come last, such as a vector, are covered as they are.
 
     ``repr`` of long bytes is slow.
     """

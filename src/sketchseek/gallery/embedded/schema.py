@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from functools import cache
 
-FORMAT = 5
+FORMAT = 6
 APPLICATION = 0x536B5365  # "SkSe", by which we and the command `file` recognise a gallery
 
 # Photos by hash, not by row of contents: a photo that is removed and indexed again is in its collections as before.
@@ -34,6 +34,17 @@ CREATE TABLE saved_searches (
   made TEXT NOT NULL,
   crc INTEGER NOT NULL
 );
+"""
+
+# Of contents that were opened by a run that looks for this; the next run adds those of the others.
+FACTS = """
+CREATE TABLE facts (
+  content INTEGER PRIMARY KEY REFERENCES contents (row),
+  camera TEXT,
+  colours BLOB NOT NULL,
+  crc INTEGER NOT NULL
+);
+CREATE INDEX facts_camera ON facts (camera) WHERE camera IS NOT NULL;
 """
 
 SCHEMA = f"""
@@ -111,7 +122,7 @@ CREATE TRIGGER file_changed AFTER UPDATE OF content ON files WHEN old.content IS
     UPDATE contents SET copies = copies - 1 WHERE row = old.content;
     UPDATE contents SET copies = copies + 1 WHERE row = new.content;
   END;
-{COLLECTIONS}"""  # noqa: S608 - texts of ours
+{COLLECTIONS}{FACTS}"""  # noqa: S608 - texts of ours
 
 
 @cache

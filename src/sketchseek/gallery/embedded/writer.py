@@ -148,6 +148,12 @@ class Writer(Catalogue):
                 (lines, row_crc(model, content, lines, row[4]), content, model),
             )
 
+    def add_facts(self, content: int, camera: str | None, colours: bytes) -> None:
+        """See ``FactsStore``."""
+        values = (content, camera, colours)
+        sql = "INSERT INTO facts (content, camera, colours, crc) VALUES (?, ?, ?, ?) ON CONFLICT (content) DO NOTHING"
+        self._db.execute(sql, (*values, row_crc(*values)))
+
     def set_file(self, path: bytes, size: int, mtime_ns: int, content: int | None, failure: str | None) -> None:
         values = (path, size, mtime_ns, content, failure, None)
         self._db.execute(
@@ -187,6 +193,7 @@ class Writer(Catalogue):
         """Remove contents without a file, and their vectors."""
         sql = "DELETE FROM vectors WHERE content IN (SELECT row FROM contents WHERE copies = 0)"
         self._removed_vectors += self._db.execute(sql).rowcount
+        self._db.execute("DELETE FROM facts WHERE content IN (SELECT row FROM contents WHERE copies = 0)")
         self._db.execute("DELETE FROM contents WHERE copies = 0")
 
 
@@ -197,6 +204,7 @@ def repair_references(db: sqlite3.Connection) -> None:
     """
     db.execute("DELETE FROM vectors WHERE content NOT IN (SELECT row FROM contents)")
     db.execute("DELETE FROM vectors WHERE model NOT IN (SELECT row FROM models)")
+    db.execute("DELETE FROM facts WHERE content NOT IN (SELECT row FROM contents)")
     db.execute("DELETE FROM files WHERE content IS NOT NULL AND content NOT IN (SELECT row FROM contents)")
     db.execute("DELETE FROM collection_photos WHERE collection NOT IN (SELECT row FROM collections)")
     db.execute("UPDATE contents SET copies = (SELECT count(*) FROM files WHERE content = contents.row)")

@@ -5,13 +5,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.hits import Hit
-from sketchseek.gallery.milvus.reader import Reader, lines_of, within
+from sketchseek.gallery.milvus.reader import Reader, bytes_of, within
 from sketchseek.gallery.milvus.server import ANSWER_S, as_gallery_errors
 from sketchseek.gallery.milvus.tables import MAX_RESULTS, photo_of_id
 from sketchseek.gallery.ranking import SearchOptions, dates, hit_of
 from sketchseek.gallery.records import Photo, stacked
 from sketchseek.gallery.relevance import Background
+from sketchseek.neighbours import Scores
 
 
 class MilvusCandidates:
@@ -32,7 +34,7 @@ class MilvusCandidates:
             tests.append(f"photo not in {skipped}")
         self.filter = " and ".join(f"({test})" for test in tests)
         self.photos: dict[int, Photo] = {}
-        self.read_lines: dict[int, bytes] = {}
+        self.read_lines, self.read_colours = dict[int, bytes](), dict[int, bytes]()
 
     def nearest(self, vector: NDArray[np.float32], count: int) -> tuple[Sequence[int], NDArray[np.float16], bool]:
         """See ``ranking.Candidates``."""
@@ -44,7 +46,7 @@ class MilvusCandidates:
                 anns_field="vector",
                 limit=count,
                 filter=self.filter,
-                output_fields=["photo", "vector", *(["lines"] if reader.tables.keeps_lines else [])],
+                output_fields=["photo", "vector", *reader.tables.later_fields],
                 search_params=reader.address.search_parameters(reader.tables.kind, count),
                 consistency_level=reader.address.consistency,
                 timeout=ANSWER_S,
@@ -52,8 +54,9 @@ class MilvusCandidates:
         vectors: dict[int, list[float]] = {}
         for row in rows:
             vectors.setdefault(row["entity"]["photo"], row["entity"]["vector"])
-            if lines := lines_of(row["entity"].get("lines", "")):
-                self.read_lines[row["entity"]["photo"]] = lines
+            for field, read in (("lines", self.read_lines), ("colours", self.read_colours)):
+                if found := bytes_of(row["entity"].get(field, "")):
+                    read[row["entity"]["photo"]] = found
         if fresh := [photo for photo in vectors if photo not in self.photos]:
             self.photos |= reader.photos(fresh)
         matrix = np.array(list(vectors.values()), np.float32).reshape(len(vectors), len(vector))
@@ -62,6 +65,16 @@ class MilvusCandidates:
     def lines(self, keys: Sequence[int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """See ``ranking.Candidates``; they came with the vectors."""
         return stacked([self.read_lines.get(key) for key in keys])
+
+    def colours(self, keys: Sequence[int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """See ``ranking.Candidates``; they came with the vectors."""
+        return stacked([self.read_colours.get(key) for key in keys])
+
+    def best_coloured(
+        self, fit: Callable[[NDArray[np.uint8]], Scores], count: int
+    ) -> tuple[Sequence[int], NDArray[np.float16], Scores, bool]:
+        """See ``ranking.ColouredCandidates``; the server finds nothing without a vector."""
+        raise GalleryError("a gallery on a server is not searched by colours alone; add a drawing, words or a photo.")
 
     def hit(self, key: int, score: float) -> Hit | None:
         """See ``ranking.Candidates``."""

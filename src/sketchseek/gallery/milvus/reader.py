@@ -247,12 +247,13 @@ def place_of(row: dict[str, Any]) -> Place | None:
 
 def content_of(row: dict[str, Any]) -> Facts:
     vector = np.asarray(row["vector"], np.float32).astype(np.float16)
-    lines = lines_of(row.get("lines", ""))
-    return Facts(bytes.fromhex(row["hash"]), row["width"], row["height"], row["taken"] or None, vector, lines)
+    lines, colours = bytes_of(row.get("lines", "")), bytes_of(row.get("colours", ""))
+    taken, camera = row["taken"] or None, row.get("camera") or None
+    return Facts(bytes.fromhex(row["hash"]), row["width"], row["height"], taken, vector, lines, camera, colours)
 
 
-def lines_of(text: str) -> bytes | None:
-    """Outlines from the field ``lines``; None if there are none, or if they are damaged."""
+def bytes_of(text: str) -> bytes | None:
+    """Outlines or colours from their field; None if there are none, or if they are damaged."""
     try:
         return b64decode(text, validate=True) or None
     except ValueError:

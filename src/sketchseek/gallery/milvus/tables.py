@@ -2,9 +2,9 @@
 
 The alias is the gallery's name. It points to the collection of *files*: a row is one file with its content's vector,
 so a row is written, moved and removed whole. Its key comes from the root and the relative path, so that all machines
-write the same row for the same file; ``photo`` is the public id of the content as a number, ``lines`` its outlines in
-base64, empty if it has none. Collections made before there were outlines have no such field, and go on without. The
-collection's description names the model. The collection of *notes* has what has no vector: folders that were added,
+write the same row for the same file; ``photo`` is the public id of the content as a number, ``lines`` its outlines and
+``colours`` its colours in base64, empty if it has none. Collections made before there were such fields go on without.
+The collection's description names the model. The collection of *notes* has what has no vector: folders that were added,
 and files that could not be indexed.
 """
 
@@ -31,18 +31,24 @@ LOAD_S = 600.0
 class Tables:
     """The collections that an alias points to, the model of their vectors, and the kind of index.
 
-    ``keeps_lines``: whether the files have a field for outlines.
+    ``keeps_lines``: whether the files have a field for outlines. ``keeps_facts``: for colours and the camera.
     """
 
     files: str
     model: ModelSet
     kind: str
     keeps_lines: bool
+    keeps_facts: bool
 
     @property
     def content_fields(self) -> list[str]:
         """What ``reader.content_of`` reads of a row."""
-        return ["hash", "width", "height", "taken", "vector", *(["lines"] if self.keeps_lines else [])]
+        return ["hash", "width", "height", "taken", "vector", *self.later_fields]
+
+    @property
+    def later_fields(self) -> list[str]:
+        """Those of them that not every gallery has."""
+        return [*(["lines"] if self.keeps_lines else []), *(["colours", "camera"] if self.keeps_facts else [])]
 
     @property
     def notes(self) -> str:
@@ -88,11 +94,11 @@ def find(client: Any, address: Address, *, any_index: bool = False) -> Tables | 
             raise
     files = str(description["collection_name"])
     model = _model_of(description, address)
-    keeps_lines = any(field["name"] == "lines" for field in description["fields"])
+    names = {field["name"] for field in description["fields"]}
     with as_gallery_errors(address):
         made = client.describe_index(files, "vector")
     kind = str(made.get("index_type", "")).lower() if made else "none"
-    tables = Tables(files, model, kind, keeps_lines)
+    tables = Tables(files, model, kind, "lines" in names, {"colours", "camera"} <= names)
     if any_index:
         return tables
     if kind not in KINDS:
@@ -157,6 +163,8 @@ def create(client: Any, address: Address, identity: str, name: str, source: str,
         rows.add_field("height", DataType.INT32)
         _text(rows, "taken", 32)
         _text(rows, "lines", 65_535)
+        _text(rows, "colours", 1024)
+        _text(rows, "camera", 512)
         rows.add_field("vector", DataType.FLOAT_VECTOR, dim=size)
         _make(client, files, rows, vectors)
         try:

@@ -127,6 +127,19 @@ class MilvusWriter(Reader):
             return set()
         return {row["photo"] for page in self.pages('lines == ""', ["photo"]) for row in page}
 
+    def add_facts(self, content: int, camera: str | None, colours: bytes) -> None:
+        """See ``FactsStore``; the content is in memory, because ``content`` was called."""
+        with self._lock:
+            before = self._recent[content]
+        if before.colours is None:
+            self._keep_recent(content, replace(before, camera=camera, colours=colours))
+
+    def without_facts(self) -> set[int]:
+        """See ``FactsStore``."""
+        if not self.tables.keeps_facts:
+            return set()
+        return {row["photo"] for page in self.pages('colours == ""', ["photo"]) for row in page}
+
     def set_file(self, path: bytes, size: int, mtime_ns: int, content: int | None, failure: str | None) -> None:
         place = self.roots.place(path)
         if content is None:
@@ -208,6 +221,11 @@ class MilvusWriter(Reader):
         return recent
 
     def _row(self, place: Place, size: int, mtime_ns: int, content: Facts) -> dict[str, Any]:
+        later = {
+            "lines": b64encode(content.lines or b"").decode(),
+            "colours": b64encode(content.colours or b"").decode(),
+            "camera": content.camera or "",
+        }
         return {
             "key": key_of(place),
             "root": place.root,
@@ -220,7 +238,7 @@ class MilvusWriter(Reader):
             "height": content.height,
             "taken": content.taken or "",
             "vector": content.vector.astype(np.float32),
-        } | ({"lines": b64encode(content.lines or b"").decode()} if self.tables.keeps_lines else {})
+        } | {field: later[field] for field in self.tables.later_fields}
 
     def _note(self, kind: str, place: Place, size: int, mtime_ns: int, text: str) -> None:
         key = _note_key(kind, place)
