@@ -72,12 +72,56 @@ def test_a_page_ends_with_its_month(tmp_path: Path) -> None:
             gallery.section_page("0" * 16, 5)
 
 
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    files=st.lists(st.tuples(st.sampled_from(["", "a", "a b", "a/x"]), st.integers(0, 5)), min_size=1, max_size=12),
+    page=st.integers(1, 4),
+)
+def test_pages_of_folders_are_those_of_the_files(
+    files: list[tuple[str, int]],
+    page: int,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Photos of the same number are copies."""
+    home = tmp_path_factory.mktemp("folders") / "photos"
+    expected: dict[Path, dict[int, str]] = {}
+    for name, (folder, number) in enumerate(files):
+        path = home / folder / f"{name:02}.jpg"
+        put(path, jpeg(number, taken=f"202{number % 3}:01:01 00:00:00"))
+        expected.setdefault(path.parent, {}).setdefault(number, path.name)
+    monkeypatch.setattr(browsing, "SECTION_PAGE", page)
+    with Gallery.open(home.parent / "gallery", GridModel()) as gallery:
+        gallery.add(home, threads=1)
+        for under, taken in ((None, None), (home / "a", None), (home, "2021")):
+            wanted = {
+                folder: [name for number, name in names.items() if taken is None or number % 3 == 1]
+                for folder, names in expected.items()
+                if under is None or folder.is_relative_to(under)
+            }
+            found: dict[Path, list[str]] = {}
+            for section in gallery.folder_sections(under, taken):
+                assert section.folder is not None and section.month is None
+                for number, first in enumerate(section.pages):
+                    count = min(page, section.count - number * page)
+                    hits = gallery.folder_page(section.folder, first, count, taken)
+                    assert len(hits) == count
+                    found.setdefault(section.folder, []).extend(hit.id for hit in hits)
+            ids = {file: hit.id for hit in gallery.search(text="red", k=99) for file in (hit.path, *hit.duplicates)}
+            assert list(found) == sorted(found)
+            assert found == {
+                folder: [ids[folder / name] for name in names] for folder, names in sorted(wanted.items()) if names
+            }
+        with pytest.raises(GalleryError, match="has no photo"):
+            gallery.folder_page(home / "elsewhere", next(iter(ids.values())), 5)
+
+
 def test_folders_are_counted(tmp_path: Path) -> None:
     fill(tmp_path / "photos", 3)
     fill(tmp_path / "photos" / "deep" / "er", 2, first=10)
     put(tmp_path / "photos" / "broken.jpg", b"\xff\xd8\xff")
     with Gallery.open(tmp_path / "gallery", GridModel()) as gallery:
-        assert gallery.sections() == [] and gallery.folder_counts() == {}
+        assert gallery.sections() == gallery.folder_sections() == [] and gallery.folder_counts() == {}
         gallery.add(tmp_path / "photos")
         assert gallery.folder_counts() == {tmp_path / "photos": 3, tmp_path / "photos" / "deep" / "er": 2}
         (undated,) = gallery.sections()

@@ -214,9 +214,17 @@ class Gallery(ABC):
         """The photos by month, newest first, those without a date last; the filters are those of ``search``."""
         raise self._unsupported("list photos by date")
 
+    def folder_sections(self, under: AnyPath | None = None, taken: Taken = None) -> list[Section]:
+        """The photos by the folder they are in, by path; a photo with copies in several folders is in each."""
+        raise self._unsupported("list photos by folder")
+
     def section_page(self, first: str, count: int, under: AnyPath | None = None, taken: Taken = None) -> list[Hit]:
-        """``count`` photos of a section from the photo ``first`` on, for which ``Section.pages`` has ids."""
+        """``count`` photos of a month from the photo ``first`` on, for which ``Section.pages`` has ids."""
         raise self._unsupported("list photos by date")
+
+    def folder_page(self, folder: AnyPath, first: str, count: int, taken: Taken = None) -> list[Hit]:
+        """The same for the section of a folder."""
+        raise self._unsupported("list photos by folder")
 
     def folder_counts(self) -> dict[Path, int]:
         """Folders with photos directly in them, and how many files those are."""

@@ -1,6 +1,7 @@
-"""The photos of a gallery to browse without a query: sections by month, and pages of a section."""
+"""The photos of a gallery to browse without a query: sections by month or by folder, and pages of a section."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 SECTION_PAGE = 200  # photos
 
@@ -9,9 +10,11 @@ SECTION_PAGE = 200  # photos
 class Section:
     """The photos of a month ("2024-05"), newest first, or of none (None: they have no date), in the order of indexing.
 
+    With a ``folder``: the photos directly in it, by file name, whatever their month.
     ``pages``: the id of every ``SECTION_PAGE``-th photo from the first; any page can be read without those before it.
     """
 
     month: str | None
     count: int
     pages: tuple[str, ...]
+    folder: Path | None = None

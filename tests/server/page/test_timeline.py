@@ -67,6 +67,29 @@ def test_the_keyboard_goes_through_all(open_page: OpenPage, years: Served) -> No
     expect(focused).to_have_attribute("aria-label", re.compile("^001.jpg"))
 
 
+def test_all_photos_by_folder(page: Page) -> None:
+    page.get_by_label("Order of all photos").select_option("folder")
+    heads = page.locator("#timeline-heads h3")
+    expect(heads.first).to_contain_text("Pictures4 photos")
+    expect(heads.nth(1)).to_contain_text("Pictures/colours3 photos")
+    expect(page.locator(".cell .open").first).to_have_attribute("aria-label", "bottom.png")
+    check(page)
+    # A copy is in both folders; the large view goes on from where it was opened.
+    page.get_by_label("Go to a folder").select_option("Pictures/twice")
+    copy = page.locator(".cell .open[aria-label^='left']").last
+    expect(copy).to_be_in_viewport()
+    copy.click()
+    expect(page.locator("#viewer-place")).to_have_text("121 of 121")
+    page.keyboard.press("Escape")
+    expect(copy).to_be_focused()
+    page.reload()
+    expect(page.get_by_label("Order of all photos")).to_have_value("folder")
+    expect(heads.first).to_contain_text(re.compile("^Pictures"))
+    page.get_by_label("Order of all photos").select_option("date")
+    expect(heads.first).to_contain_text("July 2024")
+    expect(heads.first).to_be_in_viewport()
+
+
 def test_filters_apply_and_a_search_takes_its_place(page: Page) -> None:
     expect(page.locator(".cell .open").first).to_be_visible()
     page.get_by_role("button", name="Filters").click()

@@ -44,6 +44,24 @@ def test_photos_of_a_folder(client: TestClient) -> None:
     assert "no such folder" in refusal(client.get("/api/timeline", params={"under": "elsewhere"}), 422)
 
 
+def test_photos_by_folder(client: TestClient) -> None:
+    timeline = client.get("/api/timeline", params={"by": "folder"}).json()
+    assert timeline["photos"] == 16
+    above, below = timeline["sections"]
+    assert [(one["folder"], one["month"], one["count"]) for one in (above, below)] == [
+        ("Pictures", None, 12),
+        ("Pictures/2024", None, 4),
+    ]
+    where = {"folder": "Pictures/2024", "first": below["pages"][0]}
+    photos = client.get("/api/timeline/page", params=where).json()["photos"]
+    assert [photo["name"] for photo in photos] == ["1.jpg", "2.jpg", "3.jpg", "4.jpg"]
+    assert "has no photo" in refusal(client.get("/api/timeline/page", params={**where, "folder": "Pictures"}), 404)
+    assert "no such folder" in refusal(client.get("/api/timeline/page", params={**where, "folder": "else"}), 422)
+    refusal(client.get("/api/timeline", params={"by": "size"}), 422)
+    within = client.get("/api/timeline", params={"by": "folder", "under": "Pictures/2024", "taken_from": "2024-03"})
+    assert [(one["folder"], one["count"]) for one in within.json()["sections"]] == [("Pictures/2024", 2)]
+
+
 def test_a_photo_that_has_gone(client: TestClient) -> None:
     assert "has no photo" in refusal(client.get("/api/timeline/page", params={"first": "0" * 16}), 404)
     wrongs: list[dict[str, str | int]] = [
@@ -90,7 +108,8 @@ def test_the_answers_follow_the_gallery(tmp_path: Path) -> None:
 def test_a_store_that_cannot_list_says_so(
     client: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("sections", "section_page", "folder_counts"):
+    for name in ("sections", "folder_sections", "section_page", "folder_counts"):
         monkeypatch.setattr(type(service.gallery), name, getattr(Gallery, name))
     assert "cannot list photos by date" in refusal(client.get("/api/timeline"), 422)
+    assert "cannot list photos by folder" in refusal(client.get("/api/timeline", params={"by": "folder"}), 422)
     assert "cannot list its folders" in refusal(client.get("/api/folders"), 422)

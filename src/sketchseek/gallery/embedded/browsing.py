@@ -1,8 +1,9 @@
-"""Sections and pages of photos by date, read from the index of dates; and the folders with their photos."""
+"""Sections and pages of photos, by date and by folder; and the folders with their photos."""
 
 import os
 from collections import Counter
 from itertools import groupby
+from pathlib import Path
 
 from sketchseek.gallery.embedded.catalogue import Catalogue
 from sketchseek.gallery.paths import below
@@ -55,6 +56,53 @@ def page(
         (model, *values, count),
     )
     return [photo for (row,) in rows if (photo := catalogue.photo(row)) is not None]
+
+
+def folder_sections(catalogue: Catalogue, model: int, under: bytes | None, taken: Taken) -> list[Section]:
+    """All folders with photos that pass the filters; see ``Gallery.folder_sections``."""
+    filters, values = _filters(None, taken)
+    if under is not None:
+        filters += " AND f.path >= ? AND f.path < ?"
+        values += below(under)
+    rows = catalogue.rows(
+        "SELECT f.path, c.row FROM files f JOIN contents c ON c.row = f.content "  # noqa: S608 - texts of ours
+        f"JOIN vectors v ON v.content = c.row AND v.model = ? WHERE true{filters} ORDER BY f.path",
+        (model, *values),
+    )
+    inside: dict[bytes, dict[int, None]] = {}  # folder -> its contents, each once, by path
+    for path, content in rows:
+        inside.setdefault(os.path.dirname(path), {})[content] = None  # noqa: PTH120 - paths are bytes here
+    found = []
+    for folder, contents in sorted((Path(os.fsdecode(folder)), contents) for folder, contents in inside.items()):
+        starts = list(contents)[::SECTION_PAGE]
+        hashes = [catalogue.rows("SELECT hash FROM contents WHERE row = ?", (row,))[0][0] for row in starts]
+        found.append(Section(None, len(contents), tuple(map(content_id, hashes)), folder))
+    return found
+
+
+def folder_page(
+    catalogue: Catalogue, model: int, folder: bytes, taken: Taken, first: str, count: int
+) -> list[Photo] | None:
+    """``count`` photos directly in ``folder`` from the one with the id ``first``; None if that one is not there."""
+    low, high = below(folder)
+    directly = "f.path >= ? AND f.path < ? AND instr(substr(f.path, ?), ?) = 0"
+    place = (low, high, len(low) + 1, low[-1:])
+    row = catalogue.vector_row(model, first)
+    begin = catalogue.rows(
+        "SELECT min(f.path) FROM vectors v JOIN files f ON f.content = v.content "  # noqa: S608 - texts of ours
+        f"WHERE v.row = ? AND {directly}",
+        (row, *place),
+    )[0][0]
+    if begin is None:
+        return None
+    filters, values = _filters(None, taken)
+    rows = catalogue.rows(
+        "SELECT v.row FROM files f JOIN contents c ON c.row = f.content "  # noqa: S608 - texts of ours
+        "JOIN vectors v ON v.content = c.row AND v.model = ? "
+        f"WHERE {directly} AND f.path >= ?{filters} GROUP BY c.row ORDER BY min(f.path) LIMIT ?",
+        (model, *place, begin, *values, count),
+    )
+    return [photo for (one,) in rows if (photo := catalogue.photo(one)) is not None]
 
 
 def folder_counts(catalogue: Catalogue) -> dict[bytes, int]:

@@ -164,6 +164,11 @@ class EmbeddedGallery(Gallery):
             model = self._set()
             return browsing.sections(self._reader, model.row, _folder(under), taken) if model else []
 
+    def folder_sections(self, under: AnyPath | None = None, taken: Taken = None) -> list[Section]:
+        with self._reading():
+            model = self._set()
+            return browsing.folder_sections(self._reader, model.row, _folder(under), taken) if model else []
+
     def section_page(self, first: str, count: int, under: AnyPath | None = None, taken: Taken = None) -> list[Hit]:
         folder = _folder(under)
         with self._reading():
@@ -172,6 +177,15 @@ class EmbeddedGallery(Gallery):
         if photos is None:
             raise self._unknown_photo(first)
         return [hit_of(photo, 1.0, folder) for photo in photos]
+
+    def folder_page(self, folder: AnyPath, first: str, count: int, taken: Taken = None) -> list[Hit]:
+        inside = absolute(folder)
+        with self._reading():
+            model = self._set()
+            photos = browsing.folder_page(self._reader, model.row, inside, taken, first, count) if model else None
+        if photos is None:
+            raise self._unknown_photo(first)
+        return [hit_of(photo, 1.0, inside) for photo in photos]
 
     def folder_counts(self) -> dict[Path, int]:
         with self._reading():

@@ -32,9 +32,13 @@ class Hit(Photo):
 
 
 class Section(BaseModel):
-    """The photos of a ``month``, or without a date. ``pages``: the id of every 200th photo, to ask for that page."""
+    """The photos of a ``month``, or without a date; or those directly in a ``folder``.
+
+    ``pages``: the id of every 200th photo, to ask for that page.
+    """
 
     month: Annotated[str, Field(examples=["2024-05"])] | None
+    folder: Annotated[str, Field(examples=["Pictures/2024"])] | None
     count: int
     pages: list[str]
 

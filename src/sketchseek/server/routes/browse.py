@@ -1,7 +1,7 @@
-"""Routes to browse photos without a query: by date, and the tree of folders."""
+"""Routes to browse photos without a query: by date or by folder, and the tree of folders."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 
@@ -22,9 +22,11 @@ def create_router(service: Service) -> APIRouter:
     router = APIRouter(prefix="/api")
 
     @router.get("/timeline", responses=errors(422, 503))
-    async def timeline(request: Request, filters: Annotated[Within, Query()]) -> Timeline:
-        """The photos by month, newest first."""
-        return await service.records.run(request, _timeline, service, filters)
+    async def timeline(
+        request: Request, filters: Annotated[Within, Query()], by: Literal["date", "folder"] = "date"
+    ) -> Timeline:
+        """The photos by month, newest first, or by the folder they are in."""
+        return await service.records.run(request, _timeline, service, filters, by)
 
     @router.get("/timeline/page", responses=errors(404, 422, 503))
     async def page(
@@ -32,9 +34,13 @@ def create_router(service: Service) -> APIRouter:
         first: Annotated[str, Query(pattern="^[0-9a-f]{16}$")],
         filters: Annotated[Within, Query()],
         k: Annotated[int, Query(ge=1, le=SECTION_PAGE)] = SECTION_PAGE,
+        folder: Annotated[str | None, Query(max_length=4096)] = None,
     ) -> TimelinePage:
-        """``k`` photos of a month from the one with the id ``first``, which /api/timeline gives for every page."""
-        return await service.records.run(request, _page, service, first, k, filters)
+        """``k`` photos of a section from the one with the id ``first``, which /api/timeline gives for every page.
+
+        ``folder``: that of the section; without it, the section is the month of ``first``.
+        """
+        return await service.records.run(request, _page, service, first, k, filters, folder)
 
     @router.get("/folders", responses=errors(422, 503))
     async def folders(request: Request) -> FolderTree:
@@ -44,22 +50,40 @@ def create_router(service: Service) -> APIRouter:
     return router
 
 
-def _timeline(service: Service, filters: Within) -> Timeline:
-    options = filters.options(service.folder_names())
+def _timeline(service: Service, filters: Within, by: str) -> Timeline:
+    names = service.folder_names()
+    options = filters.options(names)
 
     def read() -> Timeline:
-        found = service.gallery.sections(**options)
-        sections = [Section(month=one.month, count=one.count, pages=list(one.pages)) for one in found]
-        return Timeline(photos=sum(one.count for one in found), sections=sections)
+        found = service.gallery.folder_sections(**options) if by == "folder" else service.gallery.sections(**options)
+        sections = [
+            Section(month=one.month, folder=folder, count=one.count, pages=list(one.pages))
+            for one in found
+            if (folder := _name(names, one.folder)) is not None or one.folder is None
+        ]
+        return Timeline(photos=sum(one.count for one in sections), sections=sections)
 
-    return service.kept(("timeline", filters.under, filters.taken_from, filters.taken_to), read)
+    return service.kept((f"timeline by {by}", filters.under, filters.taken_from, filters.taken_to), read)
 
 
-def _page(service: Service, first: str, k: int, filters: Within) -> TimelinePage:
+def _name(names: FolderNames, folder: Path | None) -> str | None:
+    """The name of a folder; None if it is no longer part of the gallery."""
+    if folder is None:
+        return None
+    name, _ = names.split(folder / "x")
+    return name if names.find(name) == folder else None
+
+
+def _page(service: Service, first: str, k: int, filters: Within, folder: str | None) -> TimelinePage:
     names = service.folder_names()
     options = filters.options(names)
     try:
-        hits = service.gallery.section_page(first, k, **options)
+        if folder is None:
+            hits = service.gallery.section_page(first, k, **options)
+        elif (inside := names.find(folder)) is None:
+            raise RequestError(422, "folder: the gallery has no such folder; use one from /api/timeline.")
+        else:
+            hits = service.gallery.folder_page(inside, first, k, options["taken"])
     except GalleryDamagedError:
         raise
     except GalleryError as error:
@@ -74,8 +98,8 @@ def _folders(service: Service) -> FolderTree:
 def _tree(counts: dict[Path, int], names: FolderNames) -> FolderTree:
     files = dict.fromkeys(names.by_name, 0)
     for path, count in counts.items():
-        folder, _ = names.split(path / "x")
-        if names.find(folder) != path:  # of a folder that is no longer part of the gallery
+        folder = _name(names, path)
+        if folder is None:
             continue
         parts = folder.split("/")
         for depth in range(1, len(parts)):

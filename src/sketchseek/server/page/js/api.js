@@ -5,7 +5,7 @@
  * @typedef {{id: string, name: string, folder: string, width: number, height: number, taken: string | null,
  *   duplicates: number}} Photo
  * @typedef {Photo & {score: number, relevance: number, weak: boolean}} Hit
- * @typedef {{month: string | null, count: number, pages: string[]}} Section `pages`: the id of every 200th photo
+ * @typedef {{month: string | null, folder: string | null, count: number, pages: string[]}} Section `pages`: the id of every 200th photo
  * @typedef {{hits: Hit[], more: boolean, note: string | null, took_ms: Record<string, number>}} SearchResponse
  * @typedef {{id: string, name: string, folder: string, path: string, width: number, height: number,
  *   taken: string | null, duplicates: string[]}} PhotoDetails
@@ -52,11 +52,12 @@ export const explain = (/** @type {FormData} */ form, /** @type {AbortSignal} */
   fetchJson("api/explain", { method: "POST", body: form, signal });
 
 /** @returns {Promise<{photos: number, sections: Section[]}>} */
-export const timeline = (/** @type {Within} */ within) => fetchJson(`api/timeline?${withinQuery(within)}`, {});
+export const timeline = (/** @type {Within} */ within, /** @type {"date" | "folder"} */ by) =>
+  fetchJson(`api/timeline?${withinQuery(within)}&${new URLSearchParams({ by })}`, {});
 
-/** `k` photos from the one with the id `first`. @returns {Promise<Photo[]>} */
-export const timelinePage = async (/** @type {string} */ first, /** @type {number} */ k, /** @type {Within} */ within) =>
-  (await fetchJson(`api/timeline/page?${withinQuery(within)}&${new URLSearchParams({ first, k: String(k) })}`, {})).photos;
+/** `k` photos of a section from the one with the id `first`. @returns {Promise<Photo[]>} */
+export const timelinePage = async (/** @type {Section} */ { folder }, /** @type {string} */ first, /** @type {number} */ k, /** @type {Within} */ within) =>
+  (await fetchJson(`api/timeline/page?${withinQuery(within)}&${new URLSearchParams({ first, k: String(k), ...(folder === null ? {} : { folder }) })}`, {})).photos;
 
 /** All folders of the gallery, with the number of photos in each. @returns {Promise<{folder: string, files: number}[]>} */
 export const folderTree = async () => (await fetchJson("api/folders", {})).folders;

@@ -1,8 +1,9 @@
-/** The photos by date, before there is a query: only what is near the window is created, whatever their number. */
+/** The photos by date or by folder, before there is a query: only what is near the window is created, whatever their number. */
 
 import { RequestError, thumbnailUrl, timeline, timelinePage } from "./api.js";
 import { byId, make } from "./dom.js";
 import { selectButton } from "./selection.js";
+import { load, save } from "./storage.js";
 import { counted, language, number, t } from "./texts.js";
 
 /** @import { Photo, Section } from "./api.js" */
@@ -11,7 +12,7 @@ import { counted, language, number, t } from "./texts.js";
 
 const PAGE = 200; // photos the server returns at once
 const GAP = 4; // px
-const HEAD = 44; // px, the heading of a month
+const HEAD = 44; // px, the heading of a section
 const AHEAD = 700; // px above and below the window that are created
 const KEPT_PAGES = 60;
 const RENEW = 8000; // ms between two looks at a gallery that grows
@@ -22,13 +23,15 @@ export class Timeline {
   #list = byId("timeline-photos");
   #heads = byId("timeline-heads");
   #jump = byId("timeline-jump", HTMLSelectElement);
+  #by = byId("timeline-by", HTMLSelectElement);
   #open;
   /** @type {Block[]} */ #blocks = [];
-  /** @type {Map<string, Photo[] | Promise<Photo[]>>} by the id of its first photo, the last used last */ #pages = new Map();
+  /** @type {Map<string, Photo[] | Promise<Photo[]>>} by section and number, the last used last */ #pages = new Map();
   /** @type {Map<number, HTMLLIElement>} by place */ #cells = new Map();
   #columns = 1;
   #side = 100;
   #current = 0; // place of the photo that Tab focuses
+  #asked = 0; // place of the photo that was asked for last: a photo with copies is in several folders
   #frame = 0;
   #timer = 0;
   #version = 0;
@@ -44,8 +47,13 @@ export class Timeline {
     new ResizeObserver(() => this.#layout()).observe(this.#root);
     this.#list.addEventListener("keydown", (event) => this.#onKey(event));
     this.#jump.addEventListener("change", () => {
-      const block = this.#blocks.find(({ section }) => String(section.month ?? "").slice(0, 4) === this.#jump.value);
+      const block = this.#blocks.find(({ section }) => this.#keyOf(section) === this.#jump.value);
       if (block) this.#scrollTo(block.top - 8);
+    });
+    if (load().timeline === "folder") this.#by.value = "folder";
+    this.#by.addEventListener("change", () => {
+      save({ timeline: this.#by.value });
+      this.show(this.#filter, this.#generation).then(() => this.#list.getBoundingClientRect().top < 0 && this.#scrollTo(0));
     });
   }
 
@@ -58,7 +66,8 @@ export class Timeline {
 
   /** Show the photos that pass the filters; `generation`: another one means that the gallery has changed. */
   async show(/** @type {Within} */ within, /** @type {string} */ generation) {
-    const key = JSON.stringify(within);
+    const by = this.#by.value === "folder" ? "folder" : "date";
+    const key = JSON.stringify([within, by]);
     const wasHidden = this.#root.hidden;
     this.#root.hidden = Boolean(this.problem);
     byId("timeline-bar").hidden = this.#root.hidden || !this.count;
@@ -67,7 +76,7 @@ export class Timeline {
     [this.#within, this.#generation, this.#loadedAt] = [key, generation, performance.now()];
     const version = ++this.#version;
     try {
-      const { sections, photos } = await timeline(within);
+      const { sections, photos } = await timeline(within, by);
       if (version !== this.#version) return;
       this.#filter = within;
       this.#sections(sections, photos);
@@ -95,9 +104,10 @@ export class Timeline {
 
   /** The place of a photo that is loaded, or -1. */
   placeOf(/** @type {string} */ id) {
+    if (this.peek(this.#asked)?.id === id) return this.#asked;
     for (const { section, first } of this.#blocks) {
-      for (const [number, start] of section.pages.entries()) {
-        const page = this.#pages.get(start);
+      for (const number of section.pages.keys()) {
+        const page = this.#pages.get(pageKey(first, number));
         const at = Array.isArray(page) ? page.findIndex((photo) => photo.id === id) : -1;
         if (at >= 0) return first + number * PAGE + at;
       }
@@ -108,13 +118,15 @@ export class Timeline {
   /** @returns {Promise<Photo | null>} the photo at a place, loaded if necessary */
   async at(/** @type {number} */ place) {
     const spot = this.#spot(place);
-    return spot ? ((await this.#load(spot.start))[spot.offset] ?? null) : null;
+    const photo = spot ? ((await this.#load(spot))[spot.offset] ?? null) : null;
+    if (photo) this.#asked = place;
+    return photo;
   }
 
   /** The photo at a place, if it is loaded. */
   peek(/** @type {number} */ place) {
     const spot = this.#spot(place);
-    const page = spot && this.#pages.get(spot.start);
+    const page = spot && this.#pages.get(pageKey(spot.block.first, spot.number));
     return spot && Array.isArray(page) ? (page[spot.offset] ?? null) : null;
   }
 
@@ -140,11 +152,19 @@ export class Timeline {
       first += section.count;
       return block;
     });
-    /** @type {Map<string, number>} */ const years = new Map();
-    for (const { month, count } of sections) years.set((month ?? "").slice(0, 4), (years.get((month ?? "").slice(0, 4)) ?? 0) + count);
-    this.#jump.replaceChildren(...[...years].map(([year, count]) => new Option(`${year || t("No date")} · ${number(count)}`, year)));
+    /** @type {Map<string, number>} */ const counts = new Map();
+    for (const section of sections) counts.set(this.#keyOf(section), (counts.get(this.#keyOf(section)) ?? 0) + section.count);
+    this.#jump.replaceChildren(...[...counts].map(([key, count]) => new Option(`${key || t("No date")} · ${number(count)}`, key)));
+    const byFolder = sections[0] && sections[0].folder !== null;
+    this.#jump.setAttribute("aria-label", byFolder ? t("Go to a folder") : t("Go to a year"));
+    this.#list.setAttribute("aria-label", byFolder ? t("All photos, by folder") : t("All photos, newest first"));
     byId("timeline-bar").hidden = !photos || this.#root.hidden;
     this.#layout();
+  }
+
+  /** What one can go to: a year, "" for no date, or a folder. */
+  #keyOf(/** @type {Section} */ { folder, month }) {
+    return folder ?? (month ?? "").slice(0, 4);
   }
 
   #layout() {
@@ -193,14 +213,14 @@ export class Timeline {
     for (const place of wanted) this.#fill(place);
     this.#heads.replaceChildren(...near.map(({ section, top }) => this.#head(section, top)));
     const now = this.#blocks.findLast(({ top }) => top <= -offset + 120);
-    if (now && document.activeElement !== this.#jump) this.#jump.value = (now.section.month ?? "").slice(0, 4);
+    if (now && document.activeElement !== this.#jump) this.#jump.value = this.#keyOf(now.section);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#loadMissing(), SETTLE);
   }
 
-  #head(/** @type {Section} */ { month, count }, /** @type {number} */ top) {
-    const name = month ? new Date(`${month}-15T12:00`).toLocaleDateString(language, { month: "long", year: "numeric" }) : t("No date");
-    const head = make("h3", {}, name, make("span", { class: "muted", text: counted(count, "{count} photo", "{count} photos") }));
+  #head(/** @type {Section} */ { folder, month, count }, /** @type {number} */ top) {
+    const name = folder ?? (month ? new Date(`${month}-15T12:00`).toLocaleDateString(language, { month: "long", year: "numeric" }) : t("No date"));
+    const head = make("h3", {}, make("span", { class: "section", text: name }), make("span", { class: "muted", text: counted(count, "{count} photo", "{count} photos") }));
     head.style.top = `${top}px`;
     return head;
   }
@@ -223,7 +243,7 @@ export class Timeline {
       const label = photo.taken ? `${photo.name}, ${new Date(photo.taken).toLocaleDateString(language, { dateStyle: "medium" })}` : photo.name;
       cell.dataset.id = photo.id;
       cell.append(make("button", { type: "button", class: "open", "aria-label": label, title: photo.name, click: () => {
-        this.#current = place;
+        this.#current = this.#asked = place;
         this.#open(photo);
       } }, image), selectButton(photo.name));
     }
@@ -233,44 +253,46 @@ export class Timeline {
 
   async #loadMissing() {
     const version = this.#version;
-    const starts = new Set([...this.#cells].filter(([, cell]) => !cell.firstChild).map(([place]) => this.#spot(place)?.start ?? ""));
-    for (const start of starts) {
-      if (!start) continue;
-      await this.#load(start).catch(() => {}); // the next scroll tries again; the watch of the status reports a lost server
+    /** @type {Map<string, {block: Block, number: number}>} */ const missing = new Map();
+    for (const [place, cell] of this.#cells) {
+      const spot = cell.firstChild ? null : this.#spot(place);
+      if (spot) missing.set(pageKey(spot.block.first, spot.number), spot);
+    }
+    for (const spot of missing.values()) {
+      await this.#load(spot).catch(() => {}); // the next scroll tries again; the watch of the status reports a lost server
       if (version !== this.#version) return;
       for (const place of this.#cells.keys()) this.#fill(place);
     }
   }
 
   /** @returns {Promise<Photo[]>} */
-  async #load(/** @type {string} */ start) {
-    const known = this.#pages.get(start);
+  async #load(/** @type {{block: Block, number: number}} */ { block: { section, first }, number }) {
+    const key = pageKey(first, number);
+    const known = this.#pages.get(key);
     if (known) {
-      this.#pages.delete(start);
-      this.#pages.set(start, known);
+      this.#pages.delete(key);
+      this.#pages.set(key, known);
       return known;
     }
-    const block = /** @type {Block} */ (this.#blocks.find(({ section }) => section.pages.includes(start)));
-    const count = Math.min(PAGE, block.section.count - block.section.pages.indexOf(start) * PAGE);
-    const asked = timelinePage(start, count, this.#filter);
-    this.#pages.set(start, asked);
+    const asked = timelinePage(section, section.pages[number], Math.min(PAGE, section.count - number * PAGE), this.#filter);
+    this.#pages.set(key, asked);
     try {
       const photos = await asked;
-      if (this.#pages.get(start) === asked) this.#pages.set(start, photos);
-      for (const key of this.#pages.keys()) if (this.#pages.size > KEPT_PAGES) this.#pages.delete(key);
+      if (this.#pages.get(key) === asked) this.#pages.set(key, photos);
+      for (const oldest of this.#pages.keys()) if (this.#pages.size > KEPT_PAGES) this.#pages.delete(oldest);
       return photos;
     } catch (error) {
-      this.#pages.delete(start);
+      this.#pages.delete(key);
       throw error;
     }
   }
 
-  /** The block of a place, the id of the first photo of its page, and where it is in that page. */
+  /** The block of a place, the number of its page, and where it is in that page. */
   #spot(/** @type {number} */ place) {
     if (place < 0 || place >= this.count) return null;
     const block = /** @type {Block} */ (this.#blocks.findLast(({ first }) => first <= place));
     const inside = place - block.first;
-    return { block, start: block.section.pages[Math.floor(inside / PAGE)], offset: inside % PAGE };
+    return { block, number: Math.floor(inside / PAGE), offset: inside % PAGE };
   }
 
   #position(/** @type {number} */ place) {
@@ -301,3 +323,6 @@ export class Timeline {
     if (this.#current === to) this.focus(to);
   }
 }
+
+/** `first`: place of the first photo of the section. */
+const pageKey = (/** @type {number} */ first, /** @type {number} */ number) => `${first}/${number}`;
