@@ -24,6 +24,8 @@ def read_arrays(
     """
     try:
         archive = zipfile.ZipFile(source)
+    except FileNotFoundError:
+        raise ArraysError("does not exist") from None
     except OSError:
         raise ArraysError(_DAMAGED) from None
     except Exception:  # zipfile, zlib and numpy raise almost every class on damaged data

@@ -198,6 +198,45 @@ def test_a_folder_is_taken_under_a_name(command: Command, run_folder: Path) -> N
     assert "is not a model folder: use --name" in said(command("models", "get", run_folder, "--name", "other"))
 
 
+@pytest.mark.parametrize(
+    ("name", "owner"),
+    [
+        ("default", "a model that ships"),
+        ("clip", "openai/clip-vit-base-patch32"),
+        ("clip-int8", "openai/clip-vit-base-patch32"),
+        ("someone--a-run", "someone/a-run of the hub"),
+    ],
+)
+def test_a_name_that_is_taken_for_another_model_is_refused(
+    command: Command, run_folder: Path, name: str, owner: str
+) -> None:
+    assert f"{name} is the name of {owner}: use --name" in said(command("models", "get", run_folder, "--name", name))
+    assert command.left() == set()
+
+
+def test_a_name_stays_with_its_model(command: Command, model_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(model_folder, command.models / "mine")
+    published.clip(tmp_path / "tiny")
+    for arguments in ((tmp_path / "tiny", "--name", "mine"), ("clip", "--name", "mine"), (tmp_path, "--name", "mine")):
+        error = said(command("models", "get", *arguments))
+        assert "mine is here already, made from tiny with 16 bits: sketchseek models remove mine" in error
+
+
+def test_what_is_here_goes_before_the_hub(
+    command: Command, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published.clip(tmp_path / "someone" / "a-run")
+    monkeypatch.chdir(tmp_path)
+    assert "is not a model folder, which searching requires" in said(command("index", tmp_path, "--model", RUN))
+    assert command("models", "get", RUN)[1] == "a-run\n"
+    assert hub.requested == []
+    assert "no model ''" in said(command("models", "get", ""))
+
+
+def test_a_model_that_is_not_here_is_not_checked(command: Command) -> None:
+    assert "clip is not on this machine: sketchseek models get clip" in said(command("models", "check", "clip"))
+
+
 def test_a_download_continues_after_a_kill(command: Command, hub: Hub, run_folder: Path) -> None:
     weights = (run_folder / "adapter.safetensors").read_bytes()
     hub.hold_after = 22 * 2**20

@@ -10,10 +10,14 @@ from typing import Any
 
 import pytest
 
-from tests.hub.loopback import FIRST, Hub, serve, sha256
+from sketchseek.errors import SketchseekError
+from sketchseek.hub import catalog, states
+from sketchseek.hub.layouts import files_to_take
+from tests.hub.loopback import FIRST, Hub, Repository, serve, sha256
 
 NAME = "someone/tiny-clip"
 SECOND = "2" * 40
+FACTS = Hub.facts
 
 
 @pytest.fixture
@@ -188,3 +192,56 @@ def test_a_repository_of_something_else_is_refused(fetch: Fetch, hub: Hub) -> No
     del hub.repositories[NAME].commits[FIRST]["tokenizer.json"]
     nothing, said = fetch()
     assert not nothing and "no tokenizer.json" in said
+
+
+LAION = {"open_clip_model.safetensors": b"pinned", "open_clip_config.json": b"{}", "tokenizer.json": b"{}"}
+
+
+def served(hub: Hub, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> str:
+    """A repository whose open_clip weights this release pins; it is looked up in this process."""
+    hub.repositories["laion/pinned"] = Repository({FIRST: LAION | files})
+    names = {**dict.fromkeys(LAION), "open_clip_model.safetensors": sha256(b"pinned")}
+    pin = catalog.Pin(FIRST, names)
+    entry = catalog.Published("laion/pinned", "pinned", "", "", "", "", bytes=1, revision=FIRST, pin=pin)
+    monkeypatch.setattr(states, "published", lambda: {entry.name: entry})
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
+    monkeypatch.setattr("huggingface_hub.hf_api.constants.ENDPOINT", hub.url)
+    monkeypatch.setenv("NO_PROXY", "*")
+    return entry.name
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"model.safetensors": b"other", "config.json": b"{}"},
+        {"golden.npz": b"a model folder", "config.json": b"{}"},
+        {"visual/model.onnx": b"", "textual/model.onnx": b""},
+    ],
+)
+def test_only_weights_whose_hash_is_pinned_are_taken(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, more: dict[str, bytes]
+) -> None:
+    monkeypatch.setenv("SKETCHSEEK_MODELS", str(tmp_path))
+    found = states.look_up(served(hub, more, monkeypatch), files_to_take)
+    assert found.pin.files == {**dict.fromkeys(LAION), "open_clip_model.safetensors": sha256(b"pinned")}
+
+
+def test_a_pinned_repository_without_its_pinned_weights_is_refused(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SKETCHSEEK_MODELS", str(tmp_path))
+    name = served(hub, {"adapter.safetensors": b"", "recipe.toml": b""}, monkeypatch)
+    del hub.repositories[name].commits[FIRST]["open_clip_model.safetensors"]
+    with pytest.raises(SketchseekError, match=r"without open_clip_model\.safetensors|has no CLIP or SigLIP"):
+        states.look_up(name, files_to_take)
+
+
+def test_another_commit_than_the_pinned_one_is_refused(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SKETCHSEEK_MODELS", str(tmp_path))
+    name = served(hub, {}, monkeypatch)
+    monkeypatch.setattr(type(hub), "facts", lambda self, name, _: {**FACTS(self, name, FIRST), "sha": SECOND})
+    with pytest.raises(SketchseekError, match="another commit"):
+        states.look_up(name, files_to_take)

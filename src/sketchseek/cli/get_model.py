@@ -55,9 +55,9 @@ def model_for(name: str | None, *, yes: bool) -> str | None:
         return None
     from sketchseek.engine import find_model
     from sketchseek.hub.catalog import published
-    from sketchseek.hub.names import repository
+    from sketchseek.hub.names import model_on_hub
 
-    spec = repository(name)
+    spec = model_on_hub(name)
     if spec is None or find_model(name) is not None:
         return name  # here, or an error that loading it explains
     entry = published().get(spec)

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from sketchseek.arrays import ArraysError, read_arrays
 from sketchseek.engine.encoder import Encoder, load
 from sketchseek.engine.folder import EngineError, Precision
-from sketchseek.engine.models import find_model, list_models
-from sketchseek.hub.names import unknown_name
+from sketchseek.engine.models import required_model
 
 # 20 vectors of OpenAI's own ViT-B/32, half floats of length 1, each of the text "a NAME".
 GENUINE = Path(__file__).with_name("clip_texts.npz")
@@ -24,10 +23,7 @@ def check_model(name: str, vectors: str | None = None) -> Iterator[str]:
 
     ``vectors``: an .npz file with ``names`` and ``vectors`` to compare with, in place of the genuine ones here.
     """
-    folder = find_model(name)
-    if folder is None:
-        raise unknown_name(name, list_models())
-    model = load(folder, name=name)
+    model = load(required_model(name), name=name)
     model.verify()
     graphs = set(model.record.graphs.values())
     yield f"{name}: {len(model.record.files)} files and {len(graphs)} graphs are as they were made"

@@ -6,7 +6,7 @@ A run that is stopped leaves nothing in the models folder but what was downloade
 import errno
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,19 +14,20 @@ from pathlib import Path
 from sketchseek.caches import models_folder
 from sketchseek.engine.bases import base_of, restore
 from sketchseek.engine.encoder import load
-from sketchseek.engine.folder import EngineError, Precision, is_model
-from sketchseek.engine.models import find_model
+from sketchseek.engine.folder import EngineError, Precision, is_model, read_record
+from sketchseek.engine.models import find_model, shipped_models
 from sketchseek.errors import SketchseekError
-from sketchseek.hub.catalog import published
-from sketchseek.hub.download import download, in_cache, work_folder
+from sketchseek.hub.catalog import published, short_names
+from sketchseek.hub.download import check_space, download, in_cache, work_folder
 from sketchseek.hub.find import existing_path
 from sketchseek.hub.layouts import files_to_take
-from sketchseek.hub.names import checked_name, folder_name, repository, unknown_name
+from sketchseek.hub.names import checked_name, folder_name, model_on_hub, repository, unknown_name
 from sketchseek.hub.states import look_up
 from sketchseek.installation import extra_command
 
 Report = Callable[[str, int, int], None]  # what is done, how much of it, of how much
 RUN = "recipe.toml"  # in the folder of a training
+_BITS = {"fp32": 32, "fp16": 16, "int8": 8}
 READY = {RUN, "golden.npz"}  # in what is kept as it is; all else is converted
 
 
@@ -55,14 +56,19 @@ def get_model(
     ``agree`` is called with the name and the size in bytes before a download, and stops it by raising.
     ``base_of_model``: the model whose weights are completed from this one.
     """
-    spec = repository(name) if not _is_path(name) else None
-    place = existing_path(name) if spec is None else None
+    spec = model_on_hub(name) if not _is_path(name) else None
+    place = existing_path(name) if spec is None and name else None
     if spec is None and place is None:
         raise unknown_name(name, [])
     default = folder_name(spec) if spec is not None else _stem(Path(name))
-    called = checked_name(as_name or (f"{default}-int8" if int8 else default))
+    if int8:
+        default += "-int8"
+    called = checked_name(as_name or default)
+    if spec is None or called != default:
+        _check_free(called)
     target = models_folder() / called
     if is_model(target):
+        _check_same(target, spec, int8=int8, renamed=called != default)
         return Got(called, target, new=False)
     if target.exists():
         raise EngineError(f"{target} exists and is not a model folder: use --name to call the model something else")
@@ -72,13 +78,37 @@ def get_model(
             run = _make(spec, place, target, work, int8=int8, agree=agree, report=report, base_of_model=base_of_model)
         finally:
             shutil.rmtree(work / "model", ignore_errors=True)
+            with suppress(OSError):
+                work.rmdir()  # unless a part of a download is in it
         shutil.rmtree(work, ignore_errors=True)
     return Got(called, target, new=True, run=run)
 
 
 def is_missing(name: str) -> bool:
     """Whether ``get_model`` would have to download this: a published model that is not on this machine."""
-    return find_model(name) is None and repository(name) is not None
+    return find_model(name) is None and model_on_hub(name) is not None
+
+
+def _check_free(called: str) -> None:
+    """A name chosen by the user must not be taken for a model that ships or one of the hub."""
+    owner = "a model that ships" if called in shipped_models() else None
+    if entry := short_names().get(called.removesuffix("-int8")):
+        owner = entry.name
+    elif "--" in called:
+        owner = called.replace("--", "/", 1) + " of the hub"
+    if owner is not None:
+        raise EngineError(f"{called} is the name of {owner}: use --name to call this model something else")
+
+
+def _check_same(folder: Path, spec: str | None, *, int8: bool, renamed: bool) -> None:
+    """Raise an error if the model that has this name may be another one."""
+    record = read_record(folder)
+    other = renamed and record.method == "zero-shot" and record.backbone != spec
+    if spec is None or other or (int8 and record.precision != "int8"):
+        raise EngineError(
+            f"{folder.name} is here already, made from {record.backbone} with {_BITS[record.precision]} bits: "
+            f"sketchseek models remove {folder.name}, or use --name to call this model something else"
+        )
 
 
 def _make(
@@ -102,7 +132,11 @@ def _make(
             if not READY & listing.sizes.keys():
                 _check_extra(target.name)
             agree(target.name, listing.bytes)
-            source = download(listing, lambda done, total: report("downloading, MB", done // 10**6, total // 10**6))
+            source = download(
+                listing,
+                lambda done, total: report("downloading, MB", done // 10**6, total // 10**6),
+                times=_times(int8),
+            )
             licence = listing.licence
         about, licence = (entry.about, entry.licence) if entry else (f"{spec} of the hub", licence)
     else:
@@ -128,9 +162,23 @@ def _make(
             load(new, provider="CPU").verify()
     else:
         origin = spec or _stem(source)
+        if spec is None:
+            needed = _times(int8) * sum(path.stat().st_size for path in _weights_of(source))
+            check_space(f"making {target.name}", int(needed), new.parent)
         _convert(source, new, target.name, origin, about=about, licence=licence, int8=int8, report=report)
     new.rename(target)
     return run
+
+
+def _times(int8: bool) -> float:
+    """What lies on the disk during a conversion, in sizes of the weights: 8 bits are compared with a copy in 32."""
+    return 1.25 if int8 else 1.0
+
+
+def _weights_of(source: Path) -> list[Path]:
+    if source.is_file():
+        return [source]
+    return [path for path in source.rglob("*") if path.suffix in (".safetensors", ".onnx")]
 
 
 def remove_model(name: str, agree: Callable[[int], None]) -> str:

@@ -9,7 +9,7 @@ from sketchseek.errors import SketchseekError
 from sketchseek.hub.catalog import shipped
 from sketchseek.hub.fetch import is_hub_name
 from sketchseek.hub.find import existing_path
-from sketchseek.hub.names import folder_name, repository, unknown_name
+from sketchseek.hub.names import folder_name, model_on_hub, unknown_name
 from sketchseek.model import Model
 
 DEFAULT = "default"  # the model that ships, used unless another is named
@@ -41,10 +41,15 @@ def list_models() -> dict[str, Path]:
 
 def load_search_model(name_or_path: str | Path = DEFAULT) -> Model:
     """The model for indexing and searching, from the model folder of a name or path. Never needs torch."""
+    return load(required_model(name_or_path))
+
+
+def required_model(name_or_path: str | Path) -> Path:
+    """The model folder of a name or path; where there is none, an error that says how to get one."""
     if folder := find_model(name_or_path):
-        return load(folder)
+        return folder
     name = str(name_or_path)
-    if spec := repository(name):
+    if spec := model_on_hub(name):
         raise SketchseekError(f"the model {name} is not on this machine: sketchseek models get {name} downloads {spec}")
     in_models_folder = name != "" and (models_folder() / name).exists()
     if name in shipped() or existing_path(name_or_path) or in_models_folder:

@@ -8,11 +8,10 @@ from pathlib import Path, PurePath
 
 from sketchseek.engine.bases import BASE, OWN, split
 from sketchseek.engine.folder import CARD, CONFIG, EngineError, read_record
-from sketchseek.engine.models import find_model, list_models
+from sketchseek.engine.models import find_model, required_model
 from sketchseek.hub.catalog import published
 from sketchseek.hub.fetch import is_hub_name
 from sketchseek.hub.find import existing_path
-from sketchseek.hub.names import unknown_name
 from sketchseek.hub.upload import File, Prepared
 from sketchseek.untrusted import read_bounded
 
@@ -45,9 +44,7 @@ def prepare(name: str, repository: str, work: Path, model: Path | None = None) -
         raise EngineError(f"{repository} is not the name of a repository: write OWNER/NAME")
     if is_run(name):
         return _run(Path(name).expanduser(), repository, () if model is None else _model_files(model, work))
-    folder = find_model(name)
-    if folder is None:
-        raise unknown_name(name, list_models())
+    folder = required_model(name)
     record = read_record(folder)
     files = _model_files(folder, work)
     return _with_card(folder, repository, _About(record.licence, _public(record.backbone), "onnx"), files)

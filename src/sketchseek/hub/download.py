@@ -14,7 +14,7 @@ from sketchseek.hub.errors import hub_errors
 from sketchseek.hub.files import sha256_of
 from sketchseek.hub.states import Listing, check_hash, known_pin, remember
 
-__all__ = ["download", "in_cache", "work_folder"]
+__all__ = ["check_space", "download", "in_cache", "work_folder"]
 
 Progress = Callable[[int, int], None]  # bytes that are here, bytes in all
 
@@ -34,12 +34,17 @@ def in_cache(spec: str) -> Path | None:
     return folder
 
 
-def download(listing: Listing, progress: Progress = lambda _done, _all: None) -> Path:
-    """The folder with these files, each one checked; records what they are."""
+def download(listing: Listing, progress: Progress = lambda _done, _all: None, *, times: float = 1.0) -> Path:
+    """The folder with these files, each one checked; records what they are.
+
+    ``times``: how many times their size the model will take that is made of them, while it is made.
+    """
     folder = work_folder(listing.spec) / listing.pin.revision[:12]
     with hub_errors(listing.spec):
         folder.mkdir(parents=True, exist_ok=True)
-        _check_space(listing, folder)
+        here = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        needed = max(0, listing.bytes - here) + int(times * listing.bytes)
+        check_space(f"the download of {listing.spec} and the model made of it", needed, folder)
         before = 0
         for name, size in listing.sizes.items():
             _download_file(listing, name, folder / name, partial(_report, progress, before, listing.bytes))
@@ -55,15 +60,13 @@ def _report(progress: Progress, before: int, total: int, done: int) -> None:
     progress(before + done, total)
 
 
-def _check_space(listing: Listing, folder: Path) -> None:
-    here = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    # The model that is made of the download lies beside it for a moment.
-    needed = max(0, listing.bytes - here) + listing.bytes
+def check_space(what: str, needed: int, folder: Path) -> None:
+    """Raise an error if the disk of ``folder`` has less than ``needed`` bytes."""
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise SketchseekError(
-            f"{listing.spec} needs {needed / 1e6:,.0f} MB of disk for its download and the model made of it, and "
-            f"{folder} has {free / 1e6:,.0f} MB: free some space, or set SKETCHSEEK_MODELS to a folder on another disk"
+            f"{what} needs {needed / 1e6:,.0f} MB of disk, and {folder} has {free / 1e6:,.0f} MB: free some space, or"
+            " set SKETCHSEEK_MODELS to a folder on another disk"
         )
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from sketchseek.errors import SketchseekError
 from sketchseek.hub.catalog import published, short_names
 from sketchseek.hub.fetch import is_hub_name
+from sketchseek.hub.find import existing_path
 from sketchseek.wording import nearest
 
-__all__ = ["checked_name", "folder_name", "repository", "unknown_name"]
+__all__ = ["checked_name", "folder_name", "model_on_hub", "repository", "unknown_name"]
 
 _FOLDER = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")
 RESERVED = ("fetched",)  # a folder of ours in the models folder
@@ -19,6 +20,11 @@ def repository(name: str) -> str | None:
     if entry := short_names().get(name):
         return entry.name
     return name if is_hub_name(name) else None
+
+
+def model_on_hub(name: str) -> str | None:
+    """The same for a model that may also be a path: what is here, such as ``folder/model``, is no repository."""
+    return None if "/" in name and existing_path(name) is not None else repository(name)
 
 
 def folder_name(spec: str) -> str:

@@ -1,5 +1,6 @@
 """States of repositories on the hub: which one is required, what it consists of, and whether a file belongs to it."""
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from sketchseek.hub.errors import hub_errors
 
 __all__ = ["Listing", "check_hash", "known_pin", "look_up", "remember"]
 
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_WEIGHTS = (".safetensors", ".onnx", ".onnx_data", ".data", ".npz")  # beside what has no influence on their numbers
 Choose = Callable[[str, Collection[str]], list[str]]  # the repository's name, the names of its files -> those to take
 
 
@@ -46,11 +49,23 @@ def look_up(spec: str, choose: Choose) -> Listing:
         found = HfApi().model_info(name, revision=revision or None, files_metadata=True)
     served = {one.rfilename: one for one in found.siblings or []}
     assert found.sha is not None
+    if revision and _COMMIT.fullmatch(revision) and found.sha != revision:
+        raise SketchseekError(
+            f"the hub answers with another commit of {spec} than the one required ({found.sha[:12]}, not"
+            f" {revision[:12]}): try again, and do not trust it if the error remains"
+        )
     required: dict[str, str | None] = {}
     for state in (recorded, pin):
         if state is not None and state.revision == found.sha:
             required |= {file: digest for file, digest in state.files.items() if digest}
-    taken = choose(spec, served.keys())
+    # Weights that no hash covers must not take the place of those that one does.
+    allowed = {file for file in served if not required or file in required or not file.endswith(_WEIGHTS)}
+    taken = choose(spec, allowed)
+    if lacking := sorted(required.keys() - set(taken)):
+        raise SketchseekError(
+            f"the hub has {spec} without {lacking[0]}, which is required: try again, and do not trust it if the error"
+            " remains"
+        )
     announced = {file: lfs.sha256 if (lfs := served[file].lfs) else None for file in taken}
     hashes = {file: required.get(file) or announced[file] for file in taken}
     licence = str(getattr(found.card_data, "license", None) or "")

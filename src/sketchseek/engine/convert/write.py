@@ -1,8 +1,9 @@
 """The whole conversion: graphs, weights, tokenizer, golden vectors, record. A failed one leaves nothing behind."""
 
+import ctypes
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,7 @@ def convert(
     with temporary_folder(out) as folder:
         report("writing graphs and weights")
         found, files = _written(source, folder, precision)
+        _return_memory()
         report("computing golden vectors")
         golden = _golden(folder, found)
         data = write_golden(golden)
@@ -129,6 +131,12 @@ def _written(source: Path, folder: Path, precision: Precision) -> tuple[Source, 
     if large := next((file for file, facts in files.items() if facts.size > MAX_FILE), None):
         raise ConvertError(f"{large} of {source} would be larger than {MAX_FILE >> 30} GB, which cannot be used")
     return found, files
+
+
+def _return_memory() -> None:
+    """glibc keeps for this process what onnx and numpy have freed, but now others need it: graphs run in their own."""
+    with suppress(OSError, AttributeError, TypeError):  # other systems have no such function
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _golden(folder: Path, found: Source) -> Golden:
