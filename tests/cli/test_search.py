@@ -165,6 +165,17 @@ def test_a_cold_search_by_drawing_imports_no_more_than_it_needs(tmp_path: Path, 
     assert imported & (needless | {"torch", "transformers", "scipy", "sympy", "matplotlib", "watchfiles"}) == set()
 
 
+def test_colours_of_a_file_count(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    put(tmp_path / "pen.png", flat((43, 108, 212)))
+    assert names(found(capsys, "--colours", tmp_path / "pen.png", "-k", 1)) == ["blue.png"]
+    assert names(found(capsys, "--text", "red", "--colours", tmp_path / "pen.png", "-k", 1)) == ["blue.png"]
+    assert run("--colours", tmp_path / "pen.png", "-k", 1) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[1].endswith("blue.png")  # no relevance
+    put(tmp_path / "pencil.png", flat((90, 90, 90)))
+    assert run("--colours", tmp_path / "pencil.png") == 1
+    assert "pencil.png: has no colours; draw with a coloured pen" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("suffix", ["png", "html"])
 def test_a_sheet_is_written(capsys: pytest.CaptureFixture[str], tmp_path: Path, suffix: str) -> None:
     sheet = tmp_path / f"sheet.{suffix}"
@@ -178,7 +189,7 @@ def test_a_sheet_is_written(capsys: pytest.CaptureFixture[str], tmp_path: Path, 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "name a drawing, or use --text or --photo"),
+        ([], 2, "name a drawing, or use --text, --photo or --colours"),
         (["nowhere.png"], 1, "nowhere.png: there is no such file"),
         (["--text", "red", "--gallery", "nowhere"], 1, "there is no gallery in"),
         (["--text", "red", "--model", "other"], 1, "were made by grid-plain"),

@@ -30,13 +30,19 @@ LOOKS = ("picture", "both", "kind", "direct")
 @DEVICE
 @click.option("--text", "texts", metavar="T", multiple=True, help="Words that describe the photo; may be repeated.")
 @click.option("--photo", "photos", metavar="P", multiple=True, help="A photo that is similar; may be repeated.")
+@click.option(
+    "--colours",
+    metavar="FILE",
+    multiple=True,
+    help="A picture whose coloured lines say where which colour is; its shape does not count. May be DRAWING itself.",
+)
 @click.option("--minus", metavar="X", multiple=True, help="Words for what should not be in the photo; may be repeated.")
 @click.option(
     "--weight",
     "weights",
     metavar="KIND=W",
     multiple=True,
-    help="Weight of sketch, photo, text or minus, such as text=0.5; may be repeated.",
+    help="Weight of sketch, photo, text, colours or minus, such as text=0.5; may be repeated.",
 )
 @click.option(
     "--look",
@@ -93,6 +99,7 @@ def command(
     yes: bool,
     texts: tuple[str, ...],
     photos: tuple[str, ...],
+    colours: tuple[str, ...],
     minus: tuple[str, ...],
     weights: tuple[str, ...],
     look: "Look",
@@ -106,14 +113,14 @@ def command(
     copy_to: Path | None,
     sheet: Path | None,
 ) -> None:
-    """Find photos by DRAWING, a file in any sketch format ("-": from stdin), by words or by another photo.
+    """Find photos by DRAWING, a file in any sketch format ("-": from stdin), by words, colours or another photo.
 
     They can be combined.
     """
     from sketchseek.gallery import Gallery
 
-    if not (drawings or texts or photos):
-        raise click.UsageError("name a drawing, or use --text or --photo.")
+    if not (drawings or texts or photos or colours):
+        raise click.UsageError("name a drawing, or use --text, --photo or --colours.")
     if as_json and paths0:
         raise click.UsageError("--json and --paths0 exclude each other.")
     _check_files(drawings)
@@ -122,6 +129,7 @@ def command(
             sketch=[sys.stdin.buffer.read() if drawing == "-" else drawing for drawing in drawings],
             text=texts,
             photo=photos,
+            colours=colours,
             minus=minus,
             weights=dict(map(_weight, weights)),
             k=count,
@@ -138,7 +146,7 @@ def command(
     if sheet:
         from sketchseek.gallery.sheet import write_sheet
 
-        write_sheet(hits, sheet, f"{len(hits)} photos for {' + '.join([*drawings, *texts, *photos])}")
+        write_sheet(hits, sheet, f"{len(hits)} photos for {' + '.join([*drawings, *texts, *photos, *colours])}")
     if as_json:
         print_json(
             [
@@ -149,7 +157,7 @@ def command(
     elif paths0:
         print_paths([hit.path for hit in hits], end=b"\0")
     elif hits:
-        rows = [[f"{hit.score:.3f}", f"{hit.relevance:.0%}", shown(hit.path)] for hit in hits]
+        rows = [[f"{hit.score:.3f}", _percent(hit.relevance), shown(hit.path)] for hit in hits]
         print_table(rows, ["score", "relevance", "path"])
     if hits.weak and not as_json:
         print_message("sketchseek: nothing is really like it; these are the nearest photos")
@@ -166,6 +174,10 @@ def _check_files(drawings: Sequence[str]) -> None:
     words = [name for name in missing if "." not in name and "/" not in name and os.sep not in name]
     hint = f'; to search for words, write --text "{" ".join(words)}"' if words == missing else ""
     raise SketchseekError(f"{shown(missing[0])}: there is no such file{hint}")
+
+
+def _percent(relevance: float | None) -> str:
+    return "" if relevance is None else f"{relevance:.0%}"
 
 
 def _weight(text: str) -> tuple[str, float]:

@@ -69,6 +69,9 @@ STROKES: list[tuple[str, str]] = [
     ('{"drawing": [[[1], [1]]], "sheet": [0, 1]}', "sheet"),
     ('{"drawing": [[[1], [1]]], "sheet": 5}', "sheet"),
     ('{"drawing": [[[1], [1]]], "sheet": [1, 2, 3]}', "sheet"),
+    ('{"drawing": [[[1], [1]]], "colours": ["red"]}', "a colour is neither null nor of the form"),
+    ('{"drawing": [[[1], [1]]], "colours": "#2b6cd4"}', "colours are not one for each stroke"),
+    ('{"drawing": [[[1], [1]]], "colours": {"0": null}}', "colours are not one for each stroke"),
 ]
 
 

@@ -82,6 +82,46 @@ def test_the_eraser_cuts_strokes_in_one_step(page: Page) -> None:
     assert ink(page) == whole
 
 
+def test_coloured_strokes_count_and_keep_their_colour(page: Page) -> None:
+    def choose(colour: str) -> None:
+        page.get_by_role("radio", name=colour, exact=True).check(force=True)
+
+    def colours() -> list[str | None]:
+        saved = page.evaluate("JSON.parse(localStorage.getItem('sketchseek.v1')).strokes")
+        return [stroke.get("colour") for stroke in saved]
+
+    only = page.get_by_label("Colours only")
+    draw(page, *SIDES["left"])
+    expect(only).to_be_hidden()
+    choose("Red")
+    draw(page, (0.3, 0.3), (0.9, 0.3))
+    page.locator("#sheet").focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    expect_strokes(page, 3)
+    assert colours() == [None, "#d62828", "#d62828"]
+    only.check()
+    expect_first(page, "red.png")
+    expect(page.locator(".tile .open").first).to_have_attribute("aria-label", "red.png")  # no share of a match
+    page.locator("#clear").click()
+    expect(only).to_be_hidden()
+    choose("Blue")
+    draw(page, (0.1, 0.5), (0.9, 0.5))
+    expect_first(page, "blue.png")
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")
+    expect_first(page, "red.png")
+    assert colours() == [None, "#d62828", "#d62828"]
+    page.locator("#flip").click()
+    page.wait_for_url("**colours=only**")
+    page.reload()
+    expect_first(page, "red.png")
+    expect(only).to_be_checked()
+    assert colours() == [None, "#d62828", "#d62828"]
+    check(page)
+
+
 def test_widths_show_and_are_kept(page: Page) -> None:
     amounts = []
     for width in ("Fine", "Medium", "Broad"):

@@ -63,6 +63,21 @@ def test_hits_are_those_of_the_gallery(client: TestClient, service: Service, som
     assert found["note"] is None
 
 
+def test_coloured_strokes_count(client: TestClient, service: Service) -> None:
+    bar, colours = [[0, 100], [20, 20]], ["#2b6cd4"]
+    drawing = {"drawing": [bar], "sheet": [100, 100], "widths": [9]}
+    strokes = json.dumps({**drawing, "colours": colours})
+    sketch = sketch_from_strokes([bar], sheet=(100, 100), widths=[9], colours=colours)
+    assert ids(client, strokes=strokes) == [hit.id for hit in service.gallery.search(sketch=sketch)][:48]
+    black = ids(client, strokes=json.dumps(drawing))
+    assert black == ids(client, strokes=json.dumps({**drawing, "colours": [None]})) != ids(client, strokes=strokes)
+    alone = post(client, strokes=strokes, weights='{"sketch": 0}', k=5).json()
+    assert [hit["id"] for hit in alone["hits"]] == [hit.id for hit in service.gallery.search(colours=sketch, k=5)]
+    assert {(hit["relevance"], hit["weak"]) for hit in alone["hits"]} == {(None, False)}
+    said = refusal(post(client, strokes=strokes, weights='{"sketch": 0}', min_relevance=0.1), 422)
+    assert "colours alone give no relevance" in said
+
+
 def test_a_hit_contains_what_the_page_shows(client: TestClient, some_id: str) -> None:
     found = post(client, text="red", k=16).json()["hits"]
     (hit,) = [hit for hit in found if hit["id"] == some_id]

@@ -24,10 +24,10 @@ class Photo(BaseModel):
 
 
 class Hit(Photo):
-    """``weak``: only one of the nearest, probably not what was meant."""
+    """``weak``: only one of the nearest, probably not what was meant. ``relevance``: null for colours alone."""
 
     score: float
-    relevance: float
+    relevance: float | None
     weak: bool
 
 

@@ -29,7 +29,8 @@ def _repeated(name: str, max_items: int) -> dict[str, Any]:
 def _form(**required: Any) -> dict[str, Any]:
     filters = Filters.model_json_schema()["properties"]
     weights = {"type": "string", "examples": ['{"text": 0.5}']}
-    strokes = {"type": "string", "examples": ['{"drawing": [[[0, 90, 90], [0, 0, 90]]], "sheet": [100, 100]}']}
+    drawing = '{"drawing": [[[0, 90, 90], [0, 0, 90]]], "sheet": [100, 100], "widths": [1], "colours": ["#2b6cd4"]}'
+    strokes = {"type": "string", "examples": [drawing]}
     repeated = {name: _repeated(name, count) for name, count in REPEATED_FIELDS.items()}
     properties = {"strokes": strokes, **repeated, "weights": weights, **filters, **required}
     schema = {"type": "object", "properties": properties, "additionalProperties": False}

@@ -105,17 +105,18 @@ def drawn(form: SearchForm) -> list[Sketch]:
 
 
 def parse_strokes(text: str) -> Sketch:
-    """JSON: a list of strokes, or an object with ``drawing`` and perhaps ``sheet`` and ``widths``."""
+    """JSON: a list of strokes, or an object with ``drawing`` and perhaps ``sheet``, ``widths`` and ``colours``."""
     try:
         drawing: Any = json.loads(text)
     except (ValueError, RecursionError):
         raise RequestError(422, 'strokes: give JSON, [[xs, ys], ...] or {"drawing": [...], "sheet": [w, h]}.') from None
-    sheet = widths = None
+    sheet = widths = colours = None
     if isinstance(drawing, dict):
-        drawing, sheet, widths = drawing.get("drawing"), drawing.get("sheet"), drawing.get("widths")
+        sheet, widths, colours = drawing.get("sheet"), drawing.get("widths"), drawing.get("colours")
+        drawing = drawing.get("drawing")
         if sheet is not None and not (isinstance(sheet, list) and len(sheet) == 2):
             raise RequestError(422, "strokes: sheet must be [width, height].")
-    return sketch_from_strokes(drawing, sheet=tuple(sheet) if sheet else None, widths=widths)
+    return sketch_from_strokes(drawing, sheet=tuple(sheet) if sheet else None, widths=widths, colours=colours)
 
 
 def _search(
@@ -152,7 +153,7 @@ def _response(
 
 
 def _hit(hit: gallery.Hit, names: FolderNames) -> Hit:
-    return Hit(**facts(hit, names), score=round(hit.score, 6), relevance=hit.relevance or 0.0, weak=hit.weak)
+    return Hit(**facts(hit, names), score=round(hit.score, 6), relevance=hit.relevance, weak=hit.weak)
 
 
 def _with_timing(response: Response, result: SearchResponse) -> SearchResponse:

@@ -24,6 +24,7 @@ export function addressOf(/** @type {Query} */ query) {
   if (query.balance !== 50) values.set("balance", String(query.balance));
   if (query.threshold) values.set("threshold", String(query.threshold));
   if (!query.fold) values.set("fold", "no");
+  if (query.coloursOnly) values.set("colours", "only");
   return values.toString();
 }
 
@@ -64,7 +65,7 @@ export async function read(/** @type {string} */ address) {
   const values = {
     ...Object.fromEntries(TEXTS.map((name) => [name, (given.get(name) ?? "").slice(0, name === "under" ? 4096 : 300)])),
     pictures, like: marks("like"), unlike: marks("unlike"), look: LOOKS.includes(look) ? look : "both",
-    balance: number("balance", 50), threshold: number("threshold", 0), fold: given.get("fold") !== "no",
+    balance: number("balance", 50), threshold: number("threshold", 0), fold: given.get("fold") !== "no", coloursOnly: given.get("colours") === "only",
   };
   return { values, strokes, missing };
 }

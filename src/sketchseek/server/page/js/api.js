@@ -4,7 +4,7 @@
 /**
  * @typedef {{id: string, name: string, folder: string, width: number, height: number, taken: string | null,
  *   duplicates: number}} Photo
- * @typedef {Photo & {score: number, relevance: number, weak: boolean}} Hit
+ * @typedef {Photo & {score: number, relevance: number | null, weak: boolean}} Hit
  * @typedef {{month: string | null, folder: string | null, count: number, pages: string[]}} Section `pages`: the id of every 200th photo
  * @typedef {{hits: Hit[], more: boolean, note: string | null, took_ms: Record<string, number>}} SearchResponse
  * @typedef {{id: string, name: string, folder: string, path: string, width: number, height: number,

@@ -13,8 +13,8 @@ const MAX_HISTORY = 200;
 
 /**
  * Immutable, so that steps of the history can share strokes.
- * @typedef {{width: number, xs: readonly number[], ys: readonly number[], pressures: readonly number[]}} Stroke
- *   `pressures` are factors on the width, 1 for a mouse.
+ * @typedef {{width: number, xs: readonly number[], ys: readonly number[], pressures: readonly number[], colour?: string}} Stroke
+ *   `pressures` are factors on the width, 1 for a mouse. `colour` as in "#2b6cd4"; black strokes have none.
  */
 
 /** Fires "change" whenever the strokes change, "commit" when a step is complete, "clear" when all was to be cleared. */

@@ -46,7 +46,7 @@ function cut(stroke, from, to, reach) {
   return runs
     .filter(([first, end]) => end - first > 1) // drop single points left of a line
     .map(([first, end]) => ({
-      width: stroke.width,
+      ...stroke,
       xs: stroke.xs.slice(first, end),
       ys: stroke.ys.slice(first, end),
       pressures: stroke.pressures.slice(first, end),

@@ -2,6 +2,7 @@
 
 import { erase } from "./eraser.js";
 import { SHEET, WIDTHS } from "./drawing.js";
+import { strokeAt } from "./sheet.js";
 import { t } from "./texts.js";
 
 /** @import { Drawing } from "./drawing.js" */
@@ -28,7 +29,7 @@ export function addKeyboardPen(canvas, drawing, pen, sheet, announce) {
   const lower = () => {
     down = true;
     if (pen.tool === "pen") {
-      drawing.preview([...drawing.strokes, { width: WIDTHS[pen.width], xs: [at.x], ys: [at.y], pressures: [1] }]);
+      drawing.preview([...drawing.strokes, strokeAt(pen, at)]);
     }
   };
   const move = (/** @type {number} */ x, /** @type {number} */ y) => {

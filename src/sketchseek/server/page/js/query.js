@@ -25,6 +25,7 @@ export class Query extends EventTarget {
   from = "";
   to = "";
   fold = true;
+  /** Of a coloured drawing, only where which colour is counts. */ coloursOnly = false;
 
   constructor(/** @type {Drawing} */ drawing) {
     super();
@@ -32,6 +33,7 @@ export class Query extends EventTarget {
   }
 
   get hasPictures() { return !this.drawing.isEmpty || this.pictures.length > 0; }
+  get hasColours() { return this.drawing.strokes.some(({ colour }) => colour); }
   get isEmpty() { return !this.hasPictures && !this.text.trim() && !this.like.length; }
   get filters() { return [this.under, this.from || this.to, this.threshold].filter(Boolean).length; }
 
@@ -66,6 +68,11 @@ export class Query extends EventTarget {
     return this.unlike.some((one) => one.id === id) ? "unlike" : null;
   }
 
+  /** Such a query gives no relevance. */
+  get #isOfColoursAlone() {
+    return this.coloursOnly && this.hasColours && !this.text.trim() && !this.minus.trim() && !this.like.length && !this.unlike.length && !this.pictures.length;
+  }
+
   /** The terms of the query, without paging and filters. */
   terms() {
     const form = new FormData();
@@ -77,10 +84,10 @@ export class Query extends EventTarget {
     }
     for (const { id } of this.like) form.append("like", id);
     for (const { id } of this.unlike) form.append("unlike", id);
-    if (this.text.trim() && this.hasPictures) {
-      const drawn = Math.min(1, 2 - this.balance / 50);
-      form.set("weights", JSON.stringify({ sketch: drawn, photo: drawn, text: Math.min(1, this.balance / 50) }));
-    }
+    const drawn = Math.min(1, 2 - this.balance / 50);
+    const balanced = this.text.trim() && this.hasPictures ? { sketch: drawn, photo: drawn, text: Math.min(1, this.balance / 50) } : {};
+    const weights = { ...balanced, ...(this.coloursOnly && this.hasColours ? { sketch: 0 } : {}) };
+    if (Object.keys(weights).length) form.set("weights", JSON.stringify(weights));
     return form;
   }
 
@@ -90,7 +97,7 @@ export class Query extends EventTarget {
     form.set("k", String(k));
     if (offset) form.set("offset", String(offset));
     form.set("look", this.look);
-    if (this.threshold) form.set("min_relevance", String(this.threshold / 100));
+    if (this.threshold && !this.#isOfColoursAlone) form.set("min_relevance", String(this.threshold / 100));
     if (this.under) form.set("under", this.under);
     if (this.from) form.set("taken_from", this.from);
     if (this.to) form.set("taken_to", this.to);
@@ -106,5 +113,6 @@ function strokesRecord(/** @type {Drawing} */ { strokes }) {
     drawing: strokes.map(({ xs, ys }) => [xs, ys]),
     widths: strokes.map(({ width, pressures }) => Math.round(((width * mean(pressures)) / WIDTHS.medium) * 100) / 100),
     sheet: [SHEET.width, SHEET.height],
+    ...(strokes.some(({ colour }) => colour) ? { colours: strokes.map(({ colour }) => colour ?? null) } : {}),
   };
 }

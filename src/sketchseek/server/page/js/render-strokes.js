@@ -4,12 +4,14 @@
 
 /**
  * Quadratic curves between the midpoints of neighbouring points, so that the samples of the pen make no corners.
- * @param {CanvasRenderingContext2D} context scaled to sheet units, `strokeStyle` and `fillStyle` set
+ * @param {CanvasRenderingContext2D} context scaled to sheet units
  * @param {Stroke} stroke
+ * @param {string} ink the colour of a stroke that has none of its own
  */
-export function drawStroke(context, stroke) {
+export function drawStroke(context, stroke, ink) {
   const { xs, ys, width, pressures } = stroke;
   const last = xs.length - 1;
+  context.strokeStyle = context.fillStyle = stroke.colour ?? ink;
   context.lineCap = context.lineJoin = "round";
   if (last === 0) {
     context.beginPath();
@@ -39,12 +41,11 @@ export function drawStroke(context, stroke) {
  * @param {HTMLCanvasElement} canvas
  * @param {readonly Stroke[]} strokes
  * @param {{width: number, height: number}} sheet
- * @param {string} colour
+ * @param {string} ink
  */
-export function drawStrokes(canvas, strokes, sheet, colour) {
+export function drawStrokes(canvas, strokes, sheet, ink) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.setTransform(canvas.width / sheet.width, 0, 0, canvas.height / sheet.height, 0, 0);
   context.clearRect(0, 0, sheet.width, sheet.height);
-  context.strokeStyle = context.fillStyle = colour;
-  for (const stroke of strokes) drawStroke(context, stroke);
+  for (const stroke of strokes) drawStroke(context, stroke, ink);
 }

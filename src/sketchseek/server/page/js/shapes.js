@@ -39,8 +39,8 @@ export function tidied(/** @type {Stroke} */ stroke) {
 }
 
 /** @returns {Stroke} */
-function shape(/** @type {Stroke} */ { width, pressures }, /** @type {number[][]} */ points) {
+function shape(/** @type {Stroke} */ { pressures, ...rest }, /** @type {number[][]} */ points) {
   const round = (/** @type {number} */ value) => Math.round(value * 10) / 10;
   const mean = Math.round((pressures.reduce((sum, one) => sum + one, 0) / pressures.length) * 100) / 100;
-  return { width, xs: points.map(([x]) => round(x)), ys: points.map(([, y]) => round(y)), pressures: points.map(() => mean) };
+  return { ...rest, xs: points.map(([x]) => round(x)), ys: points.map(([, y]) => round(y)), pressures: points.map(() => mean) };
 }

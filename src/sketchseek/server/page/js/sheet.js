@@ -13,7 +13,7 @@ const ERASER_BUTTON = 32; // of a stylus
 const HOLD = 700; // ms that the pen is kept still until a line or an ellipse takes the place of what was drawn
 const STILL = 7; // sheet units
 
-/** @typedef {{tool: "pen" | "eraser" | "select", width: keyof typeof WIDTHS}} Pen */
+/** @typedef {{tool: "pen" | "eraser" | "select", width: keyof typeof WIDTHS, colour: string | null}} Pen */
 
 export class Sheet {
   #canvas;
@@ -87,7 +87,7 @@ export class Sheet {
     this.mover.clear();
     if (this.#erasing) return this.#erase(point);
     if (this.#drawing.isFull) return this.#cancel();
-    this.#stroke = { width: WIDTHS[this.#pen.width], xs: [point.x], ys: [point.y], pressures: [pressure(event)] };
+    this.#stroke = strokeAt(this.#pen, point, pressure(event));
     this.#drawing.preview([...this.#drawing.strokes, this.#stroke]);
   }
 
@@ -139,7 +139,7 @@ export class Sheet {
     const stroke = this.#stroke;
     if (!stroke || stroke.xs.length >= MAX_POINTS) return;
     this.#stroke = {
-      width: stroke.width,
+      ...stroke,
       xs: [...stroke.xs, point.x],
       ys: [...stroke.ys, point.y],
       pressures: [...stroke.pressures, press],
@@ -219,16 +219,21 @@ export class Sheet {
     context.clearRect(0, 0, width, height);
     if (width && height) context.drawImage(this.#committed, 0, 0);
     context.setTransform(width / SHEET.width, 0, 0, height / SHEET.height, 0, 0);
-    context.strokeStyle = context.fillStyle = this.#colour;
-    if (this.#stroke) drawStroke(context, this.#stroke);
+    if (this.#stroke) drawStroke(context, this.#stroke, this.#colour);
     if (this.#pen.tool === "select") this.mover.paint(context, this.#colour);
     if (this.#cursor) {
+      context.strokeStyle = this.#colour;
       context.lineWidth = 2;
       context.beginPath();
       context.arc(this.#cursor.x, this.#cursor.y, this.#cursor.radius, 0, 2 * Math.PI);
       context.stroke();
     }
   }
+}
+
+/** The beginning of a stroke. @returns {Stroke} */
+export function strokeAt(/** @type {Pen} */ { width, colour }, /** @type {{x: number, y: number}} */ { x, y }, press = 1) {
+  return { width: WIDTHS[width], xs: [x], ys: [y], pressures: [press], ...(colour ? { colour } : {}) };
 }
 
 /** Pressure of a pen as a factor of the width; other pointers report no useful pressure. */

@@ -26,5 +26,6 @@ export function validStrokes(/** @type {unknown} */ saved) {
   const numbers = (/** @type {unknown} */ values) => Array.isArray(values) && values.every(Number.isFinite);
   if (!Array.isArray(saved)) return [];
   return saved.filter((one) => one && Number.isFinite(one.width) && [one.xs, one.ys, one.pressures].every(numbers)
-    && one.xs.length > 0 && one.xs.length === one.ys.length && one.xs.length === one.pressures.length);
+    && one.xs.length > 0 && one.xs.length === one.ys.length && one.xs.length === one.pressures.length
+    && (one.colour === undefined || /^#[0-9a-f]{6}$/.test(one.colour)));
 }

@@ -91,6 +91,6 @@ export class Tile {
 
 /** How well a photo matches, in words. */
 export function matchLabel(/** @type {Hit} */ hit) {
-  if (hit.relevance === undefined) return ""; // of a collection, which no search found
+  if (typeof hit.relevance !== "number") return ""; // of a collection, which no search found, or by colours alone
   return t(hit.weak ? "{share} % weak" : "{share} % match", { share: Math.round(hit.relevance * 100) });
 }

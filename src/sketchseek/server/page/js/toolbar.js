@@ -9,7 +9,7 @@ import { counted, t } from "./texts.js";
 /** @import { Pen } from "./sheet.js" */
 
 export class Toolbar {
-  /** @type {Pen} */ pen = { tool: "pen", width: "medium" };
+  /** @type {Pen} */ pen = { tool: "pen", width: "medium", colour: null };
   #buttons = /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("[data-tool]"));
   #widths = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("[name=width]"));
 

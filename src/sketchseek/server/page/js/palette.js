@@ -1,0 +1,37 @@
+/** The colours of the pen, and whether nothing else of the drawing counts. Black says nothing about colours. */
+
+import { byId, make } from "./dom.js";
+import { t } from "./texts.js";
+
+/** @import { Pen } from "./sheet.js" */
+/** @import { Query } from "./query.js" */
+
+/** @type {[string, string | null][]} name and colour */
+const COLOURS = [
+  [t("Black"), null], [t("Red"), "#d62828"], [t("Orange"), "#f0821e"], [t("Yellow"), "#f2cb1d"], [t("Green"), "#2f9e44"],
+  [t("Blue"), "#2b6cd4"], [t("Purple"), "#8a3fb5"], [t("Pink"), "#f07fb0"], [t("Brown"), "#8b5a2b"], [t("Grey"), "#8a8d91"],
+];
+
+export function addPalette(/** @type {Query} */ query, /** @type {Pen} */ pen, /** @type {() => void} */ chosen) {
+  const swatches = COLOURS.map(([name, colour]) => {
+    const radio = make("input", { type: "radio", name: "colour", value: colour ?? "", checked: colour === null });
+    radio.addEventListener("change", () => {
+      pen.colour = colour;
+      chosen();
+    });
+    const dot = make("span", { class: "swatch" });
+    if (colour) dot.style.background = colour;
+    return make("label", { title: name }, radio, dot, make("span", { class: "visually-hidden", text: name }));
+  });
+  byId("colours").replaceChildren(...swatches);
+  const row = byId("colours-only-row");
+  const only = byId("colours-only", HTMLInputElement);
+  only.addEventListener("change", () => query.set({ coloursOnly: only.checked }));
+  const show = () => {
+    row.hidden = !query.hasColours;
+    only.checked = query.coloursOnly;
+  };
+  query.addEventListener("change", show);
+  query.drawing.addEventListener("change", show);
+  show();
+}
