@@ -3,12 +3,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
 import sketchseek.engine.models
 from sketchseek.cli import main
 from sketchseek.gallery import Gallery
+from sketchseek.pictures import sketch_from_strokes
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, png, put
 
@@ -105,3 +107,47 @@ def test_a_search_leads_into_a_collection(photos: Path, tmp_path: Path) -> None:
     add = ["xargs", "-0", *cli, "collections", "add", "found"]
     done = subprocess.run(add, cwd=ROOT, env=environment, input=found, capture_output=True, check=True)
     assert done.stdout == b"2 photos added to found\n"
+
+
+def saved(photos: Path, name: str, **values: object) -> None:
+    """As the page saves it: a line in the middle of the sheet, and an address."""
+    line = {"width": 12, "xs": [100, 900], "ys": [400, 400], "pressures": [1, 1]}
+    query = {"address": urlencode({key: value for key, value in values.items() if value}), "strokes": [line]}
+    with Gallery.open(photos.parent / "gallery", GridModel()) as gallery:
+        gallery.collections.save_search(name, query)
+
+
+def test_saved_searches(photos: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert "there are no saved searches" in run(capfdbinary, "searches", "list")[1]
+    saved(photos, "a line", drawing="0123", text="red", balance="100", minus="blue, green", fold="no")
+    saved(photos, "here", text="red", under="p", look="kind", **{"from": "2000"})
+    assert [row.split()[0] for row in run(capfdbinary, "searches", "list")[0].splitlines()[1:]] == ["a", "here"]
+    (first, _) = json.loads(run(capfdbinary, "searches", "list", "--json")[0])
+    assert (first["name"], first["query"]["strokes"][0]["width"]) == ("a line", 12)
+    hits = json.loads(run(capfdbinary, "searches", "run", "a line", "--json", "-k", "2")[0])
+    sketch = sketch_from_strokes([[[100, 900], [400, 400]]], sheet=(1000, 800), widths=[1])
+    with Gallery.open(photos.parent / "gallery", GridModel()) as gallery:
+        expected = gallery.search(sketch=sketch, text="red", minus=["blue", "green"], weights={"sketch": 0}, k=2)
+    assert [(hit["id"], hit["path"]) for hit in hits] == [(hit.id, str(hit.path)) for hit in expected]
+    assert "no photo" in run(capfdbinary, "searches", "run", "here")[1]  # none has a date
+    assert run(capfdbinary, "searches", "run", "a line", "--paths0")[0].count("\0") == 3
+    assert run(capfdbinary, "searches", "remove", "a line")[0] == "a line removed\n"
+    assert "there is no saved search 'a line'" in run(capfdbinary, "searches", "run", "a line", code=1)[1]
+    assert "there is no saved search 'a line'" in run(capfdbinary, "searches", "remove", "a line", code=1)[1]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"text": "red", "photo": "123"}, "uses a picture that only the browser has"),
+        ({"text": "red", "under": "gone"}, "is for the folder gone, which has gone"),
+        ({"text": "red", "drawing": "1", "balance": "much"}, "is not one that the page of this version saves"),
+        ({"under": "p"}, "is not one that the page of this version saves"),
+    ],
+)
+def test_saved_searches_that_cannot_run(
+    values: dict[str, str], message: str, photos: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    saved(photos, "mine", **values)
+    out, err = run(capfdbinary, "searches", "run", "mine", code=1)
+    assert out == "" and message in err

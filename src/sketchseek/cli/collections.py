@@ -1,4 +1,4 @@
-"""``sketchseek collections``: photos that belong together, kept in the gallery."""
+"""``sketchseek collections``: photos that belong together, and saved searches, kept in the gallery."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import click
 from sketchseek.cli.groups import SuggestingGroup
 from sketchseek.cli.options import GALLERY, ROOT
 from sketchseek.cli.output import print_json, print_message, print_paths, print_table
-from sketchseek.cli.photos import copy_photos
+from sketchseek.cli.photos import copy_photos, print_hits
 from sketchseek.wording import counted, shown
 
 if TYPE_CHECKING:
@@ -155,6 +155,74 @@ def export(
             print_json([{"path": str(hit.path), "id": hit.id} for hit in hits])
         else:
             print_paths(paths, end=b"\0" if paths0 else b"\n")
+
+
+@command.group(cls=SuggestingGroup, short_help="Searches that the page saved: list, run, remove.")
+def searches() -> None:
+    """Searches that were saved on the page."""
+
+
+@searches.command("list")
+@GALLERY
+@ROOT
+@JSON
+def list_searches(gallery: str | None, as_json: bool) -> None:
+    """List all saved searches."""
+    from sketchseek.gallery import Gallery
+
+    with Gallery.open(gallery, readonly=True) as opened:
+        found = opened.collections.searches()
+    if as_json:
+        print_json([{"name": one.name, "made": one.made.isoformat(), "query": one.query} for one in found])
+    elif found:
+        print_table([[one.name, f"{one.made:%Y-%m-%d %H:%M}"] for one in found], ["name", "saved"])
+    else:
+        print_message("sketchseek: there are no saved searches; save one on the page, under Last searches")
+
+
+@searches.command("run")
+@NAME
+@GALLERY
+@ROOT
+@click.option(
+    "-k",
+    "count",
+    metavar="N",
+    type=click.IntRange(1, 100_000),
+    default=20,
+    show_default=True,
+    help="Maximum number of hits.",
+)
+@JSON
+@click.option("--paths0", is_flag=True, help="Print paths only, each followed by a NUL byte, for xargs -0.")
+def run_search(name: str, gallery: str | None, count: int, as_json: bool, paths0: bool) -> None:
+    """Search again, with the photos that are in the gallery now."""
+    from sketchseek.gallery import Gallery
+    from sketchseek.gallery.collections import unknown_name
+    from sketchseek.server.saved_searches import arguments_of
+
+    if as_json and paths0:
+        raise click.UsageError("--json and --paths0 exclude each other.")
+    with Gallery.open(gallery, readonly=True) as opened:
+        known = {one.name: one for one in opened.collections.searches()}
+        if name not in known:
+            raise unknown_name("saved search", name, known)
+        stats = opened.stats()
+        hits = opened.search(**arguments_of(name, known[name].query, stats.folders), k=count)
+    print_hits(hits, stats.photos, as_json=as_json, paths0=paths0)
+
+
+@searches.command("remove")
+@NAME
+@GALLERY
+@ROOT
+def remove_search(name: str, gallery: str | None) -> None:
+    """Remove a saved search."""
+    from sketchseek.gallery import Gallery
+
+    with Gallery.open(gallery, create=False) as opened:
+        opened.collections.delete_search(name)
+    click.echo(f"{name} removed")
 
 
 def _ids(gallery: "Gallery", photos: Sequence[str]) -> list[str]:

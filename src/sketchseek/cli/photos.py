@@ -1,16 +1,16 @@
-"""Put photos of a gallery into another folder."""
+"""Photos that were found: print them, or put them into another folder."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from sketchseek.cli.output import print_message
+from sketchseek.cli.output import print_json, print_message, print_paths, print_table
 from sketchseek.errors import SketchseekError
 from sketchseek.wording import counted, shown
 
 if TYPE_CHECKING:
-    from sketchseek.gallery import Gallery
+    from sketchseek.gallery import Gallery, Hits
 
 
 def copy_photos(gallery: "Gallery", paths: Sequence[Path], folder: Path, how: Literal["copy", "link"] = "copy") -> None:
@@ -26,3 +26,29 @@ def copy_photos(gallery: "Gallery", paths: Sequence[Path], folder: Path, how: Li
             )
     export(paths, folder, how)
     print_message(f"sketchseek: {counted(len(paths), 'photo')} in {shown(folder)}")
+
+
+def print_hits(hits: "Hits", total: int, *, as_json: bool, paths0: bool) -> None:
+    """Hits as a table, as JSON or as paths, and a sentence if there are none or only weak ones.
+
+    ``total``: photos in the gallery.
+    """
+    if as_json:
+        print_json(
+            [
+                {"path": str(hit.path), "score": round(hit.score, 6), "relevance": hit.relevance, "id": hit.id}
+                for hit in hits
+            ]
+        )
+    elif paths0:
+        print_paths([hit.path for hit in hits], end=b"\0")
+    elif hits:
+        shares = ["" if hit.relevance is None else f"{hit.relevance:.0%}" for hit in hits]
+        rows = [[f"{hit.score:.3f}", share, shown(hit.path)] for hit, share in zip(hits, shares, strict=True)]
+        print_table(rows, ["score", "relevance", "path"])
+    if hits.weak and not as_json:
+        print_message("sketchseek: nothing is really like it; these are the nearest photos")
+    nothing = hits.why_none(total)
+    if nothing is not None:
+        hint = "" if total else "; run sketchseek index FOLDER"
+        print_message(f"sketchseek: {nothing.removesuffix('.')}{hint}")

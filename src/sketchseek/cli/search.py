@@ -10,8 +10,7 @@ import click
 
 from sketchseek.cli.get_model import model_for
 from sketchseek.cli.options import DEVICE, GALLERY, ROOT, YES
-from sketchseek.cli.output import print_json, print_message, print_paths, print_table
-from sketchseek.cli.photos import copy_photos
+from sketchseek.cli.photos import copy_photos, print_hits
 from sketchseek.errors import SketchseekError
 from sketchseek.wording import shown
 
@@ -140,12 +139,15 @@ def command(
             fold=fold,
         )
         total = 0 if hits else opened.stats().photos
-        nothing = hits.why_none(total)
         if copy_to and hits:
             copy_photos(opened, [hit.path for hit in hits], copy_to)
     if sheet:
         from sketchseek.gallery.sheet import write_sheet
 
+<<<<<<< ../page-tree/./src/sketchseek/cli/search.py
+        write_sheet(hits, sheet, f"{len(hits)} photos for {' + '.join([*drawings, *texts, *photos])}")
+    print_hits(hits, total, as_json=as_json, paths0=paths0)
+=======
         write_sheet(hits, sheet, f"{len(hits)} photos for {' + '.join([*drawings, *texts, *photos, *colours])}")
     if as_json:
         print_json(
@@ -164,6 +166,7 @@ def command(
     if nothing is not None:
         hint = "" if total else "; run sketchseek index FOLDER"
         print_message(f"sketchseek: {nothing.removesuffix('.')}{hint}")
+>>>>>>> ./src/sketchseek/cli/search.py
 
 
 def _check_files(drawings: Sequence[str]) -> None:
