@@ -144,29 +144,8 @@ def command(
     if sheet:
         from sketchseek.gallery.sheet import write_sheet
 
-<<<<<<< ../page-tree/./src/sketchseek/cli/search.py
-        write_sheet(hits, sheet, f"{len(hits)} photos for {' + '.join([*drawings, *texts, *photos])}")
-    print_hits(hits, total, as_json=as_json, paths0=paths0)
-=======
         write_sheet(hits, sheet, f"{len(hits)} photos for {' + '.join([*drawings, *texts, *photos, *colours])}")
-    if as_json:
-        print_json(
-            [
-                {"path": str(hit.path), "score": round(hit.score, 6), "relevance": hit.relevance, "id": hit.id}
-                for hit in hits
-            ]
-        )
-    elif paths0:
-        print_paths([hit.path for hit in hits], end=b"\0")
-    elif hits:
-        rows = [[f"{hit.score:.3f}", _percent(hit.relevance), shown(hit.path)] for hit in hits]
-        print_table(rows, ["score", "relevance", "path"])
-    if hits.weak and not as_json:
-        print_message("sketchseek: nothing is really like it; these are the nearest photos")
-    if nothing is not None:
-        hint = "" if total else "; run sketchseek index FOLDER"
-        print_message(f"sketchseek: {nothing.removesuffix('.')}{hint}")
->>>>>>> ./src/sketchseek/cli/search.py
+    print_hits(hits, total, as_json=as_json, paths0=paths0)
 
 
 def _check_files(drawings: Sequence[str]) -> None:
