@@ -16,6 +16,7 @@ BYTES = CELLS * CELLS  # of a photo
 LEVELS = np.array((6, 7, 6))  # of red, green and blue
 SHIFT = 2  # cells in each direction
 LIGHTNESS, SPREAD = 0.3, 0.1  # weight of squared lightness; the distance at which closeness has fallen to 0.6
+ENOUGH = 12  # cells in which a photo shows a colour, to be of that colour
 _CHUNK = 8192  # photos compared at once
 
 Values = NDArray[np.float32]
@@ -46,6 +47,12 @@ def likeness(paint: Paint, packed: NDArray[np.uint8]) -> Values:
         fits = sum(table[part] @ places.T for table, places in zip(tables, laid, strict=True))
         found[start : start + _CHUNK] = fits.max(axis=1)
     return found.round(5)  # no photo is better for the last bits of a product
+
+
+def present(colours: NDArray[np.uint8], packed: NDArray[np.uint8]) -> Values:
+    """How much of each colour (k, 3) a photo (n, BYTES) shows, wherever it is: 0..1, the mean over the colours, (n,)."""
+    found = [np.partition(table[packed], -ENOUGH, axis=1)[:, -ENOUGH:].mean(axis=1) for table in closeness(colours)]
+    return np.mean(found, axis=0).round(5)
 
 
 def closeness(colours: NDArray[np.uint8]) -> Values:

@@ -27,6 +27,7 @@ LOOKS: tuple[Look, ...] = get_args(Look)
 DEFAULT_LOOK: Look = "both"
 POOL = 200  # photos of a query that are compared with each other
 BEST = 5  # neighbourhoods that stand for what is meant
+FIRST, PREFERENCE = 30, 0.5  # photos that a colour in words reorders, and its weight there
 COLOURS = 2.0  # weight of colours, see docs/guide/gallery.md
 
 Scores = NDArray[np.float64]
@@ -93,6 +94,18 @@ def look_again(
     if colours is not None and not np.isnan(colours).all():
         values += COLOURS * _standard(np.where(np.isnan(colours), np.nanmean(colours), colours))
     return values
+
+
+def prefer(values: Scores, fit: Scores) -> Scores:
+    """``values`` (n,) with the best ``FIRST`` reordered, so that those that ``fit`` (n,) come forward; NaN is average."""
+    first = np.argsort(-values, kind="stable")[:FIRST]
+    fits = fit[first]
+    if np.isnan(fits).all():
+        return values
+    better = values.copy()
+    order = _standard(values[first]) + PREFERENCE * _standard(np.where(np.isnan(fits), np.nanmean(fits), fits))
+    better[first] = values.max() + 1 + order - order.min()
+    return better
 
 
 def neighbourhoods(vectors: NDArray[np.float32], count: int) -> NDArray[np.float32]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.colours import Paint
+from sketchseek.gallery.colour_words import named_colours
 from sketchseek.gallery.errors import GalleryError
 from sketchseek.model import Model
 from sketchseek.outlines import SIDE
@@ -74,7 +75,7 @@ class Part:
     """One term: ``kind`` is sketch, photo or text, ``weight`` is negative for minus terms, ``vector`` has length 1.
 
     ``ink``: of a drawing that is looked for, makes what ``outlines.likeness`` compares. A term of the kind colours has
-    a ``paint`` in place of a vector.
+    a ``paint`` in place of a vector. ``tint`` (k, 3): colours that words name.
     """
 
     kind: str
@@ -82,6 +83,7 @@ class Part:
     vector: Vector | None
     ink: Callable[[], NDArray[np.float32]] | None = None
     paint: Paint | None = None
+    tint: NDArray[np.uint8] | None = None
 
 
 def encode(query: Query, model: Callable[[], Model], vector_of: Callable[[str], Vector]) -> list[Part]:
@@ -127,7 +129,11 @@ def encode(query: Query, model: Callable[[], Model], vector_of: Callable[[str], 
     for kind, values, weight, vectors in terms:
         if values and weight:
             inks = [partial(ink_map, value, SIDE) if values is sketches else None for value in values]
-            parts += [Part(kind, weight, *both) for both in zip(vectors(values), inks, strict=True)]
+            tints = [named_colours(value) if values is texts else None for value in values]
+            parts += [
+                Part(kind, weight, vector, ink, tint=tint)
+                for vector, ink, tint in zip(vectors(values), inks, tints, strict=True)
+            ]
     paints = [load_paint(value) for value in _several(query.colours)]
     paints += [paint for sketch in sketches if (paint := paint_of(sketch)) is not None]
     if weights["colours"]:
