@@ -1,4 +1,4 @@
-"""Makes the pictures of the page that the README shows, and one of each state to look at.
+"""Makes the picture of the page in the guide, and one of each state to look at.
 
 make sample                                  # the gallery they show: OpenMoji, CC BY-SA 4.0
 python docs/images/make.py [--all FOLDER]    # --all: every state in light and dark, wide and phone, into FOLDER
@@ -10,7 +10,8 @@ import itertools
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
@@ -146,11 +147,10 @@ def shoot(browser: Browser, url: str, state: Callable[[Page], None], scheme: str
 
 
 def shoot_all(browser: Browser, url: str, folder: Path | None) -> None:
-    """The README's pictures, or every state into ``folder``."""
+    """The guide's picture, or every state into ``folder``."""
     if folder is None:
-        for name, state, scheme in (("draw", fish, "light"), ("explain", explained, "dark")):
-            image = Image.open(io.BytesIO(shoot(browser, url, state, scheme, phone=False)))
-            image.save(HERE / f"{name}.webp", quality=82, method=6)
+        image = Image.open(io.BytesIO(shoot(browser, url, explained, "dark", phone=False)))
+        image.save(HERE / "explain.webp", quality=82, method=6)
         return
     folder.mkdir(parents=True, exist_ok=True)
     for state, scheme, phone in itertools.product(STATES, ("light", "dark"), (False, True)):
@@ -158,33 +158,30 @@ def shoot_all(browser: Browser, url: str, folder: Path | None) -> None:
         (folder / name).write_bytes(shoot(browser, url, state, scheme, phone))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--all", type=Path, metavar="FOLDER")
-    parser.add_argument("--gallery", type=Path, default=GALLERY)
-    asked = parser.parse_args()
+@contextmanager
+def served(gallery: Path) -> Iterator[tuple[Browser, str]]:
+    """A browser, and the address of a server of its own for this gallery."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         sys.exit("no Chromium to take pictures with: apt install chromium")
-    command = [
-        sys.executable,
-        "-m",
-        "sketchseek",
-        "serve",
-        "--gallery",
-        str(asked.gallery),
-        "--port",
-        "0",
-        "--no-browser",
-    ]
+    command = [sys.executable, "-m", "sketchseek", "serve", "--gallery", str(gallery), "--port", "0", "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
             url = server.stdout.readline().strip()
             with sync_playwright() as playwright:
-                shoot_all(playwright.chromium.launch(executable_path=chromium, args=FLAGS.split()), url, asked.all)
+                yield playwright.chromium.launch(executable_path=chromium, args=FLAGS.split()), url
         finally:
             server.terminate()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--all", type=Path, metavar="FOLDER")
+    parser.add_argument("--gallery", type=Path, default=GALLERY)
+    asked = parser.parse_args()
+    with served(asked.gallery) as (browser, url):
+        shoot_all(browser, url, asked.all)
 
 
 if __name__ == "__main__":
