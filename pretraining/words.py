@@ -8,16 +8,18 @@ among those of ``products``.
 
 import csv
 import json
+import shutil
 import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from imagenet import class_synsets, synsets
 from material import plain_name, tested
 
-from sketchseek import load_model
+from sketchseek import Gallery, load_model
 from sketchseek.model import Model
 from sketchseek.pictures import load_photo
 
@@ -109,6 +111,24 @@ def share(scores: np.ndarray, right: np.ndarray) -> float:
     return float(right[np.argsort(-scores, kind="stable")[:count]].mean())
 
 
+def searched(model: Model, photos: list[Path], phrases: list[str]) -> dict[str, np.ndarray]:
+    """For each phrase, minus the place of each photo among the hits of a search in all of them."""
+    with TemporaryDirectory() as scratch:
+        place = Path(scratch)
+        for number, path in enumerate(photos):
+            shutil.copy(path, place / f"{number}{path.suffix}")
+        with Gallery.open(place / "gallery", model) as gallery:
+            gallery.add(place)
+            found = {phrase: gallery.search(text=phrase, k=len(photos)) for phrase in phrases}
+    order = {}
+    for phrase, hits in found.items():
+        order[phrase] = np.full(len(photos), -len(photos))
+        for rank, hit in enumerate(hits):
+            for path in (hit.path, *hit.duplicates):
+                order[phrase][int(Path(path).stem)] = -rank
+    return order
+
+
 def measured(model: Model, root: Path) -> dict[str, dict[str, float]]:
     """Each kind of words -> each word -> its share."""
 
@@ -133,6 +153,9 @@ def measured(model: Model, root: Path) -> dict[str, dict[str, float]]:
     }
     in_colour = table(coloured, shown[products])
     kept = table({phrase: of_noun[phrase.split()[1]][products] for phrase in coloured}, shown[products])
+    order = searched(model, [path for path, own in zip(photos, products, strict=True) if own], list(coloured))
+    in_search = {phrase: share(order[phrase], right) for phrase, right in coloured.items()}
+    kept_in_search = {phrase: share(order[phrase], of_noun[phrase.split()[1]][products]) for phrase in coloured}
     scenes = sorted((root / "contours/photo").rglob("*.jpg"))
     with (Path(__file__).parent / "scenes.toml").open("rb") as file:
         labels = {word: set(text.split()) for word, text in tomllib.load(file).items()}
@@ -142,6 +165,8 @@ def measured(model: Model, root: Path) -> dict[str, dict[str, float]]:
         "scenes": table(of_scene, encoded(scenes)),
         "colour and thing": in_colour,
         "colour and thing, only the thing": kept,
+        "colour and thing, as a search ranks them": in_search,
+        "the same, only the thing": kept_in_search,
     }
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sketchseek.colours import BYTES, CELLS, LEVELS, SHIFT, Paint, closeness, likeness, pack
+from sketchseek.colours import BYTES, CELLS, ENOUGH, LEVELS, SHIFT, Paint, closeness, likeness, pack, present
 
 Colour = tuple[int, int, int]
 RED, BLUE, GREY = (214, 40, 40), (43, 108, 212), (128, 128, 128)
@@ -85,3 +85,20 @@ def test_a_colour_is_closest_to_itself() -> None:
     for number, colour in enumerate((RED, BLUE)):
         code = pack(np.full((12, 12, 3), colour, np.uint8))[0]
         assert near[number, code] > 0.8 > near[1 - number, code]
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_a_colour_is_present_in_its_closest_cells(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    colours = rng.integers(0, 256, (2, 3), np.uint8)
+    photos = rng.integers(0, 252, (3, BYTES), np.uint8)
+    found = present(colours, photos)
+    for row, one in enumerate(photos):
+        best = [sorted((closeness(colours)[k][cell] for cell in one), reverse=True)[:ENOUGH] for k in range(2)]
+        assert found[row] == pytest.approx(np.mean(best), abs=2e-5)
+
+
+def test_where_a_colour_is_does_not_matter_for_its_presence() -> None:
+    red = np.array([[214, 40, 40]], np.uint8)
+    above, below, none = present(red, packed(photo(RED, BLUE), photo(BLUE, RED), photo(BLUE, BLUE)))
+    assert above == below > 0.9 > 0.1 > none

@@ -1,6 +1,7 @@
 """The second look at a search's nearest photos, against a slow and obvious version in plain Python."""
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sketchseek.neighbours import BLENDS, LOOKS, look_again, neighbourhoods
+from sketchseek.neighbours import BLENDS, FIRST, LOOKS, PREFERENCE, look_again, neighbourhoods, prefer
 
 Row = list[float]
 
@@ -136,3 +137,20 @@ def test_photos_of_one_kind_gain_on_single_ones_that_score_well_by_chance() -> N
             order = np.argsort(-look_again(vectors[pool], query, scores[pool], look))
             right[look] += int((pool[order[:10]] < 10).sum())
     assert right["direct"] <= right["picture"] < right["both"] < right["kind"]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60))
+def test_a_preference_reorders_the_first_only(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    values, fit = rng.normal(size=count), rng.random(count)
+    fit[rng.random(count) < 0.2] = np.nan
+    found = prefer(values, fit)
+    before, after = np.argsort(-values, kind="stable"), np.argsort(-found, kind="stable")
+    assert set(before[:FIRST]) == set(after[:FIRST])
+    assert before[FIRST:].tolist() == after[FIRST:].tolist()
+    known = [one for one in fit[before[:FIRST]].tolist() if one == one]
+    mean = sum(known) / len(known) if known else 0.0
+    fits = [one if one == one else mean for one in fit[before[:FIRST]].tolist()]
+    expected = np.array(standard(values[before[:FIRST]].tolist())) + PREFERENCE * np.array(standard(fits))
+    order = dict(zip(before[:FIRST].tolist(), expected.tolist(), strict=True))
+    assert all(order[a] >= order[b] - 1e-9 for a, b in pairwise(after[:FIRST].tolist()))

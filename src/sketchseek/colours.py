@@ -50,7 +50,7 @@ def likeness(paint: Paint, packed: NDArray[np.uint8]) -> Values:
 
 
 def present(colours: NDArray[np.uint8], packed: NDArray[np.uint8]) -> Values:
-    """How much of each colour (k, 3) a photo (n, BYTES) shows, wherever it is: 0..1, the mean over the colours, (n,)."""
+    """How much of colours (k, 3) each photo (n, BYTES) shows, wherever they are: 0..1, (n,)."""
     found = [np.partition(table[packed], -ENOUGH, axis=1)[:, -ENOUGH:].mean(axis=1) for table in closeness(colours)]
     return np.mean(found, axis=0).round(5)
 

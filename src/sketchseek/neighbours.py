@@ -97,7 +97,7 @@ def look_again(
 
 
 def prefer(values: Scores, fit: Scores) -> Scores:
-    """``values`` (n,) with the best ``FIRST`` reordered, so that those that ``fit`` (n,) come forward; NaN is average."""
+    """``values`` (n,), the best ``FIRST`` reordered: those that ``fit`` (n,) come forward; NaN is average."""
     first = np.argsort(-values, kind="stable")[:FIRST]
     fits = fit[first]
     if np.isnan(fits).all():

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from sketchseek.colours import BYTES as COLOUR_BYTES
 from sketchseek.colours import likeness as colours_agree
+from sketchseek.colours import present
 from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.hits import Hit, Hits
 from sketchseek.gallery.paths import below
 from sketchseek.gallery.query import Part, fuse
 from sketchseek.gallery.records import Photo
 from sketchseek.gallery.relevance import Background, relevance
-from sketchseek.neighbours import BLENDS, DEFAULT_LOOK, LOOKS, POOL, Look, Scores, look_again, neighbourhoods
+from sketchseek.neighbours import BLENDS, DEFAULT_LOOK, LOOKS, POOL, Look, Scores, look_again, neighbourhoods, prefer
 from sketchseek.outlines import BYTES, likeness
 
 Day = str | date | None
@@ -156,6 +157,18 @@ def _colours(candidates: Candidates, keys: Sequence[int], parts: Sequence[Part])
     return found
 
 
+def _tint(candidates: Candidates, keys: Sequence[int], parts: Sequence[Part]) -> Scores | None:
+    """How much photos show of the colours that words name, (n,), NaN for a photo whose colours are unknown."""
+    tints = [part.tint for part in parts if part.tint is not None]
+    if not tints or not has_colours(candidates):
+        return None
+    packed, there = candidates.colours(keys)
+    found = np.full(len(keys), np.nan)
+    if there.any() and packed.shape[1] == COLOUR_BYTES:
+        found[there] = np.mean([present(tint, packed[there]) for tint in tints], axis=0)
+    return found
+
+
 def _judged(
     candidates: Candidates,
     keys: Sequence[int],
@@ -189,6 +202,8 @@ def _judged(
         around=around if look == "both" else None,
         colours=_colours(candidates, [keys[place] for place in pool], parts),
     )
+    if (tint := _tint(candidates, [keys[place] for place in pool], parts)) is not None:
+        again = prefer(again, tint)
     values = np.array(scores)
     values[pool] = again - again.min(initial=0.0) + 2  # the others are at most 1
     return values, likely

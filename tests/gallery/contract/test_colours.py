@@ -104,6 +104,24 @@ def test_coloured_strokes_bring_photos_of_their_colours(gallery: Gallery, some: 
     assert gallery.search(text="red", colours=some / "blue_above.png", k=1)[0].path.name == "blue_above.png"
 
 
+def test_a_colour_in_words_brings_photos_that_show_it(
+    gallery: Gallery, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos.mkdir(exist_ok=True)
+    for number in range(4):
+        pixels = np.full((64, 64, 3), 120 + number, np.uint8)
+        if number % 2:
+            pixels[:16] = (200, 35, 35)
+        Image.fromarray(pixels).save(photos / f"{number}.png")
+    gallery.add(photos)
+    text = "red" + 50 * " thing"  # hardly red to the model
+    shown = {"1.png", "3.png"}
+    for weight, first in ((0.0, {"0.png", "2.png"}), (10.0, shown)):
+        monkeypatch.setattr("sketchseek.neighbours.PREFERENCE", weight)
+        assert {hit.path.name for hit in gallery.search(text=text, k=2)} == first
+    assert {hit.path.name for hit in gallery.search(text=text, k=2, look="direct")} != shown
+
+
 def test_colours_alone_are_a_query(shop: Shop, gallery: Gallery, some: Path) -> None:
     gallery.add(some)
     if shop.kind == "milvus":
