@@ -27,11 +27,20 @@ def flat(colour: tuple[int, int, int], note: str = "") -> bytes:
     return data[:33] + struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text)) + data[33:]
 
 
-def jpeg(seed: int, *, taken: str | None = None, turned: bool = False, size: tuple[int, int] = (24, 16)) -> bytes:
-    """A JPEG with what a camera writes: when it was taken (YYYY:MM:DD HH:MM:SS) and that it was held upright."""
+def jpeg(
+    seed: int,
+    *,
+    taken: str | None = None,
+    turned: bool = False,
+    size: tuple[int, int] = (24, 16),
+    camera: str | None = None,
+) -> bytes:
+    """A JPEG with what a camera writes: when it was taken (YYYY:MM:DD HH:MM:SS), that it was held upright, its name."""
     exif = Image.Exif()
     if taken:
         exif.get_ifd(0x8769)[36867] = taken
+    if camera:
+        exif[272] = camera
     if turned:
         exif[274] = 6
     stream = io.BytesIO()

@@ -10,7 +10,7 @@ import pytest
 
 from sketchseek.gallery import Gallery, GalleryError
 from sketchseek.gallery.embedded.gallery import EmbeddedGallery
-from sketchseek.gallery.ranking import dates
+from sketchseek.gallery.filters import dates
 from sketchseek.neighbours import LOOKS, Look
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, flat, jpeg, png, put

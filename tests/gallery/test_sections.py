@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sketchseek.gallery import Gallery
 from sketchseek.gallery.embedded import browsing
 from sketchseek.gallery.errors import GalleryError
+from sketchseek.gallery.filters import Filters
 from sketchseek.gallery.hits import Hit
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, jpeg, put
@@ -44,13 +45,13 @@ def test_pages_are_those_of_the_sorted_list(
         gallery.add(home / "photos", batch=1, threads=1)
         for under in (home / "photos", home / "photos" / "a"):
             expected = [hit.id for hit in obvious(gallery, under)]
-            sections = gallery.sections(under)
+            sections = gallery.sections(Filters(under=under))
             assert sum(section.count for section in sections) == len(expected)
             found = []
             for section in sections:
                 for number, first in enumerate(section.pages):
                     count = min(page, section.count - number * page)
-                    hits = gallery.section_page(first, count, under)
+                    hits = gallery.section_page(first, count, Filters(under=under))
                     assert len(hits) == count
                     months = {f"{hit.taken:%Y-%m}" if hit.taken else None for hit in hits}
                     assert months == {section.month}
@@ -100,11 +101,11 @@ def test_pages_of_folders_are_those_of_the_files(
                 if under is None or folder.is_relative_to(under)
             }
             found: dict[Path, list[str]] = {}
-            for section in gallery.folder_sections(under, taken):
+            for section in gallery.folder_sections(Filters(under=under, taken=taken)):
                 assert section.folder is not None and section.month is None
                 for number, first in enumerate(section.pages):
                     count = min(page, section.count - number * page)
-                    hits = gallery.folder_page(section.folder, first, count, taken)
+                    hits = gallery.folder_page(section.folder, first, count, Filters(taken=taken))
                     assert len(hits) == count
                     found.setdefault(section.folder, []).extend(hit.id for hit in hits)
             ids = {file: hit.id for hit in gallery.search(text="red", k=99) for file in (hit.path, *hit.duplicates)}

@@ -27,7 +27,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home") / "Pictures"
     fill(folder, 12)
     for month in range(1, 5):
-        put(folder / "2024" / f"{month}.jpg", jpeg(month, taken=f"2024:0{month}:15 12:00:00"))
+        put(folder / "2024" / f"{month}.jpg", jpeg(month, taken=f"2024:0{month}:15 12:00:00", camera="Acme"))
     put(folder / "broken.jpg", b"\xff\xd8\xff not a photo")
     return folder
 

@@ -74,6 +74,11 @@ LOOKS = ("picture", "both", "kind", "direct")
     metavar="DATES",
     help="Only photos taken then: 2024, 2024-05, 2023-12..2024-02, 2024.. or ..2019.",
 )
+@click.option("--name", metavar="N", help="Only files with N in their names, in upper or lower case.")
+@click.option(
+    "--kind", metavar="K", help="Only files of this kind: jpeg, png, webp, gif, avif, bmp, tiff, raw or heif."
+)
+@click.option("--camera", metavar="C", help='Only photos of this camera, such as "NIKON D90"; its whole name.')
 @click.option(
     "--fold",
     metavar="C",
@@ -106,6 +111,9 @@ def command(
     min_score: float | None,
     under: Path | None,
     taken: str | None,
+    name: str | None,
+    kind: str | None,
+    camera: str | None,
     fold: float | None,
     as_json: bool,
     paths0: bool,
@@ -136,6 +144,9 @@ def command(
             min_score=min_score,
             under=under,
             taken=_range(taken),
+            name=name,
+            kind=kind,
+            camera=camera,
             fold=fold,
         )
         total = 0 if hits else opened.stats().photos

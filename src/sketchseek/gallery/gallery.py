@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from sketchseek.gallery.collections import Collections
 from sketchseek.gallery.errors import GalleryError
+from sketchseek.gallery.filters import EVERY_PHOTO, Filters, Taken
 from sketchseek.gallery.hits import Hit, Hits
 from sketchseek.gallery.paths import AnyPath, default_gallery
 from sketchseek.gallery.query import Query
-from sketchseek.gallery.ranking import SearchOptions, Taken
+from sketchseek.gallery.ranking import SearchOptions
 from sketchseek.gallery.records import Entry, ModelSet
 from sketchseek.gallery.sections import Section
 from sketchseek.gallery.stats import Stats
@@ -172,6 +173,9 @@ class Gallery(ABC):
         min_relevance: float = 0.0,
         under: AnyPath | None = None,
         taken: Taken = None,
+        name: str | None = None,
+        kind: str | None = None,
+        camera: str | None = None,
         fold: float | None = None,
         skip: Iterable[str] = (),
     ) -> Hits:
@@ -180,7 +184,9 @@ class Gallery(ABC):
         ``look``: what to look for, "picture" (this very one), "kind" (more of its kind) or "both"; they compare the
         nearest photos with each other (see ``sketchseek.neighbours``). "direct" orders by score alone.
         ``under``: only photos in this folder or deeper. ``taken``: a date prefix ("2024", "2024-05") or (first, last),
-        both included, either open as None. ``fold``: photos with at least this cosine to a better hit become its
+        both included, either open as None. ``name``: only files with this in their names, in any case. ``kind``: only
+        files of this format ("jpeg", "png", "heif", "raw", ...), by suffix. ``camera``: only photos of the camera
+        with this name, as ``cameras`` lists them. ``fold``: photos with at least this cosine to a better hit become its
         duplicates. ``skip``: ids to omit. ``min_score`` drops hits below this cosine, ``min_relevance`` those below
         this relevance. ``Hits.weak`` says whether all hits are only the nearest, and probably not what was meant.
         """
@@ -193,8 +199,7 @@ class Gallery(ABC):
             look=look,
             min_score=min_score,
             min_relevance=min_relevance,
-            under=under,
-            taken=taken,
+            filters=Filters(under=under, taken=taken, name=name, kind=kind, camera=camera),
             fold=fold,
             skip=frozenset(skip),
         )
@@ -210,25 +215,29 @@ class Gallery(ABC):
 
     # For browsing without a query. Optional for a store.
 
-    def sections(self, under: AnyPath | None = None, taken: Taken = None) -> list[Section]:
-        """The photos by month, newest first, those without a date last; the filters are those of ``search``."""
+    def sections(self, filters: Filters = EVERY_PHOTO) -> list[Section]:
+        """The photos by month, newest first, those without a date last."""
         raise self._unsupported("list photos by date")
 
-    def folder_sections(self, under: AnyPath | None = None, taken: Taken = None) -> list[Section]:
+    def folder_sections(self, filters: Filters = EVERY_PHOTO) -> list[Section]:
         """The photos by the folder they are in, by path; a photo with copies in several folders is in each."""
         raise self._unsupported("list photos by folder")
 
-    def section_page(self, first: str, count: int, under: AnyPath | None = None, taken: Taken = None) -> list[Hit]:
+    def section_page(self, first: str, count: int, filters: Filters = EVERY_PHOTO) -> list[Hit]:
         """``count`` photos of a month from the photo ``first`` on, for which ``Section.pages`` has ids."""
         raise self._unsupported("list photos by date")
 
-    def folder_page(self, folder: AnyPath, first: str, count: int, taken: Taken = None) -> list[Hit]:
-        """The same for the section of a folder."""
+    def folder_page(self, folder: AnyPath, first: str, count: int, filters: Filters = EVERY_PHOTO) -> list[Hit]:
+        """The same for the section of a folder; ``filters.under`` does not count."""
         raise self._unsupported("list photos by folder")
 
     def folder_counts(self) -> dict[Path, int]:
         """Folders with photos directly in them, and how many files those are."""
         raise self._unsupported("list its folders")
+
+    def cameras(self) -> dict[str, int]:
+        """The names of the cameras that took photos, and how many, the busiest first."""
+        raise self._unsupported("list cameras")
 
     @abstractmethod
     def stats(self) -> Stats:

@@ -6,7 +6,7 @@ All stores share these rules, so the score of a photo and the order of photos do
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeGuard
@@ -18,16 +18,13 @@ from sketchseek.colours import BYTES as COLOUR_BYTES
 from sketchseek.colours import likeness as colours_agree
 from sketchseek.colours import present
 from sketchseek.gallery.errors import GalleryError
+from sketchseek.gallery.filters import EVERY_PHOTO, Filters
 from sketchseek.gallery.hits import Hit, Hits
-from sketchseek.gallery.paths import below
 from sketchseek.gallery.query import Part, fuse
 from sketchseek.gallery.records import Photo
 from sketchseek.gallery.relevance import Background, relevance
 from sketchseek.neighbours import BLENDS, DEFAULT_LOOK, LOOKS, POOL, Look, Scores, look_again, neighbourhoods, prefer
 from sketchseek.outlines import BYTES, likeness
-
-Day = str | date | None
-Taken = str | tuple[Day, Day] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +35,7 @@ class SearchOptions:
     look: Look = DEFAULT_LOOK
     min_score: float | None = None
     min_relevance: float = 0.0
-    under: str | os.PathLike[str] | None = None
-    taken: Taken = None
+    filters: Filters = EVERY_PHOTO
     fold: float | None = None
     skip: frozenset[str] = frozenset()
 
@@ -114,7 +110,7 @@ def rank(
         ask *= 4  # ties at the end, or many photos were folded
     hits = [replace(hit, relevance=float(likely[place])) for hit, place in zip(hits, places, strict=True)]
     ordered = sorted(zip(hits, values[places], strict=True), key=lambda one: (-one[1], one[0].id))
-    return Hits([hit for hit, _ in ordered[: options.k]], None if len(keys) else _filtered(options))
+    return Hits([hit for hit, _ in ordered[: options.k]], None if len(keys) else options.filters.why_none())
 
 
 def _rank_by_colours(candidates: Candidates, parts: Sequence[Part], options: SearchOptions) -> Hits:
@@ -131,7 +127,7 @@ def _rank_by_colours(candidates: Candidates, parts: Sequence[Part], options: Sea
             break
         ask *= 4
     ordered = sorted(zip(hits, fits[places], strict=True), key=lambda one: (-one[1], one[0].id))
-    return Hits([hit for hit, _ in ordered[: options.k]], None if len(keys) else _filtered(options))
+    return Hits([hit for hit, _ in ordered[: options.k]], None if len(keys) else options.filters.why_none())
 
 
 def _fit(parts: Sequence[Part], packed: NDArray[np.uint8]) -> Scores:
@@ -223,15 +219,6 @@ def _likeness(candidates: Candidates, keys: Sequence[int], parts: Sequence[Part]
     return found
 
 
-def _filtered(options: SearchOptions) -> str | None:
-    """The message if no photo passes the filters."""
-    if options.under is not None and options.taken is not None:
-        return "no photo in that folder was taken in that time."
-    if options.under is not None:
-        return "the gallery holds no photo in that folder."
-    return "no photo was taken in that time." if options.taken is not None else None
-
-
 def _take(
     candidates: Candidates,
     keys: Sequence[int],
@@ -274,34 +261,9 @@ def _near(vectors: NDArray[np.float64], places: list[int], place: int, fold: flo
     return int(near[0]) if len(near) else None
 
 
-def hit_of(photo: Photo, score: float, under: bytes | None = None) -> Hit:
-    """A content as a hit, shown by the first of its files, or the first in the folder ``under``."""
-    first = next((path for path in photo.paths if under and path.startswith(below(under)[0])), photo.paths[0])
+def hit_of(photo: Photo, score: float, under: bytes | None = None, filters: Filters = EVERY_PHOTO) -> Hit:
+    """A content as a hit, shown by the first of its files that passes, or the first; ``under``: that of ``filters``."""
+    first = next((path for path in photo.paths if filters.fits(path, under)), photo.paths[0])
     others = tuple(Path(os.fsdecode(path)) for path in photo.paths if path != first)
     taken = datetime.fromisoformat(photo.taken) if photo.taken else None
     return Hit(photo.id, Path(os.fsdecode(first)), score, None, photo.width, photo.height, taken, others)
-
-
-def dates(taken: Taken) -> tuple[str | None, str | None]:
-    """A range of ISO dates as the catalogue compares them: from the first, up to but not including the second."""
-    first, last = (taken, taken) if isinstance(taken, str) or taken is None else taken
-    low, high = _prefix(first), _prefix(last)
-    if low and high and low > high + "~":
-        raise GalleryError(f"the dates run backwards: {low} is after {high}.")
-    return (
-        low,
-        high + "~" if high else None,
-    )  # "~" sorts after digits: includes all dates with the prefix
-
-
-def _prefix(day: Day) -> str | None:
-    if day is None:
-        return None
-    if isinstance(day, date):
-        return day.isoformat()
-    for form in ("%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"):
-        try:
-            return datetime.strptime(day, form).strftime(form)
-        except ValueError:
-            continue
-    raise GalleryError(f"{day!r} is not a date; write 2024, 2024-05 or 2024-05-31.")

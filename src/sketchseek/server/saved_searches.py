@@ -56,6 +56,7 @@ def arguments_of(name: str, query: Mapping[str, Any], folders: Sequence[Path]) -
         "min_relevance": threshold / 100,
         "under": folder,
         "taken": None if taken == (None, None) else taken,
+        **{one: given.get(one, [None])[0] for one in ("name", "kind", "camera")},
         "fold": None if given.get("fold") == ["no"] else FOLD,
     }
 

@@ -20,7 +20,10 @@ def make_gallery(folder: Path) -> Path:
     for name, colour in {"red": (220, 30, 30), "green": (30, 180, 40), "blue": (30, 60, 220)}.items():
         put(folder / "colours" / f"{name}.png", flat(colour))
     for year in (2022, 2023, 2024):
-        put(folder / "holiday" / f"{year}.jpg", jpeg(year, taken=f"{year}:07:14 12:00:00", size=(48, 32)))
+        put(
+            folder / "holiday" / f"{year}.jpg",
+            jpeg(year, taken=f"{year}:07:14 12:00:00", size=(48, 32), camera=f"Acme {year}"),
+        )
     put(folder / "broken.jpg", b"\xff\xd8\xff not a photo")
     fill(folder / "many", EXTRA)
     return folder

@@ -168,6 +168,19 @@ def test_filters_by_folder_and_date_and_their_reset(page: Page) -> None:
     expect(page.get_by_text("Nothing found")).to_be_visible()
     page.get_by_role("button", name="Reset the filters").first.click()
     expect_first(page, "green.png")
+    page.get_by_label("Kind of file").select_option("JPEG")
+    expect(page.locator(".tile")).to_have_count(3)
+    page.get_by_label("Camera").select_option("Acme 2023 (1)")
+    expect(page.locator(".tile .name")).to_have_text(["2023.jpg"])
+    page.get_by_label("Words", exact=True).fill("")  # the timeline has the same filters
+    expect(page.locator(".timeline-photos li")).to_have_count(1)
+    page.get_by_role("button", name="Reset the filters").first.click()
+    page.get_by_label("File name").fill("AGAIN")
+    expect(page.locator(".timeline-photos li")).to_have_count(1)
+    page.get_by_label("Words", exact=True).fill("green")
+    expect(page.locator(".tile .name")).to_have_text(["left again.png"])
+    page.reload()
+    expect(page.locator(".tile .name")).to_have_text(["left again.png"])
 
 
 def test_the_threshold_hides_what_is_less_likely(page: Page) -> None:

@@ -7,7 +7,7 @@ from sketchseek.gallery import Gallery
 from sketchseek.server.routes import browse
 from sketchseek.server.service import Service
 from tests.gallery.photos import fill
-from tests.server.uploads import refusal
+from tests.server.uploads import post, refusal
 
 
 def test_photos_by_month(client: TestClient) -> None:
@@ -74,6 +74,26 @@ def test_a_photo_that_has_gone(client: TestClient) -> None:
         refusal(client.get("/api/timeline/page", params=wrong), 422)
 
 
+def test_photos_by_name_kind_and_camera(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert client.get("/api/cameras").json() == {"cameras": [{"camera": "Acme", "photos": 4}], "more": False}
+    for filters, names in (
+        ({"camera": "Acme", "name": "3"}, ["3.jpg"]),
+        ({"kind": "png", "name": "11"}, ["00011.png"]),
+        ({"kind": "raw"}, []),
+        ({"camera": "acme"}, []),
+    ):
+        timeline = client.get("/api/timeline", params=filters).json()
+        assert timeline["photos"] == len(names)
+        for section in timeline["sections"]:
+            params = {"first": section["pages"][0], **filters}
+            photos = client.get("/api/timeline/page", params=params).json()["photos"]
+            assert [photo["name"] for photo in photos] == names
+        assert [hit["name"] for hit in post(client, text="red", **filters).json()["hits"]] == names
+    monkeypatch.setattr(browse, "MAX_CAMERAS", 0)
+    monkeypatch.setattr(Service, "kept", lambda _, __, make: make())
+    assert client.get("/api/cameras").json() == {"cameras": [], "more": True}
+
+
 def test_the_tree_of_folders(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     assert client.get("/api/folders").json() == {
         "folders": [{"folder": "Pictures", "files": 12}, {"folder": "Pictures/2024", "files": 4}],
@@ -108,8 +128,9 @@ def test_the_answers_follow_the_gallery(tmp_path: Path) -> None:
 def test_a_store_that_cannot_list_says_so(
     client: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("sections", "folder_sections", "section_page", "folder_counts"):
+    for name in ("sections", "folder_sections", "section_page", "folder_counts", "cameras"):
         monkeypatch.setattr(type(service.gallery), name, getattr(Gallery, name))
     assert "cannot list photos by date" in refusal(client.get("/api/timeline"), 422)
     assert "cannot list photos by folder" in refusal(client.get("/api/timeline", params={"by": "folder"}), 422)
+    assert "cannot list cameras" in refusal(client.get("/api/cameras"), 422)
     assert "cannot list its folders" in refusal(client.get("/api/folders"), 422)

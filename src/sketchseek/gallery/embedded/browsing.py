@@ -2,12 +2,13 @@
 
 import os
 from collections import Counter
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from sketchseek.gallery.embedded.catalogue import Catalogue
+from sketchseek.gallery.embedded.catalogue import Catalogue, tests_of
+from sketchseek.gallery.filters import Filters
 from sketchseek.gallery.paths import below
-from sketchseek.gallery.ranking import Taken, dates
 from sketchseek.gallery.records import Photo, content_id
 from sketchseek.gallery.sections import SECTION_PAGE, Section
 
@@ -15,13 +16,13 @@ from sketchseek.gallery.sections import SECTION_PAGE, Section
 _ORDER = "ORDER BY c.taken DESC, CASE WHEN c.taken IS NULL THEN -c.row ELSE c.row END DESC"
 
 
-def sections(catalogue: Catalogue, model: int, under: bytes | None, taken: Taken) -> list[Section]:
+def sections(catalogue: Catalogue, model: int, filters: Filters) -> list[Section]:
     """All photos with a vector of ``model`` that pass the filters; see ``Gallery.sections``."""
-    filters, values = _filters(under, taken)
+    tests, values = tests_of(filters)
     rows = catalogue.rows(
         "SELECT c.row, substr(c.taken, 1, 7) FROM contents c "  # noqa: S608 - texts of ours
         "JOIN vectors v ON v.content = c.row AND v.model = ? "
-        f"WHERE c.copies > 0{filters} {_ORDER}",
+        f"WHERE c.copies > 0{tests} {_ORDER}",
         (model, *values),
     )
     found = []
@@ -32,9 +33,7 @@ def sections(catalogue: Catalogue, model: int, under: bytes | None, taken: Taken
     return found
 
 
-def page(
-    catalogue: Catalogue, model: int, under: bytes | None, taken: Taken, first: str, count: int
-) -> list[Photo] | None:
+def page(catalogue: Catalogue, model: int, filters: Filters, first: str, count: int) -> list[Photo] | None:
     """``count`` photos of a section from the one with the id ``first``; None if that one has gone."""
     row = catalogue.vector_row(model, first)
     begin = catalogue.rows(
@@ -43,7 +42,7 @@ def page(
     if not begin:
         return None
     when, content = begin[0]
-    filters, values = _filters(under, taken)
+    tests, values = tests_of(filters)
     if when is None:
         place, values = "c.taken IS NULL AND c.row >= ?", (content, *values)
         order = "ORDER BY c.row"
@@ -52,21 +51,18 @@ def page(
         order = "ORDER BY c.taken DESC, c.row DESC"
     rows = catalogue.rows(
         "SELECT v.row FROM contents c JOIN vectors v ON v.content = c.row AND v.model = ? "  # noqa: S608 - texts of ours
-        f"WHERE c.copies > 0 AND {place}{filters} {order} LIMIT ?",
+        f"WHERE c.copies > 0 AND {place}{tests} {order} LIMIT ?",
         (model, *values, count),
     )
     return [photo for (row,) in rows if (photo := catalogue.photo(row)) is not None]
 
 
-def folder_sections(catalogue: Catalogue, model: int, under: bytes | None, taken: Taken) -> list[Section]:
+def folder_sections(catalogue: Catalogue, model: int, filters: Filters) -> list[Section]:
     """All folders with photos that pass the filters; see ``Gallery.folder_sections``."""
-    filters, values = _filters(None, taken)
-    if under is not None:
-        filters += " AND f.path >= ? AND f.path < ?"
-        values += below(under)
+    tests, values = tests_of(filters, of_file=True)
     rows = catalogue.rows(
         "SELECT f.path, c.row FROM files f JOIN contents c ON c.row = f.content "  # noqa: S608 - texts of ours
-        f"JOIN vectors v ON v.content = c.row AND v.model = ? WHERE true{filters} ORDER BY f.path",
+        f"JOIN vectors v ON v.content = c.row AND v.model = ? WHERE true{tests} ORDER BY f.path",
         (model, *values),
     )
     inside: dict[bytes, dict[int, None]] = {}  # folder -> its contents, each once, by path
@@ -81,7 +77,7 @@ def folder_sections(catalogue: Catalogue, model: int, under: bytes | None, taken
 
 
 def folder_page(
-    catalogue: Catalogue, model: int, folder: bytes, taken: Taken, first: str, count: int
+    catalogue: Catalogue, model: int, folder: bytes, filters: Filters, first: str, count: int
 ) -> list[Photo] | None:
     """``count`` photos directly in ``folder`` from the one with the id ``first``; None if that one is not there."""
     low, high = below(folder)
@@ -95,11 +91,11 @@ def folder_page(
     )[0][0]
     if begin is None:
         return None
-    filters, values = _filters(None, taken)
+    tests, values = tests_of(replace(filters, under=None), of_file=True)
     rows = catalogue.rows(
         "SELECT v.row FROM files f JOIN contents c ON c.row = f.content "  # noqa: S608 - texts of ours
         "JOIN vectors v ON v.content = c.row AND v.model = ? "
-        f"WHERE {directly} AND f.path >= ?{filters} GROUP BY c.row ORDER BY min(f.path) LIMIT ?",
+        f"WHERE {directly} AND f.path >= ?{tests} GROUP BY c.row ORDER BY min(f.path) LIMIT ?",
         (model, *place, begin, *values, count),
     )
     return [photo for (one,) in rows if (photo := catalogue.photo(one)) is not None]
@@ -109,17 +105,3 @@ def folder_counts(catalogue: Catalogue) -> dict[bytes, int]:
     """Folder -> number of files directly in it that are photos."""
     rows = catalogue.rows("SELECT path FROM files WHERE content IS NOT NULL", ())
     return dict(Counter(os.path.dirname(path) for (path,) in rows))  # noqa: PTH120 - paths are bytes here
-
-
-def _filters(under: bytes | None, taken: Taken) -> tuple[str, tuple[bytes | str, ...]]:
-    """SQL to append to a condition, and its values."""
-    sql, values = "", list[bytes | str]()
-    first, last = dates(taken)
-    for test, day in ((" AND c.taken >= ?", first), (" AND c.taken < ?", last)):
-        if day is not None:
-            sql += test
-            values.append(day)
-    if under is not None:
-        sql += " AND EXISTS (SELECT 1 FROM files f WHERE f.content = c.row AND f.path >= ? AND f.path < ?)"
-        values += below(under)
-    return sql, tuple(values)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from sketchseek.colours import BYTES
 from sketchseek.gallery.embedded.catalogue import Catalogue
 from sketchseek.gallery.embedded.index import VectorIndex
+from sketchseek.gallery.filters import dates
 from sketchseek.gallery.hits import Hit
-from sketchseek.gallery.paths import absolute, below
-from sketchseek.gallery.ranking import SearchOptions, dates, hit_of
+from sketchseek.gallery.paths import absolute
+from sketchseek.gallery.ranking import SearchOptions, hit_of
 from sketchseek.gallery.records import Photo, stacked
 from sketchseek.gallery.relevance import Background
 from sketchseek.neighbours import Scores
@@ -25,14 +26,15 @@ class EmbeddedCandidates:
 
     def __init__(self, catalogue: Catalogue, index: VectorIndex, options: SearchOptions) -> None:
         self.catalogue, self.index = catalogue, index
-        self.under = absolute(options.under) if options.under is not None else None
-        self.first, self.last = dates(options.taken)
+        self.filters = options.filters
+        self.under = absolute(self.filters.under) if self.filters.under is not None else None
+        self.first, self.last = dates(self.filters.taken)
         self.warned = False
         self.read_lines: dict[int, bytes | None] = {}
         model = index.model.row
         self.allowed = None
-        if self.under is not None or options.taken is not None:
-            self.allowed = catalogue.vectors_under(model, self.under, self.first, self.last)
+        if self.filters.any:
+            self.allowed = catalogue.vectors_that_pass(model, self.filters)
         skipped = (catalogue.vector_row(model, id) for id in options.skip)
         self.excluded = {row for row in skipped if row is not None}.union(catalogue.orphans(model))
 
@@ -81,11 +83,13 @@ class EmbeddedCandidates:
         if photo is None or not self._passes_filters(photo):
             self._warn()
             return None
-        return hit_of(photo, score, self.under)
+        return hit_of(photo, score, self.under, self.filters)
 
     def _passes_filters(self, photo: Photo) -> bool:
         """Apply the filters to the photo's own rows too: the database's indexes, which chose it, have no checksums."""
-        if self.under is not None and not any(path.startswith(below(self.under)[0]) for path in photo.paths):
+        if not any(self.filters.fits(path, self.under) for path in photo.paths):
+            return False
+        if self.filters.camera is not None and self.catalogue.camera(photo.row) != self.filters.camera:
             return False
         taken = photo.taken or ""
         return (self.first is None or taken >= self.first) and (self.last is None or "" < taken < self.last)

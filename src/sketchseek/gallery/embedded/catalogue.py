@@ -24,7 +24,8 @@ from sketchseek.gallery.embedded.rows import checked, damaged_rows, is_intact
 from sketchseek.gallery.embedded.schema import APPLICATION, FORMAT
 from sketchseek.gallery.embedded.sqlite_errors import as_gallery_errors, busy, damaged
 from sketchseek.gallery.errors import GalleryDamagedError, GalleryError, GalleryOutdatedError, NoGalleryError
-from sketchseek.gallery.paths import below
+from sketchseek.gallery.filters import Filters, dates, file_kind, file_name
+from sketchseek.gallery.paths import absolute, below
 from sketchseek.gallery.records import Entry, Facts, KnownFile, ModelSet, Photo, content_id
 from sketchseek.wording import shown
 
@@ -44,8 +45,43 @@ class Commit:
 def connect(uri: str) -> sqlite3.Connection:
     """A connection without implicit transactions, which several threads may use in turn; it waits 30 s for locks."""
     db = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
+    db.create_function("file_name", 1, lambda path: _bytes(file_name(path)), deterministic=True)
+    db.create_function("file_kind", 1, file_kind, deterministic=True)
     db.text_factory = lambda text: text.decode("utf-8", "surrogateescape")  # checksums find damaged text
     return db
+
+
+def tests_of(filters: Filters, *, of_file: bool = False) -> tuple[str, tuple[bytes | str, ...]]:
+    """SQL to append to a condition on contents c, and its values.
+
+    ``of_file``: the condition is also on files f, and that file has to pass; otherwise any file of the content.
+    """
+    of_content, of_files = list[tuple[str, tuple[bytes | str, ...]]](), list[tuple[str, tuple[bytes | str, ...]]]()
+    first, last = dates(filters.taken)
+    if first is not None:
+        of_content.append(("c.taken >= ?", (first,)))
+    if last is not None:
+        of_content.append(("c.taken < ?", (last,)))
+    if filters.camera is not None:
+        taken_by = "EXISTS (SELECT 1 FROM facts a WHERE a.content = c.row AND a.camera = ?)"
+        of_content.append((taken_by, (filters.camera.encode(errors="replace").decode(),)))
+    if filters.under is not None:
+        of_files.append(("f.path >= ? AND f.path < ?", below(absolute(filters.under))))
+    if filters.name is not None:
+        of_files.append(("instr(file_name(f.path), ?)", (_bytes(filters.name.casefold()),)))
+    if filters.kind is not None:
+        of_files.append(("file_kind(f.path) = ?", (filters.kind,)))
+    if of_files and not of_file:
+        tests = " AND ".join(test for test, _ in of_files)
+        values = tuple(value for _, some in of_files for value in some)
+        of_files = [(f"EXISTS (SELECT 1 FROM files f WHERE f.content = c.row AND {tests})", values)]  # noqa: S608
+    every = of_content + of_files
+    return "".join(f" AND {test}" for test, _ in every), tuple(value for _, some in every for value in some)
+
+
+def _bytes(text: str) -> bytes:
+    """A text for SQLite, which takes no text with the bytes of a name that is none."""
+    return text.encode(errors="surrogatepass")
 
 
 class Catalogue:
@@ -257,23 +293,32 @@ class Catalogue:
             raise damaged(self.folder, "an index does not match its table")
         return [row for row, _ in found]
 
-    def vectors_under(self, model: int, folder: bytes | None, first: str | None, last: str | None) -> NDArray[np.int64]:
-        """Rows of the vectors with a file under ``folder``, taken from ``first`` up to before ``last`` (ISO dates)."""
+    def vectors_that_pass(self, model: int, filters: Filters) -> NDArray[np.int64]:
+        """Rows of the vectors of photos with a file that passes."""
+        tests, values = tests_of(filters, of_file=True)
         sql = (
-            "SELECT DISTINCT v.row FROM files f JOIN contents c ON c.row = f.content JOIN vectors v ON v.content "
-            "= c.row AND v.model = ?"
+            "SELECT DISTINCT v.row FROM files f JOIN contents c ON c.row = f.content "  # noqa: S608 - texts of ours
+            f"JOIN vectors v ON v.content = c.row AND v.model = ? WHERE true{tests}"
         )
-        values: list[object] = [model]
-        tests = []
-        for test, value in (("c.taken >= ?", first), ("c.taken < ?", last)):
-            if value is not None:
-                tests.append(test)
-                values.append(value)
-        if folder is not None:
-            tests.append("f.path >= ? AND f.path < ?")
-            values += below(folder)
-        rows = self._db.execute(sql + (" WHERE " + " AND ".join(tests) if tests else ""), values).fetchall()
+        rows = self._db.execute(sql, (model, *values)).fetchall()
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+
+    def camera(self, vector: int) -> str | None:
+        """The camera of the photo with this row of vectors; None if there is none, or its row is damaged."""
+        row = self._db.execute(
+            "SELECT f.crc, f.content, f.camera, f.colours FROM vectors v JOIN facts f ON f.content = v.content "
+            "WHERE v.row = ?",
+            (vector,),
+        ).fetchone()
+        return row[2] if row is not None and is_intact(row) else None
+
+    def cameras(self) -> dict[str, int]:
+        """See ``Gallery.cameras``."""
+        sql = (
+            "SELECT a.camera, count(*) FROM facts a JOIN contents c ON c.row = a.content AND c.copies > 0 "
+            "WHERE a.camera IS NOT NULL GROUP BY a.camera ORDER BY 2 DESC, 1"
+        )
+        return dict(self._db.execute(sql).fetchall())
 
     def vector_row(self, model: int, id: str) -> int | None:
         """The vector row of a content's public id."""

@@ -21,12 +21,13 @@ from sketchseek.gallery.embedded.opening import open_catalogue, prepare, tidy
 from sketchseek.gallery.embedded.sqlite_errors import as_gallery_errors
 from sketchseek.gallery.embedded.writer import Writer, register, write_lock
 from sketchseek.gallery.errors import GalleryDamagedError, NoGalleryError
+from sketchseek.gallery.filters import EVERY_PHOTO, Filters
 from sketchseek.gallery.gallery import BATCH, Gallery
 from sketchseek.gallery.hits import Hit, Hits
 from sketchseek.gallery.models import load_own, set_of
 from sketchseek.gallery.paths import AnyPath, absolute, as_list
 from sketchseek.gallery.query import Query, encode, of_length_one
-from sketchseek.gallery.ranking import SearchOptions, Taken, hit_of, rank
+from sketchseek.gallery.ranking import SearchOptions, hit_of, rank
 from sketchseek.gallery.records import Entry, ModelSet
 from sketchseek.gallery.sections import Section
 from sketchseek.gallery.stats import SetStats, Stats
@@ -159,37 +160,41 @@ class EmbeddedGallery(Gallery):
             raise self._unknown_photo(id)
         return hit_of(photo, 1.0)
 
-    def sections(self, under: AnyPath | None = None, taken: Taken = None) -> list[Section]:
+    def sections(self, filters: Filters = EVERY_PHOTO) -> list[Section]:
         with self._reading():
             model = self._set()
-            return browsing.sections(self._reader, model.row, _folder(under), taken) if model else []
+            return browsing.sections(self._reader, model.row, filters) if model else []
 
-    def folder_sections(self, under: AnyPath | None = None, taken: Taken = None) -> list[Section]:
+    def folder_sections(self, filters: Filters = EVERY_PHOTO) -> list[Section]:
         with self._reading():
             model = self._set()
-            return browsing.folder_sections(self._reader, model.row, _folder(under), taken) if model else []
+            return browsing.folder_sections(self._reader, model.row, filters) if model else []
 
-    def section_page(self, first: str, count: int, under: AnyPath | None = None, taken: Taken = None) -> list[Hit]:
-        folder = _folder(under)
+    def section_page(self, first: str, count: int, filters: Filters = EVERY_PHOTO) -> list[Hit]:
+        folder = None if filters.under is None else absolute(filters.under)
         with self._reading():
             model = self._set()
-            photos = browsing.page(self._reader, model.row, folder, taken, first, count) if model else None
+            photos = browsing.page(self._reader, model.row, filters, first, count) if model else None
         if photos is None:
             raise self._unknown_photo(first)
-        return [hit_of(photo, 1.0, folder) for photo in photos]
+        return [hit_of(photo, 1.0, folder, filters) for photo in photos]
 
-    def folder_page(self, folder: AnyPath, first: str, count: int, taken: Taken = None) -> list[Hit]:
+    def folder_page(self, folder: AnyPath, first: str, count: int, filters: Filters = EVERY_PHOTO) -> list[Hit]:
         inside = absolute(folder)
         with self._reading():
             model = self._set()
-            photos = browsing.folder_page(self._reader, model.row, inside, taken, first, count) if model else None
+            photos = browsing.folder_page(self._reader, model.row, inside, filters, first, count) if model else None
         if photos is None:
             raise self._unknown_photo(first)
-        return [hit_of(photo, 1.0, inside) for photo in photos]
+        return [hit_of(photo, 1.0, inside, filters) for photo in photos]
 
     def folder_counts(self) -> dict[Path, int]:
         with self._reading():
             return {Path(os.fsdecode(path)): count for path, count in browsing.folder_counts(self._reader).items()}
+
+    def cameras(self) -> dict[str, int]:
+        with self._reading():
+            return self._reader.cameras()
 
     def stats(self) -> Stats:
         with self._reading():
@@ -312,10 +317,6 @@ class EmbeddedGallery(Gallery):
             index = self._index = load_or_build(self._reader, model_set)
         index.refresh(self._reader)
         return index
-
-
-def _folder(under: AnyPath | None) -> bytes | None:
-    return None if under is None else absolute(under)
 
 
 def stats_of(catalogue: Catalogue) -> Stats:

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek.gallery.errors import GalleryError
+from sketchseek.gallery.filters import dates
 from sketchseek.gallery.hits import Hit
 from sketchseek.gallery.milvus.reader import Reader, bytes_of, within
 from sketchseek.gallery.milvus.server import ANSWER_S, as_gallery_errors
 from sketchseek.gallery.milvus.tables import MAX_RESULTS, photo_of_id
-from sketchseek.gallery.ranking import SearchOptions, dates, hit_of
+from sketchseek.gallery.ranking import SearchOptions, hit_of
 from sketchseek.gallery.records import Photo, stacked
 from sketchseek.gallery.relevance import Background
 from sketchseek.neighbours import Scores
@@ -22,14 +23,22 @@ class MilvusCandidates:
     def __init__(self, reader: Reader, options: SearchOptions, background: Callable[[], Background]) -> None:
         self.reader, self.background = reader, background
         self.under: bytes | None = None
+        filters = options.filters
+        if filters.name is not None or filters.kind is not None:
+            raise GalleryError("a gallery on a server has no filters by file name and kind; omit them.")
         tests = []
-        if options.under is not None:
-            place = reader.roots.place(options.under)
+        if filters.under is not None:
+            place = reader.roots.place(filters.under)
             self.under = reader.roots.path(place)
             tests.append(within(place))
-        first, last = dates(options.taken)
+        first, last = dates(filters.taken)
         if first or last:
             tests.append(f'taken >= "{first or "0"}"' + (f' and taken < "{last}"' if last else ""))
+        if filters.camera is not None:
+            if not reader.tables.keeps_facts:
+                raise GalleryError("this gallery keeps no cameras; copy it into a new one, then index again.")
+            quoted = filters.camera.replace("\\", "\\\\").replace('"', '\\"')
+            tests.append(f'camera == "{quoted}"')
         if skipped := [photo for id in options.skip if (photo := photo_of_id(id)) is not None]:
             tests.append(f"photo not in {skipped}")
         self.filter = " and ".join(f"({test})" for test in tests)

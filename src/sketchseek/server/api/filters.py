@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sketchseek.gallery.ranking import dates
+from sketchseek.gallery import filters
 from sketchseek.neighbours import DEFAULT_LOOK, Look
 from sketchseek.server.errors import RequestError
 from sketchseek.server.folder_names import FolderNames
@@ -15,13 +15,19 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class Within(BaseModel):
-    """Which photos to look at: in a folder of the gallery or deeper, taken in a time."""
+    """Which photos to look at: in a folder of the gallery or deeper, taken in a time, by file name, kind and camera.
+
+    ``name`` is a part of the file name, in upper or lower case; ``camera`` is a name that /api/cameras lists.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     under: str | None = Field(None, max_length=4096)
     taken_from: Day | None = None
     taken_to: Day | None = None
+    name: str | None = Field(None, max_length=255)
+    kind: filters.Kind | None = None
+    camera: str | None = Field(None, max_length=100)
 
     @model_validator(mode="before")
     @classmethod
@@ -36,8 +42,15 @@ class Within(BaseModel):
             if folder is None:
                 raise RequestError(422, "under: the gallery has no such folder; use one from /api/status or a hit.")
         taken = (self.taken_from, self.taken_to)
-        dates(taken)  # reports wrong dates even if the gallery is empty
-        return {"under": folder, "taken": None if taken == (None, None) else taken}
+        found: dict[str, Any] = {
+            "under": folder,
+            "taken": None if taken == (None, None) else taken,
+            "name": self.name,
+            "kind": self.kind,
+            "camera": self.camera,
+        }
+        filters.Filters(**found)  # reports wrong dates even if the gallery is empty
+        return found
 
 
 class Filters(Within):

@@ -59,6 +59,18 @@ class CountedFolder(BaseModel):
     files: int
 
 
+class Camera(BaseModel):
+    camera: str
+    photos: int
+
+
+class Cameras(BaseModel):
+    """``more``: there are too many to list."""
+
+    cameras: list[Camera]
+    more: bool
+
+
 class FolderTree(BaseModel):
     """The folders of the gallery that have photos, and those above them. ``more``: there are too many to list."""
 

@@ -6,16 +6,27 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 
 from sketchseek.gallery import Hit
+from sketchseek.gallery import filters as gallery_filters
 from sketchseek.gallery.errors import GalleryDamagedError, GalleryError
 from sketchseek.gallery.sections import SECTION_PAGE
 from sketchseek.server.api.filters import Within
-from sketchseek.server.api.responses import CountedFolder, FolderTree, Photo, Section, Timeline, TimelinePage
+from sketchseek.server.api.responses import (
+    Camera,
+    Cameras,
+    CountedFolder,
+    FolderTree,
+    Photo,
+    Section,
+    Timeline,
+    TimelinePage,
+)
 from sketchseek.server.api.schema import errors
 from sketchseek.server.errors import RequestError
 from sketchseek.server.folder_names import FolderNames
 from sketchseek.server.service import Service
 
 MAX_FOLDERS = 10_000  # listed
+MAX_CAMERAS = 200  # listed
 
 
 def create_router(service: Service) -> APIRouter:
@@ -47,15 +58,29 @@ def create_router(service: Service) -> APIRouter:
         """All folders of the gallery, and how many photos are in each."""
         return await service.records.run(request, _folders, service)
 
+    @router.get("/cameras", responses=errors(503))
+    async def cameras(request: Request) -> Cameras:
+        """The cameras that took photos of the gallery, the busiest first."""
+        return await service.records.run(request, _cameras, service)
+
     return router
+
+
+def _cameras(service: Service) -> Cameras:
+    def read() -> Cameras:
+        found = list(service.gallery.cameras().items())
+        listed = [Camera(camera=name, photos=count) for name, count in found[:MAX_CAMERAS]]
+        return Cameras(cameras=listed, more=len(found) > MAX_CAMERAS)
+
+    return service.kept(("cameras",), read)
 
 
 def _timeline(service: Service, filters: Within, by: str) -> Timeline:
     names = service.folder_names()
-    options = filters.options(names)
+    wanted = gallery_filters.Filters(**filters.options(names))
 
     def read() -> Timeline:
-        found = service.gallery.folder_sections(**options) if by == "folder" else service.gallery.sections(**options)
+        found = service.gallery.folder_sections(wanted) if by == "folder" else service.gallery.sections(wanted)
         sections = [
             Section(month=one.month, folder=folder, count=one.count, pages=list(one.pages))
             for one in found
@@ -63,7 +88,7 @@ def _timeline(service: Service, filters: Within, by: str) -> Timeline:
         ]
         return Timeline(photos=sum(one.count for one in sections), sections=sections)
 
-    return service.kept((f"timeline by {by}", filters.under, filters.taken_from, filters.taken_to), read)
+    return service.kept((f"timeline by {by}", *(value and str(value) for value in filters.model_dump().values())), read)
 
 
 def _name(names: FolderNames, folder: Path | None) -> str | None:
@@ -76,14 +101,14 @@ def _name(names: FolderNames, folder: Path | None) -> str | None:
 
 def _page(service: Service, first: str, k: int, filters: Within, folder: str | None) -> TimelinePage:
     names = service.folder_names()
-    options = filters.options(names)
+    wanted = gallery_filters.Filters(**filters.options(names))
     try:
         if folder is None:
-            hits = service.gallery.section_page(first, k, **options)
+            hits = service.gallery.section_page(first, k, wanted)
         elif (inside := names.find(folder)) is None:
             raise RequestError(422, "folder: the gallery has no such folder; use one from /api/timeline.")
         else:
-            hits = service.gallery.folder_page(inside, first, k, options["taken"])
+            hits = service.gallery.folder_page(inside, first, k, wanted)
     except GalleryDamagedError:
         raise
     except GalleryError as error:

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from sketchseek.gallery.errors import GalleryError
+from sketchseek.gallery.filters import dates
 from sketchseek.gallery.gallery import BATCH, Gallery
 from sketchseek.gallery.hits import Hits
 from sketchseek.gallery.ingest import Ingestion, checked_folders
 from sketchseek.gallery.models import load_own, set_of
 from sketchseek.gallery.paths import absolute, as_list, below
 from sketchseek.gallery.query import encode, of_length_one
-from sketchseek.gallery.ranking import dates, hit_of, rank
+from sketchseek.gallery.ranking import hit_of, rank
 from sketchseek.gallery.records import KnownFile, ModelSet, Photo, content_id
 from sketchseek.gallery.relevance import Background
 from sketchseek.gallery.stats import SetStats, Stats
@@ -116,14 +118,17 @@ class MemoryCandidates:
     """The photos that a query may find: all that pass its filters. See ``sketchseek.gallery.ranking.Candidates``."""
 
     def __init__(self, memory, model, options):
-        self.under = None if options.under is None else absolute(options.under)
-        first, last = dates(options.taken)
+        self.filters = options.filters
+        self.under = None if self.filters.under is None else absolute(self.filters.under)
+        first, last = dates(self.filters.taken)
+        if self.filters.camera is not None:
+            raise GalleryError("a gallery in memory knows no cameras; omit the camera.")
         photos = (memory.photo(row) for set_row, row in memory.vectors if set_row == model and memory.paths(row))
         self.photos = {
             photo.row: photo
             for photo in photos
             if photo.id not in options.skip
-            and (self.under is None or any(_inside(path, self.under) for path in photo.paths))
+            and any(self.filters.fits(path, self.under) for path in photo.paths)
             and (first is None or (photo.taken or "") >= first)
             and (last is None or "" < (photo.taken or "") < last)
         }
@@ -140,7 +145,7 @@ class MemoryCandidates:
         return Background(np.array(self.all, np.float64), len(self.all))
 
     def hit(self, key, score):
-        return hit_of(self.photos[key], score, self.under)
+        return hit_of(self.photos[key], score, self.under, self.filters)
 
 
 class MemoryGallery(Gallery):

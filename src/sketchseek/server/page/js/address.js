@@ -5,7 +5,7 @@ import { idOf, keep, kept } from "./kept.js";
 
 /** @import { Query, Picture } from "./query.js" */
 
-const TEXTS = /** @type {const} */ (["text", "minus", "under", "from", "to"]);
+const TEXTS = /** @type {const} */ (["text", "minus", "under", "from", "to", "name", "kind", "camera"]);
 const LOOKS = ["picture", "both", "kind"];
 
 /** @type {WeakMap<File, string>} */ const ids = new WeakMap();

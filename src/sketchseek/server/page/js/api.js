@@ -62,8 +62,11 @@ export const timelinePage = async (/** @type {Section} */ { folder }, /** @type 
 /** All folders of the gallery, with the number of photos in each. @returns {Promise<{folder: string, files: number}[]>} */
 export const folderTree = async () => (await fetchJson("api/folders", {})).folders;
 
-const withinQuery = (/** @type {Within} */ { under, from, to }) =>
-  new URLSearchParams(Object.entries({ under, taken_from: from, taken_to: to }).filter(([, value]) => value));
+/** The cameras that took photos. @returns {Promise<{camera: string, photos: number}[]>} */
+export const cameras = async () => (await fetchJson("api/cameras", {})).cameras;
+
+const withinQuery = (/** @type {Within} */ { from, to, ...others }) =>
+  new URLSearchParams(Object.entries({ taken_from: from, taken_to: to, ...others, name: others.name.trim() }).filter(([, value]) => value));
 
 /** @returns {Promise<PhotoDetails>} */
 export const about = (/** @type {string} */ id, /** @type {AbortSignal} */ signal) => fetchJson(`${photoUrl(id)}/about`, { signal });

@@ -1,8 +1,11 @@
-/** What to look for, and the filters: folder, dates, threshold, grouping of near-duplicates. */
+/** What to look for, and the filters: folder, dates, file name and kind, camera, threshold, grouping of near-duplicates. */
 
 import { byId } from "./dom.js";
 import { load, save } from "./storage.js";
 import { number, t } from "./texts.js";
+
+/** The kinds of files that the server knows, with the names that people know. */
+const KINDS = { jpeg: "JPEG", png: "PNG", heif: "HEIC", raw: "RAW", tiff: "TIFF", webp: "WebP", avif: "AVIF", gif: "GIF", bmp: "BMP" };
 
 /** @import { Query } from "./query.js" */
 
@@ -14,12 +17,16 @@ export class Filters {
   #under = byId("under", HTMLSelectElement);
   #from = byId("from", HTMLInputElement);
   #to = byId("to", HTMLInputElement);
+  #name = byId("name", HTMLInputElement);
+  #kind = byId("kind", HTMLSelectElement);
+  #camera = byId("camera", HTMLSelectElement);
   #threshold = byId("threshold", HTMLInputElement);
   #fold = byId("fold", HTMLInputElement);
   #folders = "";
 
   constructor(/** @type {Query} */ query) {
     this.#query = query;
+    this.#kind.append(...Object.entries(KINDS).map(([kind, name]) => new Option(name, kind)));
     this.#look.value = load().look ?? this.#look.value;
     this.#query.look = this.#look.value;
     for (const radio of this.#look) radio.addEventListener("change", () => this.#read());
@@ -68,6 +75,12 @@ export class Filters {
     this.#showState();
   }
 
+  /** The cameras of the gallery; the filter is not shown without any. */
+  setCameras(/** @type {{camera: string, photos: number}[]} */ cameras) {
+    this.#camera.replaceChildren(new Option(t("All cameras"), ""), ...cameras.map(({ camera, photos }) => new Option(`${camera} (${number(photos)})`, camera)));
+    this.#showState();
+  }
+
   #read() {
     save({ look: this.#look.value });
     this.#query.set({
@@ -75,6 +88,9 @@ export class Filters {
       under: this.#under.value,
       from: this.#from.value,
       to: this.#to.value,
+      name: this.#name.value,
+      kind: this.#kind.value,
+      camera: this.#camera.value,
       threshold: Number(this.#threshold.value),
       fold: this.#fold.checked,
     }, true);
@@ -82,9 +98,12 @@ export class Filters {
 
   #showState() {
     const query = this.#query;
-    if (query.under && ![...this.#under.options].some(({ value }) => value === query.under)) this.#under.append(new Option(query.under, query.under));
+    for (const [select, value] of /** @type {[HTMLSelectElement, string][]} */ ([[this.#under, query.under], [this.#camera, query.camera]])) {
+      if (value && ![...select.options].some((option) => option.value === value)) select.append(new Option(value, value));
+    }
+    byId("camera-row").hidden = this.#camera.options.length < 2;
     for (const [input, value] of /** @type {[HTMLInputElement | HTMLSelectElement, string][]} */ ([[this.#under, query.under], [this.#from, query.from],
-      [this.#to, query.to], [this.#threshold, String(query.threshold)]])) if (input.value !== value && input !== document.activeElement) input.value = value;
+      [this.#to, query.to], [this.#name, query.name], [this.#kind, query.kind], [this.#camera, query.camera], [this.#threshold, String(query.threshold)]])) if (input.value !== value && input !== document.activeElement) input.value = value;
     this.#fold.checked = query.fold;
     this.#look.value = query.look;
     byId("threshold-value").textContent = query.threshold ? `${query.threshold} %` : t("any");

@@ -1,7 +1,7 @@
 /** Sets up the page. */
 
 import { addressOf, keepParts, read } from "./address.js";
-import { collect, folderTree } from "./api.js";
+import { cameras, collect, folderTree } from "./api.js";
 import { showChips } from "./chips.js";
 import { CollectionDialogs } from "./collections.js";
 import { byId, placeIcons } from "./dom.js";
@@ -189,6 +189,7 @@ watch.addEventListener("status", () => {
   if (tree === treeOf) return;
   treeOf = tree;
   const roots = status.folders.map(({ folder }) => ({ folder, files: 0 }));
+  cameras().catch(() => []).then((found) => filters.setCameras(found)); // nor their cameras
   folderTree().catch(() => roots).then((counts) => filters.setFolders(counts)); // not every store can list folders
 });
 watch.addEventListener("lost", () => {

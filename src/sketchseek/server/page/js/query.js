@@ -24,6 +24,9 @@ export class Query extends EventTarget {
   under = "";
   from = "";
   to = "";
+  /** A part of the file name. */ name = "";
+  kind = "";
+  camera = "";
   fold = true;
   /** Of a coloured drawing, only where which colour is counts. */ coloursOnly = false;
 
@@ -35,7 +38,7 @@ export class Query extends EventTarget {
   get hasPictures() { return !this.drawing.isEmpty || this.pictures.length > 0; }
   get hasColours() { return this.drawing.strokes.some(({ colour }) => colour); }
   get isEmpty() { return !this.hasPictures && !this.text.trim() && !this.like.length; }
-  get filters() { return [this.under, this.from || this.to, this.threshold].filter(Boolean).length; }
+  get filters() { return [this.under, this.from || this.to, this.name.trim(), this.kind, this.camera, this.threshold].filter(Boolean).length; }
 
   set(/** @type {Partial<Query>} */ values, typing = false) {
     Object.assign(this, values);
@@ -101,6 +104,9 @@ export class Query extends EventTarget {
     if (this.under) form.set("under", this.under);
     if (this.from) form.set("taken_from", this.from);
     if (this.to) form.set("taken_to", this.to);
+    if (this.name.trim()) form.set("name", this.name.trim());
+    if (this.kind) form.set("kind", this.kind);
+    if (this.camera) form.set("camera", this.camera);
     if (this.fold) form.set("fold", String(FOLD));
     return form;
   }

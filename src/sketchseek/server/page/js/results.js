@@ -207,8 +207,8 @@ export class Results {
     this.#list.hidden = true;
     if (status.photos) {
       notices.invite(status.photos, this.#callbacks.start);
-      const { under, from, to } = this.#query;
-      this.#timeline.show({ under, from, to }, `${status.photos} ${status.files}`);
+      const { under, from, to, name, kind, camera } = this.#query;
+      this.#timeline.show({ under, from, to, name, kind, camera }, `${status.photos} ${status.files}`);
     } else {
       this.#timeline.hide();
       notices.firstRun(status, this.#callbacks.folders, this.#callbacks.copy);

@@ -58,7 +58,7 @@ function describe(/** @type {string} */ address) {
   const values = new URLSearchParams(address);
   const parts = [values.get("text") && `“${values.get("text")}”`, values.get("minus") && t("without {words}", { words: values.get("minus") ?? "" }),
     values.has("drawing") || values.has("sketch") ? t("drawing") : "", values.has("photo") ? t("photo") : "",
-    values.has("like") ? t("more like {name}", { name: (values.get("like") ?? "").slice(17) }) : "", values.get("under"),
+    values.has("like") ? t("more like {name}", { name: (values.get("like") ?? "").slice(17) }) : "", values.get("under"), values.get("name"), values.get("kind")?.toUpperCase(), values.get("camera"),
     [values.get("from"), values.get("to")].filter(Boolean).join(" – ")];
   return parts.filter(Boolean).join(" · ");
 }

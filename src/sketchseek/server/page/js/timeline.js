@@ -8,7 +8,7 @@ import { counted, language, number, t } from "./texts.js";
 
 /** @import { Photo, Section } from "./api.js" */
 /** @typedef {{section: Section, first: number, top: number, height: number}} Block `first`: place of its first photo */
-/** @typedef {{under: string, from: string, to: string}} Within */
+/** @typedef {{under: string, from: string, to: string, name: string, kind: string, camera: string}} Within */
 
 const PAGE = 200; // photos the server returns at once
 const GAP = 4; // px
@@ -95,7 +95,7 @@ export class Timeline {
     return this.#list.getBoundingClientRect().top < 0 || this.#list.contains(document.activeElement) || performance.now() - this.#loadedAt < RENEW;
   }
 
-  /** @type {Within} */ #filter = { under: "", from: "", to: "" };
+  /** @type {Within} */ #filter = { under: "", from: "", to: "", name: "", kind: "", camera: "" };
 
   /** A photo that is loaded. */
   photo(/** @type {string} */ id) {
