@@ -1,7 +1,7 @@
 """Makes the picture of the page in the guide, and one of each state to look at.
 
 make sample                                  # the gallery they show: OpenMoji, CC BY-SA 4.0
-python docs/images/make.py [--all FOLDER]    # --all: every state in light and dark, wide and phone, into FOLDER
+python docs/images/make.py [--all FOLDER]    # --all: every state in light and dark, three sizes, into FOLDER
 """
 
 import argparse
@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -21,6 +22,7 @@ HERE = Path(__file__).resolve().parent
 GALLERY = HERE.parents[1] / "build" / "demo" / "gallery"
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync"
 WIDE = {"viewport": {"width": 1280, "height": 800}}
+TABLET = {"viewport": {"width": 820, "height": 1180}, "is_mobile": True, "has_touch": True}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True, "device_scale_factor": 2}
 
 
@@ -67,6 +69,30 @@ def explained(page: Page) -> None:
     if page.locator("#viewer-explain").is_visible():
         page.locator("#viewer-explain").click()
         page.get_by_text("Warm parts").wait_for()
+
+
+def full_screen(page: Page) -> None:
+    fish(page)
+    page.locator("#full").click()
+    settled(page)
+
+
+def by_folder(page: Page) -> None:
+    page.locator("#timeline-by").select_option("folder")
+    page.locator("#timeline-by").scroll_into_view_if_needed()
+    page.wait_for_load_state("networkidle")
+
+
+def selected(page: Page) -> None:
+    fish(page)
+    for place in (0, 2):
+        page.locator(".tile .select").nth(place).dispatch_event("click")
+
+
+def searches(page: Page) -> None:
+    fish(page)
+    page.wait_for_timeout(700)
+    page.locator("#searches-open").click()
 
 
 def shortcuts(page: Page) -> None:
@@ -123,6 +149,10 @@ STATES: list[Callable[[Page], None]] = [
     marked,
     large,
     explained,
+    full_screen,
+    by_folder,
+    selected,
+    searches,
     shortcuts,
     gallery,
     nothing,
@@ -132,10 +162,8 @@ STATES: list[Callable[[Page], None]] = [
 ]
 
 
-def shoot(browser: Browser, url: str, state: Callable[[Page], None], scheme: str, phone: bool) -> bytes:
-    context = browser.new_context(
-        **(PHONE if phone else WIDE), color_scheme=scheme, base_url=url, reduced_motion="reduce"
-    )
+def shoot(browser: Browser, url: str, state: Callable[[Page], None], scheme: str, size: dict[str, Any]) -> bytes:
+    context = browser.new_context(**size, color_scheme=scheme, base_url=url, reduced_motion="reduce")
     page = context.new_page()
     page.goto(url)
     page.locator("#notice h3").wait_for()
@@ -149,13 +177,14 @@ def shoot(browser: Browser, url: str, state: Callable[[Page], None], scheme: str
 def shoot_all(browser: Browser, url: str, folder: Path | None) -> None:
     """The guide's picture, or every state into ``folder``."""
     if folder is None:
-        image = Image.open(io.BytesIO(shoot(browser, url, explained, "dark", phone=False)))
+        image = Image.open(io.BytesIO(shoot(browser, url, explained, "dark", WIDE)))
         image.save(HERE / "explain.webp", quality=82, method=6)
         return
     folder.mkdir(parents=True, exist_ok=True)
-    for state, scheme, phone in itertools.product(STATES, ("light", "dark"), (False, True)):
-        name = f"{state.__name__}-{scheme}-{'phone' if phone else 'wide'}.png"
-        (folder / name).write_bytes(shoot(browser, url, state, scheme, phone))
+    sizes: dict[str, dict[str, Any]] = {"wide": WIDE, "tablet": TABLET, "phone": PHONE}
+    for state, scheme, size in itertools.product(STATES, ("light", "dark"), sizes):
+        name = f"{state.__name__}-{scheme}-{size}.png"
+        (folder / name).write_bytes(shoot(browser, url, state, scheme, sizes[size]))
 
 
 @contextmanager
