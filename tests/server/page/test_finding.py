@@ -11,6 +11,7 @@ from playwright.sync_api import Page, Request, Route, expect
 from tests.gallery.photos import flat
 from tests.server.page.actions import SIDES, draw, expect_first, names
 from tests.server.page.conftest import Served, Watch
+from tests.server.page.test_access import check
 
 
 def test_words_beside_a_drawing_and_the_balance_between(page: Page) -> None:
@@ -181,6 +182,8 @@ def test_filters_by_folder_and_date_and_their_reset(page: Page) -> None:
     expect(page.locator(".tile .name")).to_have_text(["left again.png"])
     page.reload()
     expect(page.locator(".tile .name")).to_have_text(["left again.png"])
+    page.get_by_role("button", name="Filters").click()
+    check(page)
 
 
 def test_the_threshold_hides_what_is_less_likely(page: Page) -> None:

@@ -1,4 +1,4 @@
-/** The colours of the pen, and whether nothing else of the drawing counts. Black says nothing about colours. */
+/** The colours of the pen, and whether nothing else of the drawing counts. Without a colour, the pen is black or white. */
 
 import { byId, make } from "./dom.js";
 import { t } from "./texts.js";
@@ -8,7 +8,7 @@ import { t } from "./texts.js";
 
 /** @type {[string, string | null][]} name and colour */
 const COLOURS = [
-  [t("Black"), null], [t("Red"), "#d62828"], [t("Orange"), "#f0821e"], [t("Yellow"), "#f2cb1d"], [t("Green"), "#2f9e44"],
+  [t("No colour"), null], [t("Red"), "#d62828"], [t("Orange"), "#f0821e"], [t("Yellow"), "#f2cb1d"], [t("Green"), "#2f9e44"],
   [t("Blue"), "#2b6cd4"], [t("Purple"), "#8a3fb5"], [t("Pink"), "#f07fb0"], [t("Brown"), "#8b5a2b"], [t("Grey"), "#8a8d91"],
 ];
 
@@ -28,7 +28,7 @@ export function addPalette(/** @type {Query} */ query, /** @type {Pen} */ pen, /
   const only = byId("colours-only", HTMLInputElement);
   only.addEventListener("change", () => query.set({ coloursOnly: only.checked }));
   const show = () => {
-    row.hidden = !query.hasColours;
+    row.inert = !query.hasColours; // it keeps its place: the sheet must not move under the pen
     only.checked = query.coloursOnly;
   };
   query.addEventListener("change", show);
