@@ -62,6 +62,30 @@ def test_relevance_is_tabulated(tmp_path: Path) -> None:
     assert counted[3] == sum(counted[:3]) > 0
 
 
+def test_colours_are_tabulated(tmp_path: Path) -> None:
+    root = make_data(tmp_path)
+    pairs = [f"sketch/{label}/p{i}-{i}.png,photo/{label}/p{i}.png,val" for label in ("cow", "door") for i in range(4)]
+    (root / "pairs.csv").write_text("\n".join(["sketch,photo,split", *pairs]))
+    command = [sys.executable, str(ROOT / "benchmarks" / "colours.py"), str(tmp_path), "--most", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=280)
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith(("| drawings", "| paintings"))]
+    assert [row[0] for row in rows] == [
+        *(f"| drawings, {share} of the pieces coloured" for share in ("0%", "33%", "67%", "100%")),
+        "| paintings, colours alone",
+    ]
+    assert all(row[-1].startswith("100.0 ") for row in rows)  # there are fewer than 100 photos
+    assert "ms of processor time" in done.stdout
+
+
+def test_the_palette_is_that_of_the_page() -> None:
+    page = (ROOT / "src" / "sketchseek" / "server" / "page" / "js" / "palette.js").read_text()
+    benchmark = (ROOT / "benchmarks" / "colours.py").read_text()
+    colours = re.findall(r"#[0-9a-f]{6}", page)
+    assert len(colours) == 9
+    assert re.findall(r"#[0-9a-f]{6}", benchmark) == colours
+
+
 def test_it_prints_its_tables(tmp_path: Path) -> None:
     root = make_data(tmp_path)
     found = cells(run("looks.py", tmp_path, "--draws", "2"))

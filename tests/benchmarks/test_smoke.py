@@ -26,6 +26,7 @@ TINY = {
     "training": ["--batch", "2", "--rounds", "1", "--layers", "1"],
 }
 ELSEWHERE = {
+    "colours": "tests/benchmarks/test_looks.py runs it",
     "looks": "tests/benchmarks/test_looks.py runs it",
     "relevance": "tests/benchmarks/test_looks.py runs it",
     "gradients": "tests/training/test_gradients.py runs it",
