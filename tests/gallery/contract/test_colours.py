@@ -140,6 +140,15 @@ def test_colours_alone_are_a_query(shop: Shop, gallery: Gallery, some: Path) -> 
         gallery.search(colours=coloured(), min_relevance=0.1)
 
 
+def test_photos_of_a_camera_are_found(shop: Shop, gallery: Gallery, some: Path) -> None:
+    gallery.add(some)
+    assert [hit.path.name for hit in gallery.search(text="red", camera="Acme One")] == ["camera.jpg"]
+    assert gallery.search(text="red", camera='"\\Acme One"') == []
+    if shop.kind == "milvus":
+        with pytest.raises(GalleryError, match="no filters by file name and kind"):
+            gallery.search(text="red", name="camera")
+
+
 def test_they_are_copied_there_and_back(
     shop: Shop, some: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
