@@ -109,12 +109,12 @@ def test_a_search_leads_into_a_collection(photos: Path, tmp_path: Path) -> None:
     assert done.stdout == b"2 photos added to found\n"
 
 
-def saved(photos: Path, name: str, **values: object) -> None:
+def saved(photos: Path, title: str, **values: object) -> None:
     """As the page saves it: a line in the middle of the sheet, and an address."""
     line = {"width": 12, "xs": [100, 900], "ys": [400, 400], "pressures": [1, 1]}
     query = {"address": urlencode({key: value for key, value in values.items() if value}), "strokes": [line]}
     with Gallery.open(photos.parent / "gallery", GridModel()) as gallery:
-        gallery.collections.save_search(name, query)
+        gallery.collections.save_search(title, query)
 
 
 def test_saved_searches(photos: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -130,6 +130,9 @@ def test_saved_searches(photos: Path, capfdbinary: pytest.CaptureFixture[bytes])
         expected = gallery.search(sketch=sketch, text="red", minus=["blue", "green"], weights={"sketch": 0}, k=2)
     assert [(hit["id"], hit["path"]) for hit in hits] == [(hit.id, str(hit.path)) for hit in expected]
     assert "no photo" in run(capfdbinary, "searches", "run", "here")[1]  # none has a date
+    saved(photos, "files", text="red", name="0001", kind="png")
+    (hit,) = json.loads(run(capfdbinary, "searches", "run", "files", "--json")[0])
+    assert Path(hit["path"]).name == "00001.png"
     assert run(capfdbinary, "searches", "run", "a line", "--paths0")[0].count("\0") == 3
     assert run(capfdbinary, "searches", "remove", "a line")[0] == "a line removed\n"
     assert "there is no saved search 'a line'" in run(capfdbinary, "searches", "run", "a line", code=1)[1]
