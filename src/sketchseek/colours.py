@@ -52,7 +52,7 @@ def likeness(paint: Paint, packed: NDArray[np.uint8]) -> Values:
 def present(colours: NDArray[np.uint8], packed: NDArray[np.uint8]) -> Values:
     """How much of colours (k, 3) each photo (n, BYTES) shows, wherever they are: 0..1, (n,)."""
     found = [np.partition(table[packed], -ENOUGH, axis=1)[:, -ENOUGH:].mean(axis=1) for table in closeness(colours)]
-    return np.mean(found, axis=0).round(5)
+    return np.asarray(np.mean(found, axis=0), np.float32).round(5)
 
 
 def closeness(colours: NDArray[np.uint8]) -> Values:
