@@ -133,6 +133,14 @@ def test_saved_searches(photos: Path, capfdbinary: pytest.CaptureFixture[bytes])
     saved(photos, "files", text="red", name="0001", kind="png")
     (hit,) = json.loads(run(capfdbinary, "searches", "run", "files", "--json")[0])
     assert Path(hit["path"]).name == "00001.png"
+    stroke = {"width": 26, "xs": [100, 900], "ys": [400, 400], "pressures": [1, 1], "colour": "#2b6cd4"}
+    with Gallery.open(photos.parent / "gallery", GridModel()) as gallery:
+        query = {"address": "drawing=0123&colours=only&threshold=50", "strokes": [stroke]}
+        gallery.collections.save_search("blue", query)
+        painted = sketch_from_strokes([[[100, 900], [400, 400]]], sheet=(1000, 800), widths=[2.17], colours=["#2b6cd4"])
+        expected = gallery.search(colours=painted)
+    hits = json.loads(run(capfdbinary, "searches", "run", "blue", "--json")[0])
+    assert [(hit["id"], hit["relevance"]) for hit in hits] == [(hit.id, None) for hit in expected]
     assert run(capfdbinary, "searches", "run", "a line", "--paths0")[0].count("\0") == 3
     assert run(capfdbinary, "searches", "remove", "a line")[0] == "a line removed\n"
     assert "there is no saved search 'a line'" in run(capfdbinary, "searches", "run", "a line", code=1)[1]

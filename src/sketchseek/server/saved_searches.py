@@ -44,8 +44,10 @@ def arguments_of(name: str, query: Mapping[str, Any], folders: Sequence[Path]) -
     text, drawn = given.get("text", []), min(1.0, 2 - balance / 50)
     taken = given.get("from", [None])[0], given.get("to", [None])[0]
     weights = {"sketch": drawn, "text": min(1.0, balance / 50)} if text and sketch else {}
-    if given.get("colours") == ["only"] and any(stroke.get("colour") for stroke in query["strokes"]):
+    if given.get("colours") == ["only"] and sketch and sketch[0].colours:
         weights["sketch"] = 0.0
+        if not {"text", "minus", "like", "unlike"} & given.keys():
+            threshold = 0.0  # colours alone give no relevance
     return {
         "sketch": sketch,
         "text": text,

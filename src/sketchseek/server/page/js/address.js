@@ -24,7 +24,7 @@ export function addressOf(/** @type {Query} */ query) {
   if (query.balance !== 50) values.set("balance", String(query.balance));
   if (query.threshold) values.set("threshold", String(query.threshold));
   if (!query.fold) values.set("fold", "no");
-  if (query.coloursOnly) values.set("colours", "only");
+  if (query.coloursOnly && query.hasColours) values.set("colours", "only");
   return values.toString();
 }
 
