@@ -1,6 +1,6 @@
 """The image tower and the text tower: tokens in, layer by layer, one embedding out."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, cast
@@ -61,11 +61,16 @@ class Tower(nn.Module):
         self.projection = projection
         self.causal = causal
         self.checkpointing = False
+        self._layer: Callable[..., Tensor] = run_layer
         self._recorders: dict[int, list[LayerInput]] = {}
         self.width: int = projection.in_features
         self.size: int = projection.out_features
         self.depth = len(layers)
         self.heads: int = layers[0].self_attn.num_heads
+
+    def compile_layers(self) -> None:
+        """Run every layer as code that torch compiles at its first use, one piece for all layers alike."""
+        self._layer = torch.compile(run_layer)
 
     @property
     def stack(self) -> list[Layer]:
@@ -133,7 +138,7 @@ class Tower(nn.Module):
         norms = adaptation.norms
 
         def run(tokens: Tensor) -> Tensor:
-            return run_layer(
+            return self._layer(
                 self.stack[number],
                 tokens,
                 norms=None if norms is None else (norms.first[number], norms.second[number]),

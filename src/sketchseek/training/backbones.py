@@ -3,9 +3,11 @@
 import hashlib
 from dataclasses import replace
 
+import torch
 from torch import nn
 
 from sketchseek.clip.backbone import Backbone
+from sketchseek.clip.devices import choose_device
 from sketchseek.clip.weights import load_backbone
 from sketchseek.pictures.preprocessing import (
     BLACK,
@@ -16,6 +18,7 @@ from sketchseek.pictures.preprocessing import (
     WHITE,
     Preprocessing,
 )
+from sketchseek.training.errors import TrainingError
 from sketchseek.training.recipe import Recipe
 
 STATISTICS = {"clip": (CLIP_MEAN, CLIP_STD), "imagenet": (IMAGENET_MEAN, IMAGENET_STD)}
@@ -23,12 +26,27 @@ STATISTICS = {"clip": (CLIP_MEAN, CLIP_STD), "imagenet": (IMAGENET_MEAN, IMAGENE
 
 def open_backbone(recipe: Recipe, *, trust_pickle: bool = False) -> Backbone:
     """The recipe's backbone on the CPU, with the recipe's checkpointing and preparation of pictures."""
+    if recipe.compile:
+        _check_compiler(choose_device(recipe.device))
     backbone = load_backbone(recipe.backbone, trust_pickle=trust_pickle)
     for tower in (backbone.image, backbone.text):
         tower.checkpointing = recipe.checkpointing
+        if recipe.compile:
+            tower.compile_layers()
     backbone.photos = normalised(_fitted_photos(backbone.photos, recipe), recipe)
     backbone.sketches = normalised(_fitted_sketches(backbone.sketches, recipe), recipe)
     return backbone
+
+
+def _check_compiler(device: torch.device) -> None:
+    """Before a long start, not after it."""
+    try:
+        torch.compile(torch.sin)(torch.zeros(2, device=device))
+    except Exception as error:  # of a compiler, of which there are several
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise TrainingError(
+            f"compile=true does not work here ({reason}): install a C++ compiler, or use --set compile=false"
+        ) from None
 
 
 def _fitted_photos(record: Preprocessing, recipe: Recipe) -> Preprocessing:

@@ -47,6 +47,7 @@ class Recipe:
     batch: int = 64
     accumulate: int = 1  # parts a batch is computed in, one after the other: less memory, the same step
     checkpointing: bool = False  # recompute activations on the way back: less memory, more time
+    compile: bool = False  # compile the layers with torch.compile: slow to start, meant for long runs on a GPU
     remember: int = 0  # MB of a frozen stem's tokens, kept so that each picture passes it once
     amp: Literal["auto", "off", "bf16", "fp16"] = "auto"
     tf32: bool = False  # matrix products in float32 with the precision of TF32, on GPUs that have it
