@@ -39,7 +39,7 @@ def test_info_says_what_is_there(capsys: pytest.CaptureFixture[str], photos: Pat
     assert "broken.png: is not a picture of a known format" in text
     assert run("info", "--json") == 0
     found = json.loads(capsys.readouterr().out)
-    assert list(found) == ["path", "photos", "files", "duplicates", "bytes", "folders", "models", "failed"]
+    assert list(found) == ["path", "photos", "files", "duplicates", "bytes", "folders", "models", "cameras", "failed"]
     assert (found["photos"], found["files"], found["duplicates"]) == (4, 6, 1)
     assert found["folders"] == [str(photos)]
     assert found["models"][0] == {

@@ -100,6 +100,21 @@ def test_filters(capsys: pytest.CaptureFixture[str], photos: Path) -> None:
     assert names(found(capsys, "--text", "red", "--min-score", "0.9")) == ["red.png"]
 
 
+def test_a_camera_that_took_no_photo_is_an_error_with_similar_ones(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cameras = {"NIKON D90": 2, "Canon EOS 5D": 1}
+    monkeypatch.setattr("sketchseek.gallery.embedded.gallery.EmbeddedGallery.cameras", lambda _: cameras)
+    for camera, hint in (
+        ("nikon", "perhaps you mean NIKON D90"),
+        ("Cannon EOS 5D", "perhaps you mean Canon EOS 5D"),
+        ("Sony", "sketchseek gallery info lists the cameras"),
+    ):
+        assert run("--text", "red", "--camera", camera) == 1
+        assert f"no photo of this gallery names the camera {camera!r}; {hint}" in capsys.readouterr().err
+    assert run("--text", "red", "--camera", "NIKON D90") == 0
+
+
 def test_look_orders_the_hits(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     drawing = tmp_path / "line.svg"
     drawing.write_text(LINE)

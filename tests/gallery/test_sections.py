@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sketchseek.gallery import Gallery
@@ -78,6 +78,7 @@ def test_a_page_ends_with_its_month(tmp_path: Path) -> None:
     files=st.lists(st.tuples(st.sampled_from(["", "a", "a b", "a/x"]), st.integers(0, 5)), min_size=1, max_size=12),
     page=st.integers(1, 4),
 )
+@example(files=[("a", number) for number in (0, 1, 2, 0, 3)], page=2)  # a copy on a later page
 def test_pages_of_folders_are_those_of_the_files(
     files: list[tuple[str, int]],
     page: int,

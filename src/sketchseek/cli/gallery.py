@@ -22,12 +22,16 @@ def command() -> None:
 @click.option("--verbose", "-v", is_flag=True, help="List every file that failed, instead of a line for each cause.")
 def info(gallery: str | None, as_json: bool, verbose: bool) -> None:
     """Show folders, photos and models of a gallery, and files that could not be indexed."""
-    from sketchseek.gallery import Gallery
+    from sketchseek.gallery import Gallery, GalleryError
     from sketchseek.gallery.failures import causes
     from sketchseek.wording import shown
 
     with Gallery.open(gallery, readonly=True) as opened:
         stats, failures = opened.stats(), opened.failures()
+        try:
+            cameras = opened.cameras()
+        except GalleryError:  # a gallery on a server does not list them
+            cameras = {}
     if as_json:
         print_json(
             {
@@ -47,6 +51,7 @@ def info(gallery: str | None, as_json: bool, verbose: bool) -> None:
                     }
                     for one in stats.models
                 ],
+                "cameras": cameras,
                 "failed": [{"path": str(path), "reason": reason} for path, reason in failures],
             }
         )
@@ -61,6 +66,7 @@ def info(gallery: str | None, as_json: bool, verbose: bool) -> None:
                 ["model", f"{one.name}: {one.vectors:,} vectors of {one.size}{', current' if one.current else ''}"]
                 for one in stats.models
             ),
+            *(["camera", f"{shown(camera, 80)}: {photos:,} photos"] for camera, photos in cameras.items()),
             *(["failed", str(cause)] for cause in causes(failures, every_file=verbose)),
         ]
     )

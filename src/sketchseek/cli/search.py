@@ -12,9 +12,10 @@ from sketchseek.cli.get_model import model_for
 from sketchseek.cli.options import DEVICE, GALLERY, ROOT, YES
 from sketchseek.cli.photos import copy_photos, print_hits
 from sketchseek.errors import SketchseekError
-from sketchseek.wording import shown
+from sketchseek.wording import nearest, shown
 
 if TYPE_CHECKING:
+    from sketchseek.gallery import Gallery
     from sketchseek.neighbours import Look
 
 LOOKS = ("picture", "both", "kind", "direct")
@@ -132,6 +133,8 @@ def command(
         raise click.UsageError("--json and --paths0 exclude each other.")
     _check_files(drawings)
     with Gallery.open(gallery, model_for(model, yes=yes), readonly=True) as opened:
+        if camera is not None:
+            _check_camera(opened, camera)
         hits = opened.search(
             sketch=[sys.stdin.buffer.read() if drawing == "-" else drawing for drawing in drawings],
             text=texts,
@@ -157,6 +160,21 @@ def command(
 
         write_sheet(hits, sheet, f"{len(hits)} photos for {' + '.join([*drawings, *texts, *photos, *colours])}")
     print_hits(hits, total, as_json=as_json, paths0=paths0)
+
+
+def _check_camera(gallery: "Gallery", camera: str) -> None:
+    """A camera that took no photo of the gallery is an error, which names similar ones."""
+    from sketchseek.gallery import GalleryError
+
+    try:
+        known = gallery.cameras()
+    except GalleryError:  # a gallery on a server does not list them
+        return
+    if camera in known:
+        return
+    close = [name for name in known if camera.lower() in name.lower()] or nearest(camera, known)
+    hint = f"perhaps you mean {' or '.join(close[:3])}" if close else "sketchseek gallery info lists the cameras"
+    raise SketchseekError(f"no photo of this gallery names the camera {shown(camera, 60)!r}; {hint}")
 
 
 def _check_files(drawings: Sequence[str]) -> None:

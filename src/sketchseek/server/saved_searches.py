@@ -59,7 +59,6 @@ def arguments_of(name: str, query: Mapping[str, Any], folders: Sequence[Path]) -
         "under": folder,
         "taken": None if taken == (None, None) else taken,
         **{one: given.get(one, [None])[0] for one in ("name", "kind", "camera")},
-        **{one: given.get(one, [None])[0] for one in ("name", "kind", "camera")},
         "fold": None if given.get("fold") == ["no"] else FOLD,
     }
 

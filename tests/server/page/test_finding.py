@@ -186,6 +186,43 @@ def test_filters_by_folder_and_date_and_their_reset(page: Page) -> None:
     check(page)
 
 
+def test_the_line_above_the_photos_is_of_the_photos_below_it(page: Page) -> None:
+    weak = [True, False, True]
+
+    def answer(route: Route) -> None:
+        found = route.fetch().json()
+        for hit in found["hits"]:
+            hit["weak"] = weak[0]
+        route.fulfill(json=found)
+
+    page.route("**/api/search", answer)
+    for number, said in enumerate((True, False, True)):
+        weak[0] = said
+        with page.expect_response("**/api/search"):
+            draw(page, (0.1, 0.2 + 0.2 * number), (0.9, 0.3))
+        line = page.locator("#count")
+        expect(line).to_have_text(re.compile("^Nothing is really like it" if said else r"^\d+ photos"))
+    page.unroute_all(behavior="wait")
+
+
+def test_a_filter_in_use_survives_a_new_list(page: Page, served: Served) -> None:
+    status = served.status()
+    page.route("**/api/status", lambda route: route.fulfill(json=status))
+    page.get_by_role("button", name="Filters").click()
+    camera = page.get_by_label("Camera")
+    camera.select_option("Acme 2023 (1)")
+    camera.focus()
+    cameras = [{"camera": f"Acme {year}", "photos": 9} for year in range(2020, 2025)]
+    page.route("**/api/cameras", lambda route: route.fulfill(json={"cameras": cameras}))
+    with page.expect_response("**/api/cameras"):
+        status |= {"photos": status["photos"] + 1, "files": status["files"] + 1}
+    expect(camera).to_have_value("Acme 2023")
+    expect(camera.locator("option")).to_have_count(6)
+    with page.expect_request("**/api/search") as request:
+        page.get_by_label("Words", exact=True).fill("green")
+    assert "Acme 2023" in (request.value.post_data or "")
+
+
 def test_the_threshold_hides_what_is_less_likely(page: Page) -> None:
     draw(page, *SIDES["left"])
     expect_first(page, "left.png")

@@ -48,6 +48,8 @@ def test_in_the_language_of_the_browser(
     expect(page.locator("html")).to_have_attribute("lang", locale[:2])
     expect(page.get_by_label(words, exact=True)).to_be_visible()
     expect(page.locator("#summary")).to_contain_text(photos)
+    blue = CATALOGUES[locale[:2]]["Blue"]
+    expect(page.get_by_role("radio", name=blue, exact=True)).to_have_count(1)
     draw(page, *SIDES["left"])
     expect_first(page, "left.png")
     check(page)

@@ -83,20 +83,20 @@ def folder_page(
     low, high = below(folder)
     directly = "f.path >= ? AND f.path < ? AND instr(substr(f.path, ?), ?) = 0"
     place = (low, high, len(low) + 1, low[-1:])
-    row = catalogue.vector_row(model, first)
+    tests, values = tests_of(replace(filters, under=None), of_file=True)
     begin = catalogue.rows(
         "SELECT min(f.path) FROM vectors v JOIN files f ON f.content = v.content "  # noqa: S608 - texts of ours
-        f"WHERE v.row = ? AND {directly}",
-        (row, *place),
+        f"JOIN contents c ON c.row = v.content WHERE v.row = ? AND {directly}{tests}",
+        (catalogue.vector_row(model, first), *place, *values),
     )[0][0]
     if begin is None:
         return None
-    tests, values = tests_of(replace(filters, under=None), of_file=True)
     rows = catalogue.rows(
         "SELECT v.row FROM files f JOIN contents c ON c.row = f.content "  # noqa: S608 - texts of ours
         "JOIN vectors v ON v.content = c.row AND v.model = ? "
-        f"WHERE {directly} AND f.path >= ?{tests} GROUP BY c.row ORDER BY min(f.path) LIMIT ?",
-        (model, *place, begin, *values, count),
+        # A photo stands where its first copy is, also if another copy comes later.
+        f"WHERE {directly}{tests} GROUP BY c.row HAVING min(f.path) >= ? ORDER BY min(f.path) LIMIT ?",
+        (model, *place, *values, begin, count),
     )
     return [photo for (one,) in rows if (photo := catalogue.photo(one)) is not None]
 

@@ -23,6 +23,7 @@ export class Filters {
   #threshold = byId("threshold", HTMLInputElement);
   #fold = byId("fold", HTMLInputElement);
   #folders = "";
+  #cameras = "";
 
   constructor(/** @type {Query} */ query) {
     this.#query = query;
@@ -71,14 +72,23 @@ export class Filters {
       const total = totals.get(folder);
       return new Option(`${"\u2003".repeat(parents.length)}${parents.length ? folder.slice(parents[0].length + 1) : folder}${total ? ` (${number(total)})` : ""}`, folder);
     };
-    this.#under.replaceChildren(new Option(t("All folders"), ""), ...[...known].map(option));
-    this.#showState();
+    this.#replaceOptions(this.#under, this.#query.under, [new Option(t("All folders"), ""), ...[...known].map(option)]);
   }
 
   /** The cameras of the gallery; the filter is not shown without any. */
   setCameras(/** @type {{camera: string, photos: number}[]} */ cameras) {
-    this.#camera.replaceChildren(new Option(t("All cameras"), ""), ...cameras.map(({ camera, photos }) => new Option(`${camera} (${number(photos)})`, camera)));
+    const key = JSON.stringify(cameras);
+    if (key === this.#cameras) return;
+    this.#cameras = key;
+    const options = cameras.map(({ camera, photos }) => new Option(`${camera} (${number(photos)})`, camera));
+    this.#replaceOptions(this.#camera, this.#query.camera, [new Option(t("All cameras"), ""), ...options]);
+  }
+
+  /** New options; the one in use stays chosen, also while the list has the focus. */
+  #replaceOptions(/** @type {HTMLSelectElement} */ select, /** @type {string} */ value, /** @type {HTMLOptionElement[]} */ options) {
+    select.replaceChildren(...options);
     this.#showState();
+    select.value = value;
   }
 
   #read() {

@@ -6,14 +6,14 @@ import { t } from "./texts.js";
 /** @import { Pen } from "./sheet.js" */
 /** @import { Query } from "./query.js" */
 
-/** @type {[string, string | null][]} name and colour */
-const COLOURS = [
+/** @returns {[string, string | null][]} name and colour; a function, because texts are translated after this is loaded */
+const colours = () => [
   [t("No colour"), null], [t("Red"), "#d62828"], [t("Orange"), "#f0821e"], [t("Yellow"), "#f2cb1d"], [t("Green"), "#2f9e44"],
   [t("Blue"), "#2b6cd4"], [t("Purple"), "#8a3fb5"], [t("Pink"), "#f07fb0"], [t("Brown"), "#8b5a2b"], [t("Grey"), "#8a8d91"],
 ];
 
 export function addPalette(/** @type {Query} */ query, /** @type {Pen} */ pen, /** @type {() => void} */ chosen) {
-  const swatches = COLOURS.map(([name, colour]) => {
+  const swatches = colours().map(([name, colour]) => {
     const radio = make("input", { type: "radio", name: "colour", value: colour ?? "", checked: colour === null });
     radio.addEventListener("change", () => {
       pen.colour = colour;

@@ -84,7 +84,7 @@ export class Results {
     notices.hideNotice();
     this.#list.hidden = false;
     this.#grid.show(/** @type {Hit[]} */ (photos));
-    this.#count(photos.length);
+    this.#count(/** @type {Hit[]} */ (photos));
   }
 
   #showCollection(/** @type {string | null} */ name) {
@@ -125,7 +125,7 @@ export class Results {
       this.#more = answer.more && answer.hits.length > 0;
       const before = this.#grid.hits.length;
       this.#grid.append(this.#withoutUnliked(answer.hits));
-      this.#count(this.#grid.hits.length);
+      this.#count(this.#grid.hits);
       return this.#grid.hits.length > before;
     } catch (error) {
       if (error instanceof ServerUnreachable) this.#watch.poll();
@@ -153,7 +153,7 @@ export class Results {
     this.#more = answer?.more ?? false;
     if (!answer) {
       this.#grid.clear();
-      this.#count(0);
+      this.#count([]);
       return this.#welcome();
     }
     this.#timeline.hide();
@@ -168,7 +168,7 @@ export class Results {
       this.#list.hidden = true;
       notices.noHits(answer.note ?? t("No photo matches."), this.#suggestions());
     }
-    this.#count(hits.length);
+    this.#count(hits);
     this.#announce(hits, answer);
   }
 
@@ -194,7 +194,7 @@ export class Results {
     this.#timeline.hide();
     this.#grid.clear();
     this.#list.hidden = true;
-    this.#count(0);
+    this.#count([]);
     const message = error instanceof ServerBusy ? t("The server is busy with other searches.") : error instanceof RequestError ? error.message : t("Internal error of the page.");
     notices.searchFailed(message, () => this.schedule());
     byId("live").textContent = message;
@@ -230,8 +230,10 @@ export class Results {
     ];
   }
 
-  #count(/** @type {number} */ shown) {
-    const weak = shown > 0 && this.#grid.hits.every((hit) => hit.weak);
+  /** `hits`: all that are shown, or will be as soon as their pictures have loaded. */
+  #count(/** @type {Hit[]} */ hits) {
+    const shown = hits.length;
+    const weak = shown > 0 && hits.every((hit) => hit.weak);
     const many = this.#more ? counted(shown, "{count} photo and more", "{count} photos and more") : counted(shown, "{count} photo", "{count} photos");
     if (this.collection !== null) byId("count").textContent = `${this.collection}: ${many}`;
     else byId("count").textContent = shown ? (weak ? t("Nothing is really like it. The nearest {photos}:", { photos: many }) : many) : "";
