@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from sketchseek.colours import BYTES
 from sketchseek.gallery import Gallery
 from sketchseek.gallery.embedded.writer import Writer
 
@@ -53,6 +54,7 @@ def record(gallery: Path, folder: Path) -> None:
             status = path.stat()
             content = catalogue.add_content(number.to_bytes(8, "big") + bytes(24), 4000, 3000, None)
             catalogue.add_vector(model.row, content, vector)
+            catalogue.add_facts(content, None, bytes(BYTES))
             catalogue.set_file(os.fsencode(path), status.st_size, status.st_mtime_ns, content, None)
     catalogue.close()
 
