@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from sketchseek.cli.groups import SuggestingGroup
-from sketchseek.cli.options import GALLERY, ROOT
+from sketchseek.cli.options import COUNT, GALLERY, PATHS0, ROOT
 from sketchseek.cli.output import print_json, print_message, print_paths, print_table
 from sketchseek.cli.photos import copy_photos, print_hits
 from sketchseek.wording import counted, shown
@@ -184,17 +184,9 @@ def list_searches(gallery: str | None, as_json: bool) -> None:
 @NAME
 @GALLERY
 @ROOT
-@click.option(
-    "-k",
-    "count",
-    metavar="N",
-    type=click.IntRange(1, 100_000),
-    default=20,
-    show_default=True,
-    help="Maximum number of hits.",
-)
+@COUNT
 @JSON
-@click.option("--paths0", is_flag=True, help="Print paths only, each followed by a NUL byte, for xargs -0.")
+@PATHS0
 def run_search(name: str, gallery: str | None, count: int, as_json: bool, paths0: bool) -> None:
     """Search again, with the photos that are in the gallery now."""
     from sketchseek.gallery import Gallery

@@ -36,6 +36,18 @@ ROOT = click.option(
     "[default: $SKETCHSEEK_ROOTS]",
 )
 
+COUNT = click.option(
+    "-k",
+    "count",
+    metavar="N",
+    type=click.IntRange(1, 100_000),
+    default=20,
+    show_default=True,
+    help="Maximum number of hits.",
+)
+
+PATHS0 = click.option("--paths0", is_flag=True, help="Print paths only, each followed by a NUL byte, for xargs -0.")
+
 YES = click.option("--yes", is_flag=True, help="Do not ask before a download or a deletion.")
 
 

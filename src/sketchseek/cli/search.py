@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sketchseek.cli.get_model import model_for
-from sketchseek.cli.options import DEVICE, GALLERY, ROOT, YES
+from sketchseek.cli.options import COUNT, DEVICE, GALLERY, PATHS0, ROOT, YES
 from sketchseek.cli.photos import copy_photos, print_hits
 from sketchseek.errors import SketchseekError
 from sketchseek.wording import nearest, shown
@@ -52,15 +52,7 @@ LOOKS = ("picture", "both", "kind", "direct")
     show_default=True,
     help="Look for this very picture, more of its kind, or both: picture, kind, both; direct orders by score alone.",
 )
-@click.option(
-    "-k",
-    "count",
-    metavar="N",
-    type=click.IntRange(1, 100_000),
-    default=20,
-    show_default=True,
-    help="Maximum number of hits.",
-)
+@COUNT
 @click.option(
     "--min-score",
     metavar="S",
@@ -87,7 +79,7 @@ LOOKS = ("picture", "both", "kind", "direct")
     help="Fold photos whose cosine with a better hit is at least C into that hit.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of {path, score, relevance, id}.")
-@click.option("--paths0", is_flag=True, help="Print paths only, each followed by a NUL byte, for xargs -0.")
+@PATHS0
 @click.option(
     "--copy-to",
     metavar="FOLDER",

@@ -143,25 +143,30 @@ def _fit(parts: Sequence[Part], packed: NDArray[np.uint8]) -> Scores:
 
 
 def _colours(candidates: Candidates, keys: Sequence[int], parts: Sequence[Part]) -> Scores | None:
-    """How well the colours of photos agree, (n,), NaN for a photo without any."""
-    if not has_colours(candidates) or all(part.paint is None for part in parts):
+    """How well the colours of photos agree, (n,), NaN for a photo without any; None if no colours are looked for."""
+    if all(part.paint is None for part in parts):
         return None
-    packed, there = candidates.colours(keys)
-    found = np.full(len(keys), np.nan)
-    if there.any():
-        found[there] = _fit(parts, packed[there])
-    return found
+    return _by_colours(candidates, keys, partial(_fit, parts))
 
 
 def _tint(candidates: Candidates, keys: Sequence[int], parts: Sequence[Part]) -> Scores | None:
-    """How much photos show of the colours that words name, (n,), NaN for a photo whose colours are unknown."""
+    """How much photos show of the colours that words name, (n,), NaN for a photo without any; None if none is named."""
     tints = [part.tint for part in parts if part.tint is not None]
-    if not tints or not has_colours(candidates):
+    if not tints:
+        return None
+    return _by_colours(candidates, keys, lambda packed: np.mean([present(tint, packed) for tint in tints], axis=0))
+
+
+def _by_colours(
+    candidates: Candidates, keys: Sequence[int], fit: Callable[[NDArray[np.uint8]], Scores]
+) -> Scores | None:
+    """``fit`` of the photos whose colours are known, NaN for the others; None if the store keeps none."""
+    if not has_colours(candidates):
         return None
     packed, there = candidates.colours(keys)
     found = np.full(len(keys), np.nan)
     if there.any() and packed.shape[1] == COLOUR_BYTES:
-        found[there] = np.mean([present(tint, packed[there]) for tint in tints], axis=0)
+        found[there] = fit(packed[there])
     return found
 
 
@@ -180,6 +185,7 @@ def _judged(
     one outside the pool is that of the photo alone, without a neighbourhood.
     """
     pool = np.argsort(-scores, kind="stable")[:POOL]
+    pooled = [keys[place] for place in pool]
     near = vectors[pool].astype(np.float32)
     around = neighbourhoods(near, BLENDS["both"].neighbours)
     fits = np.array(scores)
@@ -194,11 +200,11 @@ def _judged(
         scores[pool],
         look,
         words=all(part.kind == "text" for part in parts if part.weight > 0 and part.vector is not None),
-        likeness=_likeness(candidates, [keys[place] for place in pool], parts) if BLENDS[look].outlines else None,
+        likeness=_likeness(candidates, pooled, parts) if BLENDS[look].outlines else None,
         around=around if look == "both" else None,
-        colours=_colours(candidates, [keys[place] for place in pool], parts),
+        colours=_colours(candidates, pooled, parts),
     )
-    if (tint := _tint(candidates, [keys[place] for place in pool], parts)) is not None:
+    if (tint := _tint(candidates, pooled, parts)) is not None:
         again = prefer(again, tint)
     values = np.array(scores)
     values[pool] = again - again.min(initial=0.0) + 2  # the others are at most 1

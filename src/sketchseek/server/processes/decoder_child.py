@@ -143,4 +143,4 @@ if __name__ == "__main__":
         responses.flush()
         serve(sys.stdin.buffer, responses)
     except BrokenPipeError:
-        os._exit(1)  # the server has ended: nobody waits for a word
+        os._exit(1)  # the server has ended: nothing reads this any more
