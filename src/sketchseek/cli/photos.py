@@ -1,12 +1,10 @@
 """Photos that were found: print them, or put them into another folder."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from sketchseek.cli.output import print_json, print_message, print_paths, print_table
-from sketchseek.errors import SketchseekError
 from sketchseek.wording import counted, shown
 
 if TYPE_CHECKING:
@@ -15,15 +13,9 @@ if TYPE_CHECKING:
 
 def copy_photos(gallery: "Gallery", paths: Sequence[Path], folder: Path, how: Literal["copy", "link"] = "copy") -> None:
     """Copy photos, or link to them, and say so; not into folders that were indexed, which stay as they are."""
-    from sketchseek.gallery.collections import export
+    from sketchseek.gallery.collections import check_outside, export
 
-    real = Path(os.path.realpath(folder))
-    for indexed in gallery.stats().folders:
-        if real.is_relative_to(os.path.realpath(indexed)):
-            raise SketchseekError(
-                f"{shown(folder)} is in the indexed folder {shown(indexed)}, where the photos would be found again; "
-                "name a folder outside it"
-            )
+    check_outside(folder, gallery.stats().folders)
     export(paths, folder, how)
     print_message(f"sketchseek: {counted(len(paths), 'photo')} in {shown(folder)}")
 

@@ -5,6 +5,7 @@ in it again when they return.
 """
 
 import os
+import re
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ from sketchseek.gallery.paths import AnyPath
 from sketchseek.wording import nearest, shown
 
 MAX_NAME = 100  # characters
+MAX_NAME_BYTES = 200  # of a file or folder that is named after a collection; systems allow 255
 MAX_QUERY = 4 * 2**20  # bytes of a saved search as JSON
 
 
@@ -105,6 +107,23 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> GalleryError:
     close = nearest(name, known)
     hint = f"; did you mean {' or '.join(close)}?" if close else "."
     return GalleryError(f"there is no {what} {shown(name, 60)!r}{hint}")
+
+
+def check_outside(folder: Path, indexed: Iterable[Path]) -> None:
+    """An error if photos that are put into ``folder`` would be found again: it is in an ``indexed`` folder."""
+    real = Path(os.path.realpath(folder))
+    for one in indexed:
+        if real.is_relative_to(os.path.realpath(one)):
+            raise GalleryError(
+                f"{shown(folder)} is in the indexed folder {shown(one)}, where the photos would be found again; "
+                "name a folder outside it"
+            )
+
+
+def file_name(name: str) -> str:
+    """A name that files and folders may have on every system, made from the name of a collection."""
+    kept = re.sub(r'[<>:"/\\|?*]', "_", name).strip(". ")
+    return kept.encode()[:MAX_NAME_BYTES].decode(errors="ignore") or "photos"
 
 
 def export(paths: Sequence[Path], folder: Path, how: Literal["copy", "link"]) -> list[Path]:

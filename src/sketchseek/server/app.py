@@ -11,7 +11,7 @@ from sketchseek.server.metrics import RequestCounter
 from sketchseek.server.page_files import PageFiles
 from sketchseek.server.protection.bodies import BoundedBodies
 from sketchseek.server.protection.guard import Guard
-from sketchseek.server.routes import browse, collections, explain, folders, models, photos, search, status
+from sketchseek.server.routes import browse, collections, explain, exports, folders, models, photos, search, status
 from sketchseek.server.service import Service
 
 
@@ -29,7 +29,7 @@ def create_app(service: Service, *, host: str = "127.0.0.1", token: str | None =
     # No docs pages: those of FastAPI load scripts from other sites.
     app = FastAPI(title="sketchseek", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
     errors.install_handlers(app)
-    for module in (search, explain, photos, browse, collections, folders, models, status):
+    for module in (search, explain, photos, browse, collections, exports, folders, models, status):
         app.include_router(module.create_router(service))
     app.mount("/", PageFiles(), name="page")
     app.add_middleware(BoundedBodies, limits=service.limits)

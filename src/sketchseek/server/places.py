@@ -44,7 +44,7 @@ class Places:
     def find(self, name: str) -> Path | None:
         """The folder of this name; None if there is none, it is hidden, or a link leads out of all places."""
         folder = self._names.find(name)
-        return folder if folder is not None and self._is_offered(folder) else None
+        return folder if folder is not None and self.offers(folder) else None
 
     def listing(self, name: str | None) -> Listing | None:
         """The folders and the number of photos directly in a folder, or all places; None if it cannot be listed."""
@@ -61,7 +61,7 @@ class Places:
                         more = True
                         break
                     photos += is_photo(entry.name)
-                    if _is_listed(entry.name) and entry.is_dir() and self._is_offered(Path(os.fsdecode(entry.path))):
+                    if _is_listed(entry.name) and entry.is_dir() and self.offers(Path(os.fsdecode(entry.path))):
                         folders.append(f"{name}/{shown(entry.name)}")
         except OSError:
             return None
@@ -74,7 +74,8 @@ class Places:
         names = [f"{place}/{usual}" for place in self._names.by_name for usual in USUAL]
         return [name for name in names if self.find(name) is not None]
 
-    def _is_offered(self, folder: Path) -> bool:
+    def offers(self, folder: Path) -> bool:
+        """Whether this is a folder in one of the places, and neither hidden nor in a hidden one."""
         real = Path(os.path.realpath(folder))
         for place in self._real:
             inside = real.relative_to(place).parts if real.is_relative_to(place) else (".",)

@@ -57,6 +57,7 @@ class Service:
         self.records = BoundedThreadPool("record", 2, self.limits.records)  # of the database, which may be busy
         # A thread for each request, because a drive that hangs keeps its own.
         self.folders = BoundedThreadPool("folder", self.limits.folders, self.limits.folders)
+        self.zips = BoundedThreadPool("zip", 2, self.limits.zips)  # which last as long as their download
         self.upload_decoders = Decoders(self.cores, self.limits)
         self.svg_decoders = Decoders(svg_threads, replace(self.limits, decode_seconds=self.limits.svg_seconds))
         self.photo_decoders = Decoders(self.cores, self.limits)
@@ -158,7 +159,16 @@ class Service:
             decoders.close()
         self.watching.stop()
         self.indexing.stop()
-        for pool in (self.searches, self.uploads, self.svgs, self.pictures, self.reports, self.records, self.folders):
+        for pool in (
+            self.searches,
+            self.uploads,
+            self.svgs,
+            self.pictures,
+            self.reports,
+            self.records,
+            self.folders,
+            self.zips,
+        ):
             pool.close()
         self.gallery.close()
 

@@ -1,5 +1,6 @@
 """Collections and saved searches on the page."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.server.page.actions import SIDES, draw, expect_first, expect_strokes, names
-from tests.server.page.conftest import OpenPage, Served
+from tests.server.page.conftest import OpenPage, Served, Watch
 from tests.server.page.sample_gallery import make_gallery
 from tests.server.page.test_access import check
 
@@ -17,12 +18,15 @@ from tests.server.page.test_access import check
 def own(tmp_path: Path) -> Iterator[Served]:
     """A gallery that a test may change."""
     photos = make_gallery(tmp_path / "Pictures")
-    server = Served([str(photos), "--gallery", str(tmp_path / "gallery")], tmp_path).start()
+    (tmp_path / "Out").mkdir()
+    arguments = [str(photos), "--gallery", str(tmp_path / "gallery"), "--browse", str(tmp_path)]
+    server = Served(arguments, tmp_path).start()
     yield server.ready()
     server.stop()
 
 
-def test_photos_are_collected_shown_and_removed(open_page: OpenPage, own: Served) -> None:
+def test_photos_are_collected_shown_exported_and_removed(open_page: OpenPage, own: Served, watch: Watch) -> None:
+    watch.allow("422")  # photos do not go into an indexed folder
     page = open_page(own)
     draw(page, *SIDES["left"])
     expect_first(page, "left.png")
@@ -54,6 +58,30 @@ def test_photos_are_collected_shown_and_removed(open_page: OpenPage, own: Served
     check(page)
     tiles.first.click()
     expect(page.locator("#viewer-place")).to_have_text("1 of 3")
+    page.keyboard.press("Escape")
+    # Export it: as a zip file, as a list, and into a folder.
+    page.locator("#collection-export").click()
+    dialog = page.get_by_role("dialog", name="Export Bars")
+    expect(dialog).to_contain_text("3 photos")
+    check(page)
+    for link, suffix in (("zip", ".zip"), ("null", ".txt"), ("json", ".json")):
+        with page.expect_download() as download:
+            page.locator(f"#export-{link}").click()
+        assert download.value.suggested_filename == f"Bars{suffix}"
+    assert len(json.loads(download.value.path().read_text())) == 3
+    page.get_by_role("button", name="Copy into a folder").click()
+    chooser = page.get_by_role("dialog", name="Copy the photos into a folder")
+    expect(chooser).to_contain_text("a new folder in it, named Bars")
+    check(page)
+    chooser.get_by_role("button", name="Pictures").click()
+    chooser.get_by_role("button", name="Copy here").click()
+    expect(chooser.get_by_role("alert")).to_contain_text("where the photos would be found again")
+    chooser.get_by_role("button", name="Up").click()
+    chooser.get_by_role("button", name="Out").click()
+    chooser.get_by_role("button", name="Copy here").click()
+    expect(chooser).to_be_hidden()
+    expect(page.locator("#export-state")).to_have_text(f"3 photos are in {own.home.name}/Out/Bars.")
+    assert {path.name for path in (own.home / "Out" / "Bars").iterdir()} == {*order[:3]}
     page.keyboard.press("Escape")
     tiles.nth(1).click(modifiers=["Control"])
     page.locator("#selection-remove").click()

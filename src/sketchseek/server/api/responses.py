@@ -153,6 +153,14 @@ class Collected(BaseModel):
     photos: int
 
 
+class Copied(BaseModel):
+    """How many photos are now in ``folder``, named as in /api/places; ``more``: some are still to be copied."""
+
+    folder: str
+    photos: int
+    more: bool
+
+
 class Explanation(BaseModel):
     """Values from 0 to 1 for ``grid`` x ``grid`` cells, row by row from the top left.
 

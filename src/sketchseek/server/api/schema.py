@@ -1,5 +1,6 @@
 """The parts of the OpenAPI schema that FastAPI cannot infer: multipart forms, pictures, errors."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from sketchseek.gallery.collections import MAX_NAME
@@ -16,8 +17,19 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def picture(*media_types: str) -> dict[int | str, dict[str, Any]]:
     """A response that is a picture."""
-    content = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in media_types}
-    return {200: {"description": "The picture.", "content": content}, 304: {"description": "Not modified."}}
+    return {
+        200: {"description": "The picture.", "content": _binary(media_types)},
+        304: {"description": "Not modified."},
+    }
+
+
+def download(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """A response that is a file to be saved."""
+    return {200: {"description": "The file.", "content": _binary(media_types)}}
+
+
+def _binary(media_types: Iterable[str]) -> dict[str, Any]:
+    return {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in media_types}
 
 
 def _repeated(name: str, max_items: int) -> dict[str, Any]:

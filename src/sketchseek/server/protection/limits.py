@@ -23,6 +23,7 @@ class Limits:
     reports: int = 64  # status, metrics and facts of a photo, running or waiting
     records: int = 64  # collections, timelines and changes of the gallery, running or waiting
     folders: int = 8  # lists of folders, running or waiting, also those of drives that do not answer
+    zips: int = 4  # zip files that are being made, or wait for that
     folder_seconds: float = 10.0  # for a folder to be listed
     sending_bytes: int = 512 * MiB  # of all photo files that are being sent
     thumbnail_bytes: int = 512 * MiB  # on disk
@@ -38,6 +39,7 @@ MAX_HITS = 200  # on one page
 DEFAULT_HITS = 48
 MAX_OFFSET = 2000  # hits that paging can reach
 MAX_COLLECTED = 2000  # photos added to a collection, or removed, at once
+COPIED_AT_ONCE = 20  # photos that one request copies into a folder
 MAX_FIELDS = 200  # of all kinds, in one form
 
 

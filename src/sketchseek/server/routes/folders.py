@@ -37,7 +37,7 @@ def create_router(service: Service) -> APIRouter:
     @router.post("/folders/add", status_code=202, responses=errors(403, 404, 409, 422, 503))
     async def add(request: Request, folder: FolderName) -> IndexingStatus:
         """Index a folder that /api/places lists; /api/status shows how far it is."""
-        found = await look(request, _offered, folder)
+        found = await look(request, offered, folder)
         return await service.records.run(request, _add, service, found)
 
     @router.post("/folders/scan", status_code=202, responses=errors(409, 422, 503))
@@ -64,7 +64,7 @@ def create_router(service: Service) -> APIRouter:
 
 
 def _places(service: Service, name: str | None) -> PlacesListing:
-    _check_offered(service)
+    _checkoffered(service)
     listing = service.places.listing(name)
     if listing is None:
         raise RequestError(404, "this folder does not exist, cannot be listed, or lies outside of what can be added.")
@@ -78,8 +78,9 @@ def _places(service: Service, name: str | None) -> PlacesListing:
     )
 
 
-def _offered(service: Service, name: str) -> Path:
-    _check_offered(service)
+def offered(service: Service, name: str) -> Path:
+    """A folder of /api/places by its name."""
+    _checkoffered(service)
     folder = service.places.find(name)
     if folder is None:
         raise RequestError(404, "there is no such folder; /api/places lists those that can be added.")
@@ -92,7 +93,7 @@ def _add(service: Service, folder: Path) -> IndexingStatus:
     return service.indexing.status
 
 
-def _check_offered(service: Service) -> None:
+def _checkoffered(service: Service) -> None:
     if not service.places:
         raise RequestError(403, "this server adds no folders; name them on its command line.")
 

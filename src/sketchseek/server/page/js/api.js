@@ -112,6 +112,14 @@ export const collectionPhotos = (/** @type {string} */ name, /** @type {number} 
 export const collect = (/** @type {"add" | "remove"} */ how, /** @type {string} */ name, /** @type {string[]} */ ids) =>
   fetchJson(`api/collections/${how}`, { method: "POST", body: formOf({ name, ids: ids.join(" ") }) });
 
+/** Copy some photos of a collection into a folder, or link to them there. @returns {Promise<{folder: string, photos: number, more: boolean}>} */
+export const copyCollection = (/** @type {string} */ name, /** @type {string} */ folder, /** @type {"copy" | "link"} */ how, /** @type {number} */ offset) =>
+  fetchJson(`api/collections/copy?${new URLSearchParams({ name, folder, how, offset: String(offset) })}`, { method: "POST" });
+
+/** A file with all photos of a collection, or with their paths. */
+export const exportUrl = (/** @type {string} */ name, /** @type {"zip" | "lines" | "null" | "json"} */ form) =>
+  form === "zip" ? `api/collections/zip?${new URLSearchParams({ name })}` : `api/collections/paths?${new URLSearchParams({ name, form })}`;
+
 export const deleteCollection = (/** @type {string} */ name) => fetchJson(`api/collections/delete?${new URLSearchParams({ name })}`, { method: "POST" });
 
 export const saveSearch = (/** @type {string} */ name, /** @type {object} */ query) =>

@@ -9,7 +9,8 @@ import { counted, t } from "./texts.js";
 
 /** @import { Query } from "./query.js" */
 /** @import { Selection } from "./selection.js" */
-/** @typedef {{notify: (text: string) => void, open: (name: string) => void, repeat: (address: string) => void}} Callbacks */
+/** @typedef {{notify: (text: string) => void, open: (name: string) => void, repeat: (address: string) => void,
+ *   export: (name: string, photos: number) => void}} Callbacks */
 
 export class CollectionDialogs {
   #query;
@@ -39,7 +40,10 @@ export class CollectionDialogs {
       else this.#callbacks.open(name);
     };
     byId("collections-list").replaceChildren(...found.collections.map(({ name, photos }) =>
-      row("layers", name, counted(photos, "{count} photo", "{count} photos"), () => choose(name), adding ? null : () => this.#delete(name, photos))));
+      row("layers", name, counted(photos, "{count} photo", "{count} photos"), () => choose(name), ...(adding ? [] : [
+        action("download", t("Export {name}", { name }), () => this.#callbacks.export(name, photos)),
+        action("clear", t("Delete {name}", { name }), () => this.#delete(name, photos)),
+      ]))));
     if (!this.#dialog.open) this.#dialog.showModal();
   }
 
@@ -52,10 +56,17 @@ export class CollectionDialogs {
       if (strokes.length) await keep(idOf(JSON.stringify(strokes)), strokes);
       byId("searches", HTMLDialogElement).close();
       this.#callbacks.repeat(String(query.address ?? ""));
-    }, async () => {
+    }, action("clear", t("Delete {name}", { name }), async () => {
       await this.#try(() => deleteSearch(name));
       this.showSaved();
-    })));
+    }))));
+  }
+
+  /** Export one of them. */
+  async export(/** @type {string} */ name) {
+    const found = await this.#try(collections);
+    const one = found?.collections.find((one) => one.name === name);
+    if (one) this.#callbacks.export(name, one.photos);
   }
 
   async #add(/** @type {string} */ name) {
@@ -87,10 +98,13 @@ export class CollectionDialogs {
   }
 }
 
-function row(/** @type {string} */ name, /** @type {string} */ label, /** @type {string} */ more, /** @type {() => void} */ choose, /** @type {(() => void) | null} */ remove) {
-  return make("li", {}, make("button", { type: "button", class: "place", click: choose }, icon(name), make("span", { text: label }), make("span", { class: "muted", text: more })),
-    remove && make("button", { type: "button", class: "icon-button", "aria-label": t("Delete {name}", { name: label }), title: t("Delete"), click: remove }, icon("clear")));
+function row(/** @type {string} */ name, /** @type {string} */ label, /** @type {string} */ more, /** @type {() => void} */ choose, /** @type {Node[]} */ ...actions) {
+  const button = make("button", { type: "button", class: "place", click: choose }, icon(name), make("span", { text: label }), make("span", { class: "muted", text: more }));
+  return make("li", {}, button, ...actions);
 }
+
+const action = (/** @type {string} */ name, /** @type {string} */ label, /** @type {() => void} */ click) =>
+  make("button", { type: "button", class: "icon-button", "aria-label": label, title: label, click }, icon(name));
 
 /** The text of a field, which is emptied. */
 function take(/** @type {string} */ id) {

@@ -1,27 +1,24 @@
 /** The folders of the gallery in its dialog: add, look for changes, pause, try again, forget, follow. */
 
-import { addFolder, forgetFolder, places, resumeIndexing, scanFolders, stopIndexing, watchFolders } from "./api.js";
+import { addFolder, forgetFolder, resumeIndexing, scanFolders, stopIndexing, watchFolders } from "./api.js";
 import { byId, icon, make } from "./dom.js";
 import { isRunning, progress } from "./status.js";
 import { counted, t } from "./texts.js";
 
 /** @import { Status } from "./api.js" */
+/** @import { FolderChooser } from "./folder-chooser.js" */
 /** @typedef {{changed: () => void, notify: (text: string) => void}} Callbacks `changed`: ask for the status now */
 
 export class Folders {
   #callbacks;
   #list = byId("folders");
-  #dialog = byId("places", HTMLDialogElement);
-  #body = byId("places-body");
-  #problem = byId("places-problem");
-  /** @type {string | null} */ #current = null;
-  #places = 0; // where one can begin
+  #chooser;
   /** Key of what is shown: an equal one is not created again, which would interrupt a click. */
   #shown = "";
 
-  constructor(/** @type {Callbacks} */ callbacks) {
+  constructor(/** @type {FolderChooser} */ chooser, /** @type {Callbacks} */ callbacks) {
+    this.#chooser = chooser;
     this.#callbacks = callbacks;
-    byId("places-add").addEventListener("click", () => this.#current !== null && this.add(this.#current));
   }
 
   /** Show the folders and what can be done with them. */
@@ -108,48 +105,19 @@ export class Folders {
 
   /** Open the dialog to choose a folder of the server's machine. */
   choose() {
-    this.#dialog.showModal();
-    this.#go(null);
+    this.#chooser.open({
+      title: t("Add a folder of photos"),
+      note: t("Photos are only read, never changed or sent anywhere. Folders below it are included."),
+      button: t("Add this folder"),
+      choose: async (folder) => {
+        await addFolder(folder);
+        this.#callbacks.changed();
+      },
+    });
   }
 
   /** Add a folder by its name. */
-  async add(/** @type {string} */ name) {
-    try {
-      await addFolder(name);
-      this.#dialog.close();
-    } catch (error) {
-      this.#problem.textContent = /** @type {Error} */ (error).message;
-      if (!this.#dialog.open) this.#callbacks.notify(/** @type {Error} */ (error).message);
-    }
-    this.#callbacks.changed();
-  }
-
-  async #go(/** @type {string | null} */ folder) {
-    this.#problem.textContent = "";
-    try {
-      const listing = await places(folder);
-      if (folder === null) this.#places = listing.folders.length;
-      if (folder === null && this.#places === 1) return this.#go(listing.folders[0]);
-      this.#current = listing.folder;
-      const rows = listing.folders.map((name) => this.#step(name, "folder", shortName(name)));
-      if (folder !== null && (listing.parent !== null || this.#places > 1)) rows.unshift(this.#step(listing.parent, "up", t("Up")));
-      this.#body.replaceChildren(...rows.map((row) => make("li", {}, row)));
-      this.#body.scrollTop = 0;
-      byId("places-name").textContent = folder ?? t("Choose where to begin");
-      byId("places-count").textContent = folder === null ? "" : [
-        listing.photos ? counted(listing.photos, "{count} photo here", "{count} photos here") : t("No photos here"),
-        listing.folders.length ? counted(listing.folders.length, "{count} folder", "{count} folders") : "", listing.more ? t("and more") : ""].filter(Boolean).join(", ");
-      byId("places-add", HTMLButtonElement).disabled = folder === null;
-      this.#body.querySelector("button")?.focus();
-    } catch (error) {
-      this.#problem.textContent = /** @type {Error} */ (error).message;
-    }
-  }
-
-  #step(/** @type {string | null} */ to, /** @type {string} */ name, /** @type {string} */ label) {
-    return make("button", { type: "button", class: "place", click: () => this.#go(to) }, icon(name), make("span", { text: label }));
+  add(/** @type {string} */ name) {
+    return this.#act(() => addFolder(name));
   }
 }
-
-/** The last part of a folder's name. */
-export const shortName = (/** @type {string} */ name) => name.slice(name.lastIndexOf("/") + 1) || name;

@@ -6,7 +6,9 @@ import { showChips } from "./chips.js";
 import { CollectionDialogs } from "./collections.js";
 import { byId, placeIcons } from "./dom.js";
 import { Drawing } from "./drawing.js";
+import { ExportDialog } from "./export.js";
 import { Filters } from "./filters.js";
+import { FolderChooser } from "./folder-chooser.js";
 import { Folders } from "./folders.js";
 import { addFullScreen } from "./full-screen.js";
 import { showGallery, showSummary } from "./gallery.js";
@@ -47,7 +49,8 @@ new Sheets(drawing);
 addPalette(query, toolbar.pen, () => toolbar.setTool("pen"));
 addFullScreen();
 const watch = new StatusWatch();
-const folders = new Folders({ changed: () => watch.poll(), notify });
+const chooser = new FolderChooser();
+const folders = new Folders(chooser, { changed: () => watch.poll(), notify });
 const filters = new Filters(query);
 const textFields = new TextFields(query);
 const grid = new Grid(byId("grid", HTMLOListElement), {
@@ -64,11 +67,14 @@ const selection = new Selection({
     selection.clear();
   },
 });
+const exportDialog = new ExportDialog(chooser);
 const dialogs = new CollectionDialogs(query, selection, {
   notify,
   open: (name) => results.openCollection(name).catch((error) => notify(error.message)),
   repeat: (address) => go(address),
+  export: (name, photos) => exportDialog.open(name, photos, watch.last?.adds_folders ?? false),
 });
+byId("collection-export").addEventListener("click", () => dialogs.export(results.collection ?? ""));
 byId("collection-close").addEventListener("click", () => results.schedule());
 byId("selection-remove").addEventListener("click", async () => {
   const name = results.collection ?? "";

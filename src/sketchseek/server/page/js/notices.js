@@ -4,7 +4,7 @@ import { SHEET } from "./drawing.js";
 import { drawStrokes } from "./render-strokes.js";
 import { places } from "./api.js";
 import { byId, icon, make } from "./dom.js";
-import { shortName } from "./folders.js";
+import { shortName } from "./folder-chooser.js";
 import { SAMPLES, sample } from "./samples.js";
 import { counted, number, t } from "./texts.js";
 
@@ -17,13 +17,20 @@ let shown = "";
 
 export function hideNotice() {
   shown = "";
+  keepFocus();
   notice.hidden = true;
   notice.replaceChildren();
+}
+
+/** A button that was pressed goes with its notice; the focus stays beside it. */
+function keepFocus() {
+  if (notice.contains(document.activeElement)) byId("results").focus({ preventScroll: true });
 }
 
 function show(/** @type {string} */ key, /** @type {() => (Node | null)[]} */ content) {
   if (key === shown) return;
   shown = key;
+  keepFocus();
   notice.replaceChildren(...content().filter((node) => node !== null));
   notice.hidden = false;
 }

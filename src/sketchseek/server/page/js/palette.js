@@ -1,6 +1,7 @@
 /** The colours of the pen, and whether nothing else of the drawing counts. Without a colour, the pen is black or white. */
 
 import { byId, make } from "./dom.js";
+import { load, save } from "./storage.js";
 import { t } from "./texts.js";
 
 /** @import { Pen } from "./sheet.js" */
@@ -13,10 +14,13 @@ const colours = () => [
 ];
 
 export function addPalette(/** @type {Query} */ query, /** @type {Pen} */ pen, /** @type {() => void} */ chosen) {
+  const last = load().colour;
+  pen.colour = colours().some(([, colour]) => colour === last) ? last : null;
   const swatches = colours().map(([name, colour]) => {
-    const radio = make("input", { type: "radio", name: "colour", value: colour ?? "", checked: colour === null });
+    const radio = make("input", { type: "radio", name: "colour", value: colour ?? "", checked: colour === pen.colour });
     radio.addEventListener("change", () => {
       pen.colour = colour;
+      save({ colour });
       chosen();
     });
     const dot = make("span", { class: "swatch" });

@@ -89,7 +89,7 @@ export class Results {
 
   #showCollection(/** @type {string | null} */ name) {
     this.collection = name;
-    byId("collection-close").hidden = byId("selection-remove").hidden = name === null;
+    byId("collection-close").hidden = byId("collection-export").hidden = byId("selection-remove").hidden = name === null;
   }
 
   /** The gallery may have changed: update the notice, and the hits unless the user is browsing them. */

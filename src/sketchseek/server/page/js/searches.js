@@ -40,6 +40,7 @@ export function forgetSearches() {
   byId("searches-list").replaceChildren();
   byId("searches-none").hidden = false;
   byId("searches-clear").hidden = true;
+  byId("searches").querySelector("button")?.focus(); // the one that was pressed is gone
 }
 
 /** @returns {Search[]} */
@@ -57,7 +58,7 @@ function isPartOf(/** @type {string} */ before, /** @type {string} */ after) {
 function describe(/** @type {string} */ address) {
   const values = new URLSearchParams(address);
   const parts = [values.get("text") && `“${values.get("text")}”`, values.get("minus") && t("without {words}", { words: values.get("minus") ?? "" }),
-    values.has("drawing") || values.has("sketch") ? t("drawing") : "", values.has("photo") ? t("photo") : "",
+    values.has("drawing") || values.has("sketch") ? t("drawing") : "", values.has("colours") ? t("colours only") : "", values.has("photo") ? t("photo") : "",
     values.has("like") ? t("more like {name}", { name: (values.get("like") ?? "").slice(17) }) : "", values.get("under"), values.get("name"), values.get("kind")?.toUpperCase(), values.get("camera"),
     [values.get("from"), values.get("to")].filter(Boolean).join(" – ")];
   return parts.filter(Boolean).join(" · ");

@@ -85,12 +85,20 @@ export class Selection {
     this.#show();
   }
 
+  /** Focus the photo that was selected last, or else the photos. */
+  #focusAnchor() {
+    const last = this.#tiles().find((tile) => tile.dataset.id === this.#anchor);
+    (/** @type {HTMLElement | undefined | null} */ (last?.querySelector(".open")) ?? this.#area).focus();
+  }
+
   #tiles() {
     return /** @type {HTMLLIElement[]} */ ([...this.#area.querySelectorAll("li[data-id]")]);
   }
 
   #show() {
+    const hadFocus = this.#bar.contains(document.activeElement);
     this.#bar.hidden = !this.#photos.size;
+    if (hadFocus && this.#bar.hidden) this.#focusAnchor();
     byId("selection-count").textContent = counted(this.#photos.size, "{count} photo selected", "{count} photos selected");
     document.body.dataset.selecting = String(this.#photos.size > 0);
     this.#mark();

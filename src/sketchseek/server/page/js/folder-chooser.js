@@ -1,0 +1,70 @@
+/** The dialog in which a folder of the server's machine is chosen, to index it or to put photos into it. */
+
+import { places } from "./api.js";
+import { byId, icon, make } from "./dom.js";
+import { counted, t } from "./texts.js";
+
+/** @typedef {{title: string, note: string, button: string, choose: (folder: string) => Promise<unknown>}} Purpose */
+
+export class FolderChooser {
+  #dialog = byId("places", HTMLDialogElement);
+  #body = byId("places-body");
+  #button = byId("places-choose", HTMLButtonElement);
+  #problem = byId("places-problem");
+  /** @type {Purpose | null} */ #purpose = null;
+  /** @type {string | null} */ #current = null;
+  #places = 0; // where one can begin
+
+  constructor() {
+    this.#button.addEventListener("click", () => this.#choose());
+  }
+
+  /** Open the dialog. It closes when `choose` is done, and shows an error of it. */
+  open(/** @type {Purpose} */ purpose) {
+    this.#purpose = purpose;
+    byId("places-title").textContent = purpose.title;
+    byId("places-note").textContent = purpose.note;
+    this.#button.textContent = purpose.button;
+    this.#dialog.showModal();
+    this.#go(null);
+  }
+
+  async #choose() {
+    if (this.#current === null) return;
+    try {
+      await this.#purpose?.choose(this.#current);
+      this.#dialog.close();
+    } catch (error) {
+      this.#problem.textContent = /** @type {Error} */ (error).message;
+    }
+  }
+
+  async #go(/** @type {string | null} */ folder) {
+    this.#problem.textContent = "";
+    try {
+      const listing = await places(folder);
+      if (folder === null) this.#places = listing.folders.length;
+      if (folder === null && this.#places === 1) return this.#go(listing.folders[0]);
+      this.#current = listing.folder;
+      const rows = listing.folders.map((name) => this.#step(name, "folder", shortName(name)));
+      if (folder !== null && (listing.parent !== null || this.#places > 1)) rows.unshift(this.#step(listing.parent, "up", t("Up")));
+      this.#body.replaceChildren(...rows.map((row) => make("li", {}, row)));
+      this.#body.scrollTop = 0;
+      byId("places-name").textContent = folder ?? t("Choose where to begin");
+      byId("places-count").textContent = folder === null ? "" : [
+        listing.photos ? counted(listing.photos, "{count} photo here", "{count} photos here") : t("No photos here"),
+        listing.folders.length ? counted(listing.folders.length, "{count} folder", "{count} folders") : "", listing.more ? t("and more") : ""].filter(Boolean).join(", ");
+      this.#button.disabled = folder === null;
+      this.#body.querySelector("button")?.focus();
+    } catch (error) {
+      this.#problem.textContent = /** @type {Error} */ (error).message;
+    }
+  }
+
+  #step(/** @type {string | null} */ to, /** @type {string} */ name, /** @type {string} */ label) {
+    return make("button", { type: "button", class: "place", click: () => this.#go(to) }, icon(name), make("span", { text: label }));
+  }
+}
+
+/** The last part of a folder's name. */
+export const shortName = (/** @type {string} */ name) => name.slice(name.lastIndexOf("/") + 1) || name;
