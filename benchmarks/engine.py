@@ -63,7 +63,8 @@ def main() -> None:
             print(f"| {name} | {' | '.join(row)} | {ratio:.1f}x | {busy[name, best[name]]:.1f} |")
 
         print(
-            "\nA drawing to its vector, one thread, ms\n\n| model | drawing | p50 | best | CPU |\n|---|---|--:|--:|--:|"
+            "\nA drawing to its vector, one thread, ms\n\n"
+            "| model | drawing | p50 | best | CPU of this process |\n|---|---|--:|--:|--:|"
         )
         for name, model in models.items():
             single = load(model.folder, threads=1)
@@ -99,7 +100,10 @@ def throughput(
 
 
 def latency(model: Encoder, drawing: bytes, repeats: int) -> tuple[list[float], float]:
-    """Milliseconds of the clock of every repeat, and of the processor on average."""
+    """Milliseconds of the clock of every repeat, and of this process's processor time on average.
+
+    A model that is not ours computes in a process of its own, whose time is not included.
+    """
     model.encode_sketches([load_sketch(drawing)])
     times = []
     processor = time.process_time()
