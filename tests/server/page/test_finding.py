@@ -60,6 +60,22 @@ def test_what_to_look_for_is_sent_kept_and_reset_with_the_filters(page: Page) ->
     expect(choice.get_by_role("radio", name="both")).to_be_checked()
 
 
+def test_a_photo_found_by_colours_alone(page: Page) -> None:
+    """No parts of it match, and there is no share of a match."""
+    page.get_by_role("radio", name="Red", exact=True).check(force=True)
+    draw(page, *SIDES["left"])
+    page.get_by_label("Colours only").check()
+    expect_first(page, "red.png")
+    page.locator(".tile .open").first.click()
+    expect(page.locator("#viewer-facts")).to_contain_text(re.compile(r"Match\s*similarity \d"))
+    expect(page.locator("#viewer-explain")).to_be_hidden()
+    page.keyboard.press("Escape")
+    page.get_by_label("Words", exact=True).fill("red")
+    expect(page.locator(".tile .degree").first).not_to_be_empty()
+    page.locator(".tile .open").first.click()
+    expect(page.locator("#viewer-explain")).to_be_visible()
+
+
 def test_minus_words(page: Page) -> None:
     page.get_by_label("Words", exact=True).fill("blue")
     expect_first(page, "blue.png")

@@ -48,6 +48,15 @@ def explained(client: TestClient, **fields: Any) -> dict[str, Any]:
     return found
 
 
+def test_strokes_of_which_only_colours_count_match_no_parts(shown: tuple[TestClient, str]) -> None:
+    client, id = shown
+    coloured = json.dumps({**json.loads(DOT), "colours": ["#2b6cd4"] * 22})
+    parts = {"id": id, "strokes": coloured, "weights": '{"sketch": 0}'}
+    assert explained(client, **parts, text="red") == explained(client, id=id, text="red")
+    answer = post(client, to="/api/explain", **parts)
+    assert "only its colours" in refusal(answer, 422)
+
+
 def test_ink_is_found_where_the_photo_is_dark(shown: tuple[TestClient, str]) -> None:
     client, id = shown
     found = explained(client, id=id, strokes=DOT)

@@ -54,11 +54,15 @@ def _explain(
     model = encoder.model
     assert has_patches(model)
     photo, *liked = stored
-    sketches = drawn(form) + sketches
+    sketches = drawn(form) + sketches if form.weights.get("sketch", 1) else []
     patches = model.patches_photos([photo])[0]
     photo_box = extent(photo, model.record.photos)
     if not sketches:
         examples = examples + liked
+        if not (examples or form.text):
+            raise RequestError(
+                422, "of this drawing only its colours count, and those match no single parts of a photo."
+            )
         query = Query(photo=examples, text=form.text, minus=form.minus, weights=form.weights)
         vector = fuse(encode(query, lambda: encoder, _no_marks))
         return Explanation(

@@ -35,7 +35,7 @@ export class ExplanationView {
   show(/** @type {Hit} */ hit) {
     this.leave();
     this.#hit = hit;
-    const available = this.available && !this.#query.isEmpty;
+    const available = this.available && !this.#query.isEmpty && !this.#query.isOfColoursAlone;
     this.#button.hidden = !available;
     this.#button.setAttribute("aria-pressed", String(this.#enabled));
     this.#panel.hidden = !available || !this.#enabled;

@@ -71,8 +71,8 @@ export class Query extends EventTarget {
     return this.unlike.some((one) => one.id === id) ? "unlike" : null;
   }
 
-  /** Such a query gives no relevance. */
-  get #isOfColoursAlone() {
+  /** Such a query gives no relevance, and no parts of a photo that match. */
+  get isOfColoursAlone() {
     return this.coloursOnly && this.hasColours && !this.text.trim() && !this.minus.trim() && !this.like.length && !this.unlike.length && !this.pictures.length;
   }
 
@@ -100,7 +100,7 @@ export class Query extends EventTarget {
     form.set("k", String(k));
     if (offset) form.set("offset", String(offset));
     form.set("look", this.look);
-    if (this.threshold && !this.#isOfColoursAlone) form.set("min_relevance", String(this.threshold / 100));
+    if (this.threshold && !this.isOfColoursAlone) form.set("min_relevance", String(this.threshold / 100));
     if (this.under) form.set("under", this.under);
     if (this.from) form.set("taken_from", this.from);
     if (this.to) form.set("taken_to", this.to);
