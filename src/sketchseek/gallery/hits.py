@@ -4,7 +4,7 @@ import base64
 import html
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ class Hit:
     ``score``: cosine with the query, -1..1. ``relevance``: probability that the user meant it, 0..1; None for a photo
     that no search found. ``id`` comes from the content: it survives moves. ``width``, ``height`` in px,
     upright. ``taken`` from the camera, without time zone. ``duplicates``: files folded under this one: the same bytes
-    or, with ``fold``, nearly the same.
+    or, with ``fold``, nearly the same. ``colours``: a small picture of it (see ``sketchseek.colours``), if it is kept.
     """
 
     id: str
@@ -36,6 +36,7 @@ class Hit:
     height: int
     taken: datetime | None
     duplicates: tuple[Path, ...] = ()
+    colours: bytes | None = field(default=None, repr=False, compare=False)
 
     @property
     def weak(self) -> bool:

@@ -272,4 +272,4 @@ def hit_of(photo: Photo, score: float, under: bytes | None = None, filters: Filt
     first = next((path for path in photo.paths if filters.fits(path, under)), photo.paths[0])
     others = tuple(Path(os.fsdecode(path)) for path in photo.paths if path != first)
     taken = datetime.fromisoformat(photo.taken) if photo.taken else None
-    return Hit(photo.id, Path(os.fsdecode(first)), score, None, photo.width, photo.height, taken, others)
+    return Hit(photo.id, Path(os.fsdecode(first)), score, None, photo.width, photo.height, taken, others, photo.colours)

@@ -69,7 +69,7 @@ class KnownFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A content with its files: ``paths`` in byte order."""
+    """A content with its files: ``paths`` in byte order. ``colours``: as in ``Facts``."""
 
     row: int
     id: str
@@ -77,6 +77,7 @@ class Photo:
     height: int
     taken: str | None
     paths: tuple[bytes, ...]
+    colours: bytes | None = None
 
 
 def content_id(digest: bytes) -> str:

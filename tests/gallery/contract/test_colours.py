@@ -165,3 +165,10 @@ def test_they_are_copied_there_and_back(
     back = Gallery.open(tmp_path / "back")
     copy(there, back)
     assert kept(back) == right(some)
+
+
+def test_hits_carry_a_small_picture(gallery: Gallery, some: Path) -> None:
+    gallery.add(some)
+    found = gallery.search(text="red", k=4)
+    assert [hit.colours for hit in found] == [pack(load_photo(hit.path, target=16)) for hit in found]
+    assert gallery.photo(found[0].id).colours == found[0].colours

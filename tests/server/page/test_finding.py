@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Request, Route, expect
 
 from tests.gallery.photos import flat
 from tests.server.page.actions import SIDES, draw, expect_first, names
-from tests.server.page.conftest import Served, Watch
+from tests.server.page.conftest import OpenPage, Served, Watch
 from tests.server.page.test_access import check
 
 
@@ -74,6 +74,24 @@ def test_a_photo_found_by_colours_alone(page: Page) -> None:
     expect(page.locator(".tile .degree").first).not_to_be_empty()
     page.locator(".tile .open").first.click()
     expect(page.locator("#viewer-explain")).to_be_visible()
+
+
+def test_a_photo_is_blurred_until_it_has_loaded(open_page: OpenPage, served: Served) -> None:
+    page = open_page(served)
+    held: list[Route] = []
+    page.route("**/thumbnail*", lambda route: held.append(route))
+    page.get_by_label("Words", exact=True).fill("red")
+    expect_first(page, "red.png")
+    first = page.locator(".tile").first
+    red, green, blue, _ = first.locator("canvas").evaluate(
+        "(canvas) => [...canvas.getContext('2d').getImageData(6, 6, 1, 1).data]"
+    )
+    assert red > 150 > 100 > green and blue < 100
+    expect(first.locator("canvas")).to_have_css("opacity", "1")
+    for route in held:
+        route.continue_()
+    expect(first.locator("img")).to_have_css("opacity", "1")
+    expect(first.locator("canvas")).to_have_css("opacity", "0")
 
 
 def test_minus_words(page: Page) -> None:

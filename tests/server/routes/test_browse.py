@@ -1,8 +1,10 @@
+import base64
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from sketchseek.colours import BYTES
 from sketchseek.gallery import Gallery
 from sketchseek.server.routes import browse
 from sketchseek.server.service import Service
@@ -20,6 +22,7 @@ def test_photos_by_month(client: TestClient) -> None:
     ]
     (first,) = sections[0]["pages"]
     page = client.get("/api/timeline/page", params={"first": first}).json()
+    assert len(base64.b64decode(page["photos"][0].pop("colours"))) == BYTES
     assert page == {
         "photos": [
             {

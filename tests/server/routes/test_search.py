@@ -1,3 +1,4 @@
+import base64
 import itertools
 import json
 from collections.abc import Iterator
@@ -7,9 +8,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from sketchseek.colours import pack
 from sketchseek.gallery import Gallery, Query
 from sketchseek.neighbours import LOOKS
-from sketchseek.pictures import load_sketch, sketch_from_strokes
+from sketchseek.pictures import load_photo, load_sketch, sketch_from_strokes
 from sketchseek.server.app import create_app
 from sketchseek.server.service import Service
 from tests.gallery.grid_model import GridModel
@@ -78,11 +80,13 @@ def test_coloured_strokes_count(client: TestClient, service: Service) -> None:
     assert "colours alone give no relevance" in said
 
 
-def test_a_hit_contains_what_the_page_shows(client: TestClient, some_id: str) -> None:
+def test_a_hit_contains_what_the_page_shows(client: TestClient, service: Service, some_id: str) -> None:
     found = post(client, text="red", k=16).json()["hits"]
     (hit,) = [hit for hit in found if hit["id"] == some_id]
     del hit["score"]
     relevance = hit.pop("relevance")
+    photo = load_photo(service.gallery.photo(some_id).path, target=16)
+    assert base64.b64decode(hit.pop("colours")) == pack(photo)
     assert hit == {
         "id": some_id,
         "weak": relevance < 0.1,

@@ -349,16 +349,19 @@ class Catalogue:
     def photo(self, vector: int) -> Photo | None:
         """The content of a vector row with its files; None if it has no file, or one of its rows is damaged."""
         found = self._db.execute(
-            "SELECT c.crc, c.row, c.hash, c.width, c.height, c.taken, c.copies FROM vectors v JOIN contents c "
-            "ON c.row = v.content WHERE v.row = ?",
+            "SELECT c.crc, c.row, c.hash, c.width, c.height, c.taken, c.copies, a.crc, a.content, a.camera, a.colours "
+            "FROM vectors v JOIN contents c ON c.row = v.content LEFT JOIN facts a ON a.content = c.row "
+            "WHERE v.row = ?",
             (vector,),
         ).fetchone()
-        if found is None or not is_intact(found[:-1]):
+        if found is None or not is_intact(found[:6]):
             return None
-        _, row, digest, width, height, taken, copies = found
+        (row, digest, width, height, taken, copies), facts = found[1:7], found[7:]
         paths = self.paths(row)
-        whole = paths and len(paths) == copies
-        return Photo(vector, content_id(digest), width, height, taken, tuple(paths)) if whole else None
+        if not paths or len(paths) != copies:
+            return None
+        colours = facts[3] if is_intact(facts) else None
+        return Photo(vector, content_id(digest), width, height, taken, tuple(paths), colours)
 
     def entries_after(self, model: ModelSet, path: bytes, count: int) -> list[Entry]:
         """The next ``count`` files by path, with what a copy needs; files with a damaged row are omitted."""

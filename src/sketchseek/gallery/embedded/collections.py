@@ -58,8 +58,9 @@ class EmbeddedCollections(Collections):
         with self._reading() as catalogue:
             row, _ = _found(catalogue, name)
             found = catalogue.rows(
-                "SELECT c.crc, c.row, c.hash, c.width, c.height, c.taken FROM collection_photos p "
-                "JOIN contents c ON c.hash = p.hash AND c.copies > 0 WHERE p.collection = ? ORDER BY p.row "
+                "SELECT c.crc, c.row, c.hash, c.width, c.height, c.taken, a.crc, a.content, a.camera, a.colours "
+                "FROM collection_photos p JOIN contents c ON c.hash = p.hash AND c.copies > 0 "
+                "LEFT JOIN facts a ON a.content = c.row WHERE p.collection = ? ORDER BY p.row "
                 "LIMIT ? OFFSET ?",
                 (row, -1 if count is None else count, offset),
             )
@@ -190,12 +191,13 @@ def _described(catalogue: "Catalogue", row: int, name: str, made: str) -> Collec
     return Collection(name, photos, all_of_them - photos, datetime.fromisoformat(made))
 
 
-def _photo(catalogue: "Catalogue", content: tuple[Any, ...]) -> Photo | None:
+def _photo(catalogue: "Catalogue", found: tuple[Any, ...]) -> Photo | None:
+    content, facts = found[:6], found[6:]
     if not is_intact(content):
         return None
     row, digest, width, height, taken = content[1:]
-    paths = catalogue.paths(row)
-    return Photo(row, content_id(digest), width, height, taken, tuple(paths)) if paths else None
+    paths, colours = tuple(catalogue.paths(row)), facts[3] if is_intact(facts) else None
+    return Photo(row, content_id(digest), width, height, taken, paths, colours) if paths else None
 
 
 def _insert(writer: Writer, table: str, **values: object) -> int:

@@ -160,7 +160,16 @@ class Reader:
 
     def photos(self, numbers: Sequence[int]) -> dict[int, Photo]:
         """Contents with all their files, by number."""
-        rows = self.query(f"photo in {list(numbers)}", ["root", "path", "width", "height", "taken", "photo"])
+        fields = [
+            "root",
+            "path",
+            "width",
+            "height",
+            "taken",
+            "photo",
+            *(["colours"] if self.tables.keeps_facts else []),
+        ]
+        rows = self.query(f"photo in {list(numbers)}", fields)
         places: dict[int, list[bytes]] = {}
         facts: dict[int, dict[str, Any]] = {}
         for row in rows:
@@ -169,7 +178,13 @@ class Reader:
                 facts[row["photo"]] = row
         return {
             photo: Photo(
-                photo, id_of(photo), row["width"], row["height"], row["taken"] or None, tuple(sorted(places[photo]))
+                photo,
+                id_of(photo),
+                row["width"],
+                row["height"],
+                row["taken"] or None,
+                tuple(sorted(places[photo])),
+                bytes_of(row.get("colours", "")),
             )
             for photo, row in facts.items()
         }

@@ -12,7 +12,11 @@ class Error(BaseModel):
 
 
 class Photo(BaseModel):
-    """``folder`` is named as in /api/status; ``duplicates`` counts the other files that this photo stands for."""
+    """``folder`` is named as in /api/status; ``duplicates`` counts the other files that this photo stands for.
+
+    ``colours``: 12 x 12 pixels to show until the photo has loaded, in base64: a byte each, row by row. Its value is
+    (red * 7 + green) * 6 + blue, with 6, 7 and 6 levels. Null if the gallery keeps none.
+    """
 
     id: str
     name: str
@@ -21,6 +25,7 @@ class Photo(BaseModel):
     height: int
     taken: LocalTime | None
     duplicates: int
+    colours: str | None
 
 
 class Hit(Photo):

@@ -1,5 +1,6 @@
 """Routes to browse photos without a query: by date or by folder, and the tree of folders."""
 
+import base64
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -150,4 +151,5 @@ def facts(hit: Hit, names: FolderNames) -> dict[str, Any]:
         "height": hit.height,
         "taken": hit.taken.isoformat() if hit.taken else None,
         "duplicates": len(hit.duplicates),
+        "colours": None if hit.colours is None else base64.b64encode(hit.colours).decode(),
     }

@@ -10,8 +10,8 @@ const LOOKS = ["picture", "both", "kind"];
 
 /** @type {WeakMap<File, string>} */ const ids = new WeakMap();
 
-/** The query as the text after #; empty for an empty query without filters. */
-export function addressOf(/** @type {Query} */ query) {
+/** The query, and the collection that is shown, as the text after #; empty for an empty query without filters. */
+export function addressOf(/** @type {Query} */ query, /** @type {string | null} */ collection = null) {
   const values = new URLSearchParams();
   for (const name of TEXTS) if (query[name].trim()) values.set(name, query[name].trim());
   if (!query.drawing.isEmpty) {
@@ -25,6 +25,7 @@ export function addressOf(/** @type {Query} */ query) {
   if (query.threshold) values.set("threshold", String(query.threshold));
   if (!query.fold) values.set("fold", "no");
   if (query.coloursOnly && query.hasColours) values.set("colours", "only");
+  if (collection !== null) values.set("collection", collection);
   return values.toString();
 }
 
@@ -36,7 +37,7 @@ export async function keepParts(/** @type {Query} */ query) {
 
 /**
  * The values of a query for an address; `missing`: drawings or pictures that this browser does not have.
- * @returns {Promise<{values: Partial<Query>, strokes: import("./drawing.js").Stroke[], missing: number}>}
+ * @returns {Promise<{values: Partial<Query>, strokes: import("./drawing.js").Stroke[], collection: string | null, missing: number}>}
  */
 export async function read(/** @type {string} */ address) {
   const given = new URLSearchParams(address);
@@ -67,7 +68,7 @@ export async function read(/** @type {string} */ address) {
     pictures, like: marks("like"), unlike: marks("unlike"), look: LOOKS.includes(look) ? look : "both",
     balance: number("balance", 50), threshold: number("threshold", 0), fold: given.get("fold") !== "no", coloursOnly: given.get("colours") === "only",
   };
-  return { values, strokes, missing };
+  return { values, strokes, collection: given.get("collection"), missing };
 }
 
 function idOfFile(/** @type {File} */ file) {

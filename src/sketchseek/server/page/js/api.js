@@ -3,7 +3,7 @@
 /** @import { Within } from "./timeline.js" */
 /**
  * @typedef {{id: string, name: string, folder: string, width: number, height: number, taken: string | null,
- *   duplicates: number}} Photo
+ *   duplicates: number, colours: string | null}} Photo
  * @typedef {Photo & {score: number, relevance: number | null, weak: boolean}} Hit
  * @typedef {{month: string | null, folder: string | null, count: number, pages: string[]}} Section `pages`: the id of every 200th photo
  * @typedef {{hits: Hit[], more: boolean, note: string | null, took_ms: Record<string, number>}} SearchResponse

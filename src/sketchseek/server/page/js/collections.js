@@ -39,7 +39,7 @@ export class CollectionDialogs {
       if (adding) this.#add(name);
       else this.#callbacks.open(name);
     };
-    byId("collections-list").replaceChildren(...found.collections.map(({ name, photos }) =>
+    fill("collections-list", found.collections.map(({ name, photos }) =>
       row("layers", name, counted(photos, "{count} photo", "{count} photos"), () => choose(name), ...(adding ? [] : [
         action("download", t("Export {name}", { name }), () => this.#callbacks.export(name, photos)),
         action("clear", t("Delete {name}", { name }), () => this.#delete(name, photos)),
@@ -51,7 +51,7 @@ export class CollectionDialogs {
   async showSaved() {
     byId("saved-new").hidden = this.#query.isEmpty;
     const found = await this.#try(collections);
-    byId("saved-list").replaceChildren(...(found?.searches ?? []).map(({ name, query }) => row("search", name, "", async () => {
+    fill("saved-list", (found?.searches ?? []).map(({ name, query }) => row("search", name, "", async () => {
       const strokes = validStrokes(query.strokes);
       if (strokes.length) await keep(idOf(JSON.stringify(strokes)), strokes);
       byId("searches", HTMLDialogElement).close();
@@ -96,6 +96,14 @@ export class CollectionDialogs {
       return undefined;
     }
   }
+}
+
+/** Replace the rows of a list; if the button that was pressed goes with its row, the focus stays in the dialog. */
+function fill(/** @type {string} */ id, /** @type {Node[]} */ rows) {
+  const list = byId(id);
+  const hadFocus = list.contains(document.activeElement);
+  list.replaceChildren(...rows);
+  if (hadFocus) (list.querySelector("button") ?? list.closest("dialog")?.querySelector("button"))?.focus();
 }
 
 function row(/** @type {string} */ name, /** @type {string} */ label, /** @type {string} */ more, /** @type {() => void} */ choose, /** @type {Node[]} */ ...actions) {

@@ -5,7 +5,7 @@ import { Tile } from "./tile.js";
 /** @import { Hit } from "./api.js" */
 /** @import { Actions } from "./tile.js" */
 
-const FIRST_TILES = 10; // whose pictures are loaded before they replace the previous hits
+const FIRST_TILES = 10; // which replace the previous hits only when there is something to show of them
 const MAX_WAIT = 70; // ms
 
 export class Grid {
@@ -33,7 +33,7 @@ export class Grid {
     });
   }
 
-  /** Replace all hits, as soon as the first pictures have loaded or after a short wait. */
+  /** Replace all hits, as soon as there is something to show of the first ones or after a short wait. */
   async show(/** @type {Hit[]} */ hits) {
     const version = ++this.#version;
     const tiles = hits.map((hit) => this.#tiles.get(hit.id) ?? this.#createTile(hit));

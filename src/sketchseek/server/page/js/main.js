@@ -58,7 +58,9 @@ const grid = new Grid(byId("grid", HTMLOListElement), {
   mark: (how, hit) => query.mark(how, hit),
 }, (id) => query.markOf(id));
 const timeline = new Timeline((photo) => viewer.open(photo, ofTimeline));
-const results = new Results(query, grid, timeline, watch, filters, { start: (name) => drawing.replace(sample(name)), copy, banner, folders });
+const results = new Results(query, grid, timeline, watch, filters, {
+  start: (name) => drawing.replace(sample(name)), copy, banner, folders, opened: () => noteAddress(),
+});
 const selection = new Selection({
   notify,
   photo: (id) => grid.hits.find((hit) => hit.id === id) ?? timeline.photo(id),
@@ -138,22 +140,23 @@ let following = false; // not before the query of the address is read
 let timer = 0;
 function noteAddress() {
   if (!following) return;
-  const address = addressOf(query);
+  const address = addressOf(query, results.collection);
   sessionStorage.setItem("sketchseek.now", address); // the address itself follows later
   keepParts(query);
   clearTimeout(timer);
   timer = setTimeout(() => {
     history.replaceState(history.state, "", address ? `#${address}` : location.pathname + location.search);
     sessionStorage.setItem("sketchseek.written", address);
-    if (!query.isEmpty) remember(address);
+    if (!query.isEmpty) remember(addressOf(query));
   }, ADDRESS_DELAY);
 }
 
 async function go(/** @type {string} */ address) {
-  const { values, strokes, missing } = await read(address);
+  const { values, strokes, collection, missing } = await read(address);
   if (drawing.isEmpty && !drawing.canUndo) drawing.restore(strokes);
   else drawing.replace(strokes);
   query.set(values);
+  if (collection !== null) await results.openCollection(collection).catch((error) => notify(error.message));
   if (missing) notify(t("A drawing or picture of this search is kept in another browser, or no longer."));
 }
 
@@ -170,7 +173,7 @@ async function restore() {
 }
 addEventListener("hashchange", () => {
   const address = location.hash.slice(1);
-  if (address !== addressOf(query) && !viewer.isLeaving) go(address);
+  if (address !== addressOf(query, results.collection) && !viewer.isLeaving) go(address);
   else noteAddress();
 });
 byId("searches-open").addEventListener("click", () => {
@@ -265,5 +268,5 @@ async function copy(text) {
   }
 }
 
-await restore();
+await restore().finally(() => (document.body.dataset.ready = "")); // what is shown from now on stays where it is
 watch.poll();

@@ -14,7 +14,8 @@ import { counted, t } from "./texts.js";
 /** @import { Query } from "./query.js" */
 /** @import { Timeline } from "./timeline.js" */
 /** @import { StatusWatch } from "./status.js" */
-/** @typedef {{start: (sample: string) => void, copy: (text: string) => void, folders: Folders, banner: (what: "busy", on: boolean) => void}} Callbacks */
+/** @typedef {{start: (sample: string) => void, copy: (text: string) => void, folders: Folders, banner: (what: "busy", on: boolean) => void,
+ *   opened: () => void}} Callbacks `opened`: a collection was opened or closed */
 
 const ANNOUNCE_DELAY = 700; // ms without a new response before the last one is announced to screen readers
 const MAX_OFFSET = 2000; // hits, the limit of the server
@@ -88,8 +89,11 @@ export class Results {
   }
 
   #showCollection(/** @type {string | null} */ name) {
+    if (name === this.collection) return;
     this.collection = name;
+    if (document.activeElement === byId("collection-close")) byId("results").focus({ preventScroll: true }); // it goes
     byId("collection-close").hidden = byId("collection-export").hidden = byId("selection-remove").hidden = name === null;
+    this.#callbacks.opened();
   }
 
   /** The gallery may have changed: update the notice, and the hits unless the user is browsing them. */

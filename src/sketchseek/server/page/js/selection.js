@@ -87,7 +87,7 @@ export class Selection {
 
   /** Focus the photo that was selected last, or else the photos. */
   #focusAnchor() {
-    const last = this.#tiles().find((tile) => tile.dataset.id === this.#anchor);
+    const last = this.#tiles().find((tile) => tile.dataset.id === this.#anchor && tile.checkVisibility());
     (/** @type {HTMLElement | undefined | null} */ (last?.querySelector(".open")) ?? this.#area).focus();
   }
 

@@ -2,6 +2,7 @@
 
 import { thumbnailFailure, thumbnailUrl } from "./api.js";
 import { icon, make } from "./dom.js";
+import { preview } from "./preview.js";
 import { selectButton } from "./selection.js";
 import { t } from "./texts.js";
 
@@ -21,6 +22,7 @@ export class Tile {
   #more;
   #less;
   #select;
+  #preview;
 
   constructor(/** @type {Hit} */ hit, /** @type {Actions} */ actions, /** @type {number} */ rowHeight) {
     this.hit = hit;
@@ -28,9 +30,10 @@ export class Tile {
     const px = Math.max(ratio, 1) * rowHeight * 1.3 * devicePixelRatio;
     this.#image = make("img", { alt: "", decoding: "async", draggable: "false", load: () => this.#loaded(), error: () => this.#failed() });
     this.#image.src = thumbnailUrl(hit.id, px > 340 ? 640 : 320);
+    this.#preview = preview(hit);
     this.#caption = make("span", { class: "caption" });
     this.#folded = make("span", { class: "folded" });
-    this.#open = make("button", { type: "button", class: "open", click: () => actions.open(this.hit.id) }, this.#image, this.#folded, this.#caption);
+    this.#open = make("button", { type: "button", class: "open", click: () => actions.open(this.hit.id) }, this.#preview, this.#image, this.#folded, this.#caption);
     this.#more = this.#markButton("more", t("More like this"), () => actions.mark("like", this.hit));
     this.#less = this.#markButton("less", t("Not like this"), () => actions.mark("unlike", this.hit));
     this.#select = selectButton(hit.name);
@@ -62,9 +65,9 @@ export class Tile {
     this.#open.focus({ preventScroll: false });
   }
 
-  /** Resolves when the picture can be shown. */
+  /** Resolves when there is something to show. */
   async ready() {
-    await this.#image.decode().catch(() => {});
+    if (!this.#preview) await this.#image.decode().catch(() => {});
   }
 
   /** Also stops loading the picture. */
@@ -79,6 +82,7 @@ export class Tile {
 
   async #failed() {
     if (!this.#image.getAttribute("src")) return;
+    this.#preview?.remove();
     this.element.classList.add("failed");
     const reason = await thumbnailFailure(this.hit.id);
     this.#image.replaceWith(make("span", { class: "reason", text: reason || t("The picture could not be loaded.") }));

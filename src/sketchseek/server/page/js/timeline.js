@@ -2,6 +2,7 @@
 
 import { RequestError, thumbnailUrl, timeline, timelinePage } from "./api.js";
 import { byId, make } from "./dom.js";
+import { preview } from "./preview.js";
 import { selectButton } from "./selection.js";
 import { load, save } from "./storage.js";
 import { counted, language, number, t } from "./texts.js";
@@ -245,7 +246,7 @@ export class Timeline {
       cell.append(make("button", { type: "button", class: "open", "aria-label": label, title: photo.name, click: () => {
         this.#current = this.#asked = place;
         this.#open(photo);
-      } }, image), selectButton(photo.name));
+      } }, preview(photo), image), selectButton(photo.name));
     }
     const stop = place === this.#current || (!this.#cells.has(this.#current) && place === Math.min(...this.#cells.keys()));
     for (const button of cell.querySelectorAll("button")) button.tabIndex = stop ? 0 : -1;

@@ -32,6 +32,7 @@ export class Viewer {
   #zoom;
   #abort = new AbortController();
   #inHistory = false;
+  /** Settled when the history is back where it was before the last view. @type {Promise<unknown>} */ #left = Promise.resolve();
   /** Whether Back has just closed the view. */ isLeaving = false;
   /** Whether the server can show a photo in the file manager. */ reveals = false;
 
@@ -70,7 +71,8 @@ export class Viewer {
 
   get isOpen() { return this.#dialog.open; }
 
-  open(/** @type {Photo} */ photo, /** @type {Source} */ source) {
+  async open(/** @type {Photo} */ photo, /** @type {Source} */ source) {
+    await this.#left; // or going back from the last view would close this one
     this.#source = source;
     if (!this.#dialog.open) {
       this.#dialog.showModal();
@@ -250,7 +252,13 @@ export class Viewer {
     if (this.#shown) this.#source?.closed(this.#shown.id);
     this.#shown = null;
     this.#photo.removeAttribute("src");
-    if (this.#inHistory) history.back();
+    if (this.#inHistory) {
+      this.#left = new Promise((settled) => {
+        addEventListener("popstate", settled, { once: true });
+        setTimeout(settled, 300);
+      });
+      history.back();
+    }
     this.#inHistory = false;
   }
 }
