@@ -4,8 +4,8 @@
 
 Values of the preset ``paper``, random weights. torch counts the float operations of all matrix products in the forward
 and backward pass of 2 and of 4 triplets; half the difference is what a triplet adds, without what a step does once.
-Towers of 1 and of 2 layers are counted; every further layer adds as much as the second. The count is the same on every
-machine.
+Towers of 1 and of 2 layers are counted, with 8 and with 16 classes; every further layer adds as much as the second, and
+every further class as much as each of the last eight. The count is the same on every machine.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from sketchseek.methods.registry import METHODS, method_class
 from sketchseek.pictures import Preprocessing
 from sketchseek.training.presets import recipe_from_preset
 
+FEW, MORE = 8, 16  # classes
 SETTINGS: tuple[Setting, ...] = ("category", "fine-grained")
 
 
@@ -62,6 +63,17 @@ def per_triplet(name: str, setting: Setting, layers: int, classes: int) -> float
     return (four - two) / 2
 
 
+def extrapolated(name: str, setting: Setting, layers: int, classes: int) -> float:
+    """The same for large towers and many classes, whose activations would need more memory than a machine has."""
+
+    def deep(some: int) -> float:
+        one, two = (per_triplet(name, setting, few, some) for few in (1, 2))
+        return one + (layers - 1) * (two - one)
+
+    few, more = deep(FEW), deep(MORE)
+    return few + (classes - FEW) * (more - few) / (MORE - FEW)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Operations of one triplet of every method.")
     parser.add_argument("--methods", type=lambda text: text.split(","), help="default: all that train")
@@ -72,8 +84,7 @@ def main() -> None:
     print("| method | setting | TFLOP a triplet |\n|---|---|---|")
     for name in given.methods or [one for one in METHODS if one != "zero-shot"]:
         for setting in SETTINGS:
-            one, two = (per_triplet(name, setting, layers, given.classes) for layers in (1, 2))
-            total = one + (given.layers - 1) * (two - one)
+            total = extrapolated(name, setting, given.layers, given.classes)
             print(f"| {name} | {setting} | {total / 1e12:.4f} |", flush=True)
 
 

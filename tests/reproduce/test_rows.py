@@ -79,10 +79,13 @@ def test_a_mistyped_row_gets_a_suggestion():
 def test_hours_follow_from_operations_and_triplets():
     row = find_row("clip-at/sketchy-21")
     assert published_triplets(row) == 60 * 57_587
-    known = Cost("a GPU", 10.0, 0.5, {"clip-at/category/paper": 0.1})
+    known = Cost("a GPU", 10.0, 0.5, {"clip-at/category/paper": 0.1}, {})
     assert known.hours(row, 36_000) == pytest.approx(0.2)  # 3,600 TFLOP at 5 TFLOP/s
     assert known.hours(row, None) is None
     assert known.hours(find_row("splip/sketchy-21"), 36_000) is None
+    every_class = Cost("a GPU", 10.0, 0.5, {"splip/category/paper": 0.1}, {"splip/category/paper": 0.01})
+    assert every_class.hours(find_row("splip/sketchy-21"), 36_000) == pytest.approx(0.2 * (0.1 + 104 * 0.01) / 0.1)
+    assert find_row("splip/sketchy25-to-tuberlin-21").seen_classes == 100
     assert known.hours(find_row("dp-clip/sketchy-21/fine-grained/rank-64"), 36_000) is None
 
 

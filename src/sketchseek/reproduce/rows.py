@@ -59,6 +59,12 @@ class Row:
         """The other dataset that it is evaluated on, if there is one."""
         return known_splits()[self.split].dataset if self.protocol == "cross" else None
 
+    @property
+    def seen_classes(self) -> int:
+        """How many classes it trains on; of a published split."""
+        split = known_splits()[self.source_split]
+        return len(known_datasets()[split.dataset].classes) - len(split.unseen)
+
     def protocol_options(self) -> ProtocolOptions:
         """How it is measured."""
         if self.split == SAMPLE:
@@ -97,12 +103,16 @@ class Cost:
     peak_tflops: float
     assumed_share: float
     tflop_per_triplet: Mapping[str, float]  # method/setting/preset -> operations, in 10^12
+    tflop_per_class: Mapping[str, float]  # of a triplet, for each seen class; 0 for methods that are not named
 
     def hours(self, row: Row, triplets: int | None) -> float | None:
         """Estimated hours on the GPU; None where operations or triplets are not known."""
-        each = self.tflop_per_triplet.get(f"{row.method}/{row.setting}/{row.preset}")
+        name = f"{row.method}/{row.setting}/{row.preset}"
+        each = self.tflop_per_triplet.get(name)
         if each is None or triplets is None or row.settings.keys() - {"classes"}:
             return None
+        if more := self.tflop_per_class.get(name):
+            each += more * row.seen_classes
         return triplets * each / (self.peak_tflops * self.assumed_share) / 3600
 
 
