@@ -28,9 +28,12 @@ export class Folders {
     const key = JSON.stringify([status.folders, status.failed, status.watching, status.adds_folders, running, state, model, error]);
     if (key !== this.#shown) {
       this.#shown = key;
-      const focused = document.activeElement?.id;
+      const focused = this.#list.contains(document.activeElement) ? document.activeElement?.id : null;
       this.#list.replaceChildren(...this.#content(status, running));
-      if (focused && this.#list.querySelector(`#${focused}`)) byId(focused).focus();
+      if (focused !== null) {
+        const same = focused && this.#list.querySelector(`#${focused}:enabled`);
+        /** @type {HTMLElement | null} */ (same || this.#list.querySelector(".acts :enabled"))?.focus();
+      }
     }
     const bar = this.#list.querySelector("progress");
     if (!bar) return;

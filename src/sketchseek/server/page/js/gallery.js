@@ -27,10 +27,12 @@ export function showGallery(/** @type {Status} */ status) {
   ];
   const body = byId("gallery-body");
   const open = body.querySelector("details")?.open ?? failures.length < 6;
+  const hadFocus = body.contains(document.activeElement);
   body.replaceChildren(
     make("dl", { class: "table" }, ...rows.map(([term, value]) => make("div", {}, make("dt", { text: term }), make("dd", { text: value })))),
     ...(failures.length ? [failureList(status, open)] : []),
   );
+  if (hadFocus) body.querySelector("summary")?.focus();
 }
 
 function failureList(/** @type {Status} */ { failures, failed: count }, /** @type {boolean} */ open) {
