@@ -48,13 +48,18 @@ TEXTS = (
     "\ud800",
 )
 FIELDS = (
+    "by",
+    "camera",
     "download",
     "first",
     "fold",
     "folder",
+    "form",
+    "how",
     "id",
     "ids",
     "k",
+    "kind",
     "like",
     "look",
     "min_relevance",
@@ -89,18 +94,33 @@ PATHS = (
     "/api/photos/{id}/about",
     "/api/photos/{id}/facts",
     "/api/photos/{id}/reveal",
+    "/api/photos/{id}/similar",
     "/api/timeline",
     "/api/timeline/page?first={id}",
     "/api/folders",
     "/api/folders/add",
     "/api/folders/forget",
     "/api/folders/scan",
+    "/api/folders/watch",
+    "/api/cameras",
     "/api/places",
+    "/api/models",
+    "/api/models/{name}/use",
+    "/api/indexing/stop",
+    "/api/indexing/resume",
     "/api/collections",
     "/api/collections/photos?name=x",
     "/api/collections/add",
     "/api/collections/remove",
+    "/api/collections/delete",
+    "/api/collections/copy",
+    "/api/collections/paths?name=x",
+    "/api/collections/zip?name=x",
+    "/api/collections/zip?name=x",
+    "/api/collections/paths?name=x",
+    "/api/collections/copy?name=x&folder=x",
     "/api/searches/save",
+    "/api/searches/delete",
     "/api/photos/{id}/explain",
     "/healthz",
     "/metrics",
@@ -119,6 +139,8 @@ PATHS = (
     "http://evil.example/",
     "/api/photos/%F0%9F%98%80",
 )
+# Names in paths; none is of a model that there is, which a server would download.
+NAMES = ("x", "no-model", "..", "..%2f..%2fetc", "%00", "%ff", "a%20b", "a" * 101, "%F0%9F%98%80")
 METHODS = (
     "GET",
     "GET",
@@ -157,11 +179,12 @@ KINDS = ("multipart/form-data; boundary=x", "multipart/form-data", "application/
 
 def hostile_request(rng: random.Random, ids: list[str], good: dict[str, bytes]) -> bytes:
     """``ids``: of photos of the gallery; ``good``: pictures to damage. The connection closes after the answer."""
-    method, path = rng.choice(METHODS), rng.choice(PATHS).replace("{id}", rng.choice([*ids, "0" * 16, "x"]))
+    method, path = rng.choice(METHODS), rng.choice(PATHS)
+    path = path.replace("{id}", rng.choice([*ids, "0" * 16, "x"])).replace("{name}", rng.choice(NAMES))
     if rng.random() < 0.4:
         count = rng.choice((1, 2, 12, 300))
         pairs = [f"{rng.choice(FIELDS)}={_quoted(rng.choice(TEXTS), rng)}" for _ in range(count)]
-        path += "?" + "&".join(pairs)
+        path += ("&" if "?" in path else "?") + "&".join(pairs)
     headers = {"Host": "localhost", "Connection": "close"}
     for name in rng.sample(sorted(HEADERS), rng.choice((0, 0, 1, 2, 5))):
         headers[name] = rng.choice(HEADERS[name])

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from sketchseek.gallery.reading import read_photo
 from sketchseek.gallery.records import content_id
+from tests.server.hostile_requests import FIELDS, PATHS
 from tests.server.live import Live, live
 from tests.server.made_requests import COMMITTED, asking, contract, send
 from tests.server.schema import schema
@@ -38,6 +39,20 @@ def server(gallery_path: Path, photos: Path) -> Iterator[Live]:
 def test_the_committed_schema_is_the_served_one(client: TestClient) -> None:
     assert COMMITTED.read_text(encoding="utf-8") == schema(), "run: make docs"
     assert client.get("/openapi.json").json()["paths"].keys() == contract.raw_schema["paths"].keys()
+
+
+def test_every_route_and_field_is_attacked() -> None:
+    """By requests made from the schema, where one can give anything, and by those that no browser sends."""
+    made = {found.ok().path for found in asking.get_all_operations()}
+    attacked = {path.partition("?")[0] for path in PATHS}
+    for path, methods in contract.raw_schema["paths"].items():
+        assert path in attacked, "add it to PATHS of hostile_requests.py"
+        for operation in methods.values():
+            forms = operation.get("requestBody", {}).get("content", {}).values()
+            fields = {one["name"] for one in operation.get("parameters", [])}
+            fields = fields.union(*(form["schema"].get("properties", {}) for form in forms))
+            assert path in made or not fields, "made_requests.py leaves it out"
+            assert fields <= set(FIELDS), "add them to FIELDS of hostile_requests.py"
 
 
 @asking.parametrize()
