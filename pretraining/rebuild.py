@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from student import SEEDS, seed_folder
@@ -34,7 +35,13 @@ def do(*command: str | Path | int, together: int = 1) -> None:
         )
         for number in range(together)
     ]
-    codes = [process.wait() for process in processes]
+    try:
+        while not any(codes := [process.poll() for process in processes]) and None in codes:
+            time.sleep(0.2)
+    finally:
+        for process in processes:  # others would wait for one that has failed
+            process.kill()
+            process.wait()
     if any(codes):
         raise SystemExit(f"{command[0]} failed")
 

@@ -62,6 +62,16 @@ def test_relevance_is_tabulated(tmp_path: Path) -> None:
     assert counted[3] == sum(counted[:3]) > 0
 
 
+def test_words_beside_drawings_are_tabulated(tmp_path: Path) -> None:
+    make_data(tmp_path)
+    command = [sys.executable, str(ROOT / "benchmarks" / "drawing_and_words.py"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=280)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "8 drawings of 2 classes" in done.stdout
+    drawing, word, both, *_ = (float(cell.split()[0]) for cell in done.stdout.splitlines()[-1].split("|")[1:-1])
+    assert (drawing, word, both) == (45, 45, 45)  # all photos are shown: five of cows, four of doors
+
+
 def test_colours_are_tabulated(tmp_path: Path) -> None:
     root = make_data(tmp_path)
     pairs = [f"sketch/{label}/p{i}-{i}.png,photo/{label}/p{i}.png,val" for label in ("cow", "door") for i in range(4)]

@@ -27,6 +27,7 @@ TINY = {
 }
 ELSEWHERE = {
     "colours": "tests/benchmarks/test_looks.py runs it",
+    "drawing_and_words": "tests/benchmarks/test_looks.py runs it",
     "looks": "tests/benchmarks/test_looks.py runs it",
     "relevance": "tests/benchmarks/test_looks.py runs it",
     "gradients": "tests/training/test_gradients.py runs it",
