@@ -118,6 +118,7 @@ def test_coloured_strokes_count_and_keep_their_colour(page: Page) -> None:
     page.reload()
     expect_first(page, "red.png")
     expect(only).to_be_checked()
+    expect(page.get_by_role("radio", name="Blue")).to_be_checked()
     assert colours() == [None, "#d62828", "#d62828"]
     check(page)
 
@@ -335,7 +336,7 @@ def test_full_screen(open_page: OpenPage, served: Served) -> None:
     draw(page, *SIDES["left"])
     expect_first(page, "left.png")
     small, before = box_of(page, "#sheet"), ink(page)
-    page.locator("#filters-open").focus()  # this button is hidden in full screen
+    page.locator("#searches-open").focus()  # this button is hidden in full screen
     page.keyboard.press("w")
     expect(page.locator("#sheet")).to_be_focused()
     assert page.evaluate("document.fullscreenElement === document.documentElement")

@@ -2,7 +2,7 @@
 
 import { byId } from "./dom.js";
 import { load, save } from "./storage.js";
-import { number, t } from "./texts.js";
+import { language, number, t } from "./texts.js";
 
 /** The kinds of files that the server knows, with the names that people know. */
 const KINDS = { jpeg: "JPEG", png: "PNG", heif: "HEIC", raw: "RAW", tiff: "TIFF", webp: "WebP", avif: "AVIF", gif: "GIF", bmp: "BMP" };
@@ -15,6 +15,7 @@ export class Filters {
   #button = byId("filters-open");
   #look = /** @type {RadioNodeList} */ (this.#form.elements.namedItem("look")); // outside of the form, but reset with it
   #under = byId("under", HTMLSelectElement);
+  #when = byId("when", HTMLSelectElement);
   #from = byId("from", HTMLInputElement);
   #to = byId("to", HTMLInputElement);
   #name = byId("name", HTMLInputElement);
@@ -24,6 +25,7 @@ export class Filters {
   #fold = byId("fold", HTMLInputElement);
   #folders = "";
   #cameras = "";
+  #months = "";
 
   constructor(/** @type {Query} */ query) {
     this.#query = query;
@@ -32,6 +34,7 @@ export class Filters {
     this.#query.look = this.#look.value;
     for (const radio of this.#look) radio.addEventListener("change", () => this.#read());
     this.#button.addEventListener("click", () => this.open(this.#form.hidden));
+    this.#when.addEventListener("input", () => [this.#from.value, this.#to.value] = `${this.#when.value}/`.split("/"));
     this.#form.addEventListener("submit", (event) => event.preventDefault());
     this.#form.addEventListener("input", () => this.#read());
     this.#form.addEventListener("reset", () => setTimeout(() => this.#read()));
@@ -84,6 +87,23 @@ export class Filters {
     this.#replaceOptions(this.#camera, this.#query.camera, [new Option(t("All cameras"), ""), ...options]);
   }
 
+  /** The months in which photos were taken, "2024-07", the newest first. */
+  setMonths(/** @type {string[]} */ months) {
+    const key = months.join();
+    if (key === this.#months) return;
+    this.#months = key;
+    const name = (/** @type {string} */ month) => new Date(`${month}-15T12:00`).toLocaleDateString(language, { month: "long", year: "numeric" });
+    const lastDay = (/** @type {string} */ month) => new Date(Number(month.slice(0, 4)), Number(month.slice(5)), 0).getDate();
+    const options = months.flatMap((month, i) => {
+      const year = month.slice(0, 4);
+      const first = months[i - 1]?.slice(0, 4) !== year;
+      return [...(first ? [new Option(year, `${year}-01-01/${year}-12-31`)] : []), new Option(`\u2003${name(month)}`, `${month}-01/${month}-${lastDay(month)}`)];
+    });
+    this.#when.replaceChildren(this.#when.options[0], ...options);
+    this.#when.hidden = !months.length;
+    this.#showState();
+  }
+
   /** New options; the one in use stays chosen, also while the list has the focus. */
   #replaceOptions(/** @type {HTMLSelectElement} */ select, /** @type {string} */ value, /** @type {HTMLOptionElement[]} */ options) {
     select.replaceChildren(...options);
@@ -114,6 +134,10 @@ export class Filters {
     byId("camera-row").hidden = this.#camera.options.length < 2;
     for (const [input, value] of /** @type {[HTMLInputElement | HTMLSelectElement, string][]} */ ([[this.#under, query.under], [this.#from, query.from],
       [this.#to, query.to], [this.#name, query.name], [this.#kind, query.kind], [this.#camera, query.camera], [this.#threshold, String(query.threshold)]])) if (input.value !== value && input !== document.activeElement) input.value = value;
+    const dates = query.from || query.to ? `${query.from}/${query.to}` : "";
+    const isListed = [...this.#when.options].some(({ value }) => value === dates);
+    this.#when.options[0].text = isListed ? t("Any time") : t("Other dates");
+    this.#when.value = isListed ? dates : "";
     this.#fold.checked = query.fold;
     this.#look.value = query.look;
     byId("threshold-value").textContent = query.threshold ? `${query.threshold} %` : t("any");

@@ -1,7 +1,7 @@
 /** Sets up the page. */
 
 import { addressOf, keepParts, read } from "./address.js";
-import { cameras, collect, folderTree } from "./api.js";
+import { cameras, collect, folderTree, timeline as sections } from "./api.js";
 import { showChips } from "./chips.js";
 import { CollectionDialogs } from "./collections.js";
 import { byId, placeIcons } from "./dom.js";
@@ -36,6 +36,7 @@ import { Viewer } from "./viewer.js";
 import { TextFields } from "./text-fields.js";
 
 const INPUT_DELAY = 120; // ms after the last key or slider movement before a search
+const EVERYTHING = { under: "", from: "", to: "", name: "", kind: "", camera: "" };
 const ADDRESS_DELAY = 400; // ms after the last change before the address follows: browsers limit how often it may
 
 placeIcons();
@@ -197,6 +198,7 @@ watch.addEventListener("status", () => {
   const tree = JSON.stringify([status.files, status.folders]);
   if (tree === treeOf) return;
   treeOf = tree;
+  sections(EVERYTHING, "date").then((found) => filters.setMonths(found.sections.map(({ month }) => month ?? "").filter(Boolean)), () => {}); // not every store can list photos
   const roots = status.folders.map(({ folder }) => ({ folder, files: 0 }));
   cameras().catch(() => []).then((found) => filters.setCameras(found)); // nor their cameras
   folderTree().catch(() => roots).then((counts) => filters.setFolders(counts)); // not every store can list folders

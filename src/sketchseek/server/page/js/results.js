@@ -79,6 +79,7 @@ export class Results {
     const { photos, more } = await collectionPhotos(name, 0, PAGE);
     this.#live.stop();
     this.#generation++;
+    const isNew = name !== this.collection;
     this.#showCollection(name);
     [this.#received, this.#more] = [photos.length, more];
     this.#timeline.hide();
@@ -86,6 +87,7 @@ export class Results {
     this.#list.hidden = false;
     this.#grid.show(/** @type {Hit[]} */ (photos));
     this.#count(/** @type {Hit[]} */ (photos));
+    if (isNew) byId("results").scrollIntoView({ block: "start" }); // on a phone they are below the sheet
   }
 
   #showCollection(/** @type {string | null} */ name) {
