@@ -1,7 +1,10 @@
 """What a user does and sees on the page."""
 
+import io
 import re
+from itertools import pairwise
 
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 SIDES = {
@@ -26,6 +29,41 @@ def draw(page: Page, *points: tuple[float, float], lift: bool = True) -> None:
         page.mouse.up()
 
 
+def draw_with_a_finger(page: Page, *points: tuple[float, float]) -> None:
+    """One stroke by touch, as the system reports it; points as fractions of the sheet."""
+    page.locator("#sheet").evaluate("sheet => sheet.scrollIntoView({ block: 'center', behavior: 'instant' })")
+    box = page.locator("#sheet").bounding_box()
+    assert box is not None
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    screen = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *places: tuple[float, float]) -> None:
+        touched = [{"x": x, "y": y} for x, y in places]
+        screen.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touched})
+
+    touch("touchStart", places[0])
+    for (x, y), (to_x, to_y) in pairwise(places):
+        for step in range(1, 7):
+            touch("touchMove", (x + (to_x - x) * step / 6, y + (to_y - y) * step / 6))
+    touch("touchEnd")
+
+
+def give(page: Page, how: str, name: str, picture: Image.Image) -> None:
+    """Drop or paste a picture, as the browser hands it to the page."""
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    page.evaluate(
+        """([how, name, data]) => {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([Uint8Array.from(data)], name, { type: "image/png" }));
+          const given = how === "drop" ? { dataTransfer: transfer } : { clipboardData: transfer };
+          const Event = how === "drop" ? DragEvent : ClipboardEvent;
+          document.body.dispatchEvent(new Event(how, { ...given, bubbles: true, cancelable: true }));
+        }""",
+        [how, name, list(stream.getvalue())],
+    )
+
+
 def expect_first(page: Page, name: str) -> None:
     """The most similar photo."""
     expect(page.locator(".tile .open").first).to_have_attribute("aria-label", re.compile(rf"^{re.escape(name)}"))
@@ -40,3 +78,11 @@ def names(page: Page) -> list[str]:
     """Names of the photos shown, best first."""
     found: list[str] = page.locator(".tile .name").all_text_contents()
     return found
+
+
+def settle(page: Page) -> None:
+    """Wait until the photos have kept their places for a while."""
+    before: list[str] | None = None
+    while (now := names(page)) != before:
+        before = now
+        page.wait_for_timeout(400)

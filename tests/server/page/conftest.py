@@ -31,6 +31,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+DESKTOP = {"viewport": {"width": 1280, "height": 800}}
+TABLET = {"viewport": {"width": 820, "height": 1180}, "is_mobile": True, "has_touch": True}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True, "device_scale_factor": 2}
 
 
@@ -155,7 +157,7 @@ def open_page(browser: Browser, watch: Watch) -> Iterator[OpenPage]:
     contexts = []
 
     def open_page(server: Served, **options: Any) -> Page:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        context = browser.new_context(**{**DESKTOP, **options})
         contexts.append(context)
         context.set_default_timeout(30_000)
         page = context.new_page()

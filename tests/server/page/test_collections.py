@@ -25,7 +25,7 @@ def own(tmp_path: Path) -> Iterator[Served]:
     server.stop()
 
 
-def test_photos_are_collected_shown_exported_and_removed(open_page: OpenPage, own: Served, watch: Watch) -> None:
+def test_photos_are_collected_shown_exported_and_removed(own: Served, open_page: OpenPage, watch: Watch) -> None:
     watch.allow("422")  # photos do not go into an indexed folder
     page = open_page(own)
     draw(page, *SIDES["left"])
@@ -96,7 +96,7 @@ def test_photos_are_collected_shown_exported_and_removed(open_page: OpenPage, ow
     expect(page.locator("#collections-none")).to_contain_text("None yet")
 
 
-def test_a_search_is_saved_for_every_browser(open_page: OpenPage, own: Served) -> None:
+def test_a_search_is_saved_for_every_browser(own: Served, open_page: OpenPage) -> None:
     page = open_page(own)
     draw(page, *SIDES["left"])
     page.get_by_label("Words", exact=True).fill("red")

@@ -25,7 +25,7 @@ def empty(tmp_path: Path) -> Iterator[Served]:
     server.stop()
 
 
-def test_from_the_first_run_to_all_folders(open_page: OpenPage, empty: Served) -> None:
+def test_from_the_first_run_to_all_folders(empty: Served, open_page: OpenPage) -> None:
     page = open_page(empty)
     expect(page.get_by_role("heading", name="No photos yet")).to_be_visible()
     check(page)
@@ -102,7 +102,7 @@ def test_a_run_is_paused_and_continued(page: Page, served: Served) -> None:
     assert asked == ["stop", "resume"]
 
 
-def test_on_a_phone_the_dialog_fits(open_page: OpenPage, empty: Served) -> None:
+def test_on_a_phone_the_dialog_fits(empty: Served, open_page: OpenPage) -> None:
     page = open_page(empty, **PHONE)
     page.get_by_role("button", name="Choose a folder").tap()
     dialog = page.get_by_role("dialog", name="Add a folder of photos")
