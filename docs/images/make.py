@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 HERE = Path(__file__).resolve().parent
 GALLERY = HERE.parents[1] / "build" / "demo" / "gallery"
@@ -83,6 +83,32 @@ def by_folder(page: Page) -> None:
     page.wait_for_load_state("networkidle")
 
 
+def colours(page: Page) -> None:
+    """Two coloured strokes."""
+    box = page.locator("#sheet").bounding_box()
+    assert box is not None
+    for name, height in (("Blue", 0.2), ("Green", 0.8)):
+        page.get_by_role("radio", name=name, exact=True).check(force=True)
+        page.mouse.move(box["x"] + 0.15 * box["width"], box["y"] + height * box["height"])
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.85 * box["width"], box["y"] + height * box["height"], steps=8)
+        page.mouse.up()
+    settled(page)
+
+
+def colours_only(page: Page) -> None:
+    colours(page)
+    page.get_by_label("Colours only").check()
+    settled(page)
+
+
+def full_screen_filters(page: Page) -> None:
+    marked(page)
+    page.locator("#full").click()
+    page.get_by_role("button", name="Filters").click()
+    settled(page)
+
+
 def selected(page: Page) -> None:
     fish(page)
     for place in (0, 2):
@@ -93,6 +119,82 @@ def searches(page: Page) -> None:
     fish(page)
     page.wait_for_timeout(700)
     page.locator("#searches-open").click()
+
+
+COLLECTIONS = [{"name": name, "photos": photos, "missing": 0} for name, photos in (("By the sea", 9), ("Print", 24))]
+
+
+def kept(page: Page) -> None:
+    """The server has two collections and a saved search."""
+    found = {"collections": COLLECTIONS, "searches": [{"name": "Boats at dawn", "query": {"address": "text=boat"}}]}
+    page.route("**/api/collections", lambda route: route.fulfill(json=found))
+
+
+def collections(page: Page) -> None:
+    kept(page)
+    page.locator("#collections-open").click()
+
+
+def collect(page: Page) -> None:
+    kept(page)
+    selected(page)
+    page.locator("#selection-collect").click()
+
+
+def collection(page: Page) -> None:
+    kept(page)
+    home = page.url.partition("#")[0]
+    form = {"text": "boat", "k": "9"}
+    hits = page.request.post(f"{home}api/search", multipart=form, headers={"Origin": home.rstrip("/")}).json()["hits"]
+    photos = [{key: value for key, value in hit.items() if key not in ("score", "relevance", "weak")} for hit in hits]
+    page.route("**/api/collections/photos*", lambda route: route.fulfill(json={"photos": photos, "more": False}))
+    page.locator("#collections-open").click()
+    page.locator("#collections-list").get_by_text("By the sea").click()
+    settled(page)
+    page.locator(".tile .select").nth(1).dispatch_event("click")
+
+
+def saved(page: Page) -> None:
+    kept(page)
+    searches(page)
+
+
+def places(page: Page) -> None:
+    """Folders that no one has."""
+    inside: dict[str, object] = {"photos": 48, "more": False, "suggestions": []}
+    names = [f"me/Pictures/{name}" for name in ("2022", "2023", "2024", "Scans")]
+
+    def answer(route: Route) -> None:
+        if "folder=" in route.request.url:
+            route.fulfill(json=inside | {"folder": "me/Pictures", "parent": "me", "folders": names})
+        else:
+            route.fulfill(json=inside | {"folder": None, "parent": None, "folders": ["me/Pictures"]})
+
+    changed_status(
+        page, adds_folders=True, failed=0, failures=[], folders=[{"folder": "Pictures", "path": "/me/Pictures"}]
+    )
+    page.route("**/api/places*", answer)
+    page.locator("#gallery-open").click()
+    page.locator("#add-folder").click()
+    page.locator(".place").nth(3).wait_for()
+
+
+def models(page: Page) -> None:
+    gallery(page)
+    page.locator("#models summary").click()
+    page.locator("#models li").first.scroll_into_view_if_needed()
+
+
+def choice(page: Page) -> None:
+    """A picture that may be a drawing or a photo."""
+    picture = Image.new("RGB", (120, 90), "white")
+    picture.paste((90, 160, 60), (0, 0, 120, 50))
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    page.locator("#files").set_input_files(
+        {"name": "IMG_4711.png", "mimeType": "image/png", "buffer": stream.getvalue()}
+    )
+    page.get_by_role("dialog", name="What is this picture?").wait_for()
 
 
 def shortcuts(page: Page) -> None:
@@ -144,17 +246,27 @@ def lost(page: Page) -> None:
 
 STATES: list[Callable[[Page], None]] = [
     welcome,
+    by_folder,
     fish,
+    colours,
+    colours_only,
     words,
     marked,
     large,
     explained,
     full_screen,
-    by_folder,
+    full_screen_filters,
     selected,
+    collect,
+    collections,
+    collection,
     searches,
+    saved,
+    choice,
     shortcuts,
     gallery,
+    places,
+    models,
     nothing,
     no_photos,
     indexing,
