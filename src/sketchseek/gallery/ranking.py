@@ -26,6 +26,8 @@ from sketchseek.gallery.relevance import Background, relevance
 from sketchseek.neighbours import BLENDS, DEFAULT_LOOK, LOOKS, POOL, Look, Scores, look_again, neighbourhoods, prefer
 from sketchseek.outlines import BYTES, likeness
 
+NO_COLOURS = "the gallery does not know the colours of its photos yet; index its folders again."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchOptions:
@@ -126,8 +128,10 @@ def _rank_by_colours(candidates: Candidates, parts: Sequence[Part], options: Sea
         if enough or not more:
             break
         ask *= 4
+    if not len(keys):
+        return Hits([], options.filters.why_none() or NO_COLOURS)
     ordered = sorted(zip(hits, fits[places], strict=True), key=lambda one: (-one[1], one[0].id))
-    return Hits([hit for hit, _ in ordered[: options.k]], None if len(keys) else options.filters.why_none())
+    return Hits(hit for hit, _ in ordered[: options.k])
 
 
 def _fit(parts: Sequence[Part], packed: NDArray[np.uint8]) -> Scores:
