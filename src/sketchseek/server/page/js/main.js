@@ -1,7 +1,7 @@
 /** Sets up the page. */
 
 import { addressOf, keepParts, read } from "./address.js";
-import { cameras, collect, folderTree, timeline as sections } from "./api.js";
+import { cameras, collect, folderTree, ServerBusy, timeline as sections } from "./api.js";
 import { showChips } from "./chips.js";
 import { CollectionDialogs } from "./collections.js";
 import { byId, placeIcons } from "./dom.js";
@@ -198,10 +198,12 @@ watch.addEventListener("status", () => {
   const tree = JSON.stringify([status.files, status.folders]);
   if (tree === treeOf) return;
   treeOf = tree;
-  sections(EVERYTHING, "date").then((found) => filters.setMonths(found.sections.map(({ month }) => month ?? "").filter(Boolean)), () => {}); // not every store can list photos
+  // Not every store can list these; one that is busy is asked again with the next status.
+  const failed = (/** @type {Error} */ error) => void (error instanceof ServerBusy && (treeOf = ""));
   const roots = status.folders.map(({ folder }) => ({ folder, files: 0 }));
-  cameras().catch(() => []).then((found) => filters.setCameras(found)); // nor their cameras
-  folderTree().catch(() => roots).then((counts) => filters.setFolders(counts)); // not every store can list folders
+  cameras().then((found) => filters.setCameras(found), failed);
+  sections(EVERYTHING, "date").then((found) => filters.setMonths(found.sections.map(({ month }) => month ?? "").filter(Boolean)), failed);
+  folderTree().catch(() => roots).then((counts) => filters.setFolders(counts));
 });
 watch.addEventListener("lost", () => {
   banner("lost", true);
