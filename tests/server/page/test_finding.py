@@ -9,7 +9,7 @@ from PIL import Image
 from playwright.sync_api import Page, Request, Route, expect
 
 from tests.gallery.photos import flat
-from tests.server.page.actions import SIDES, draw, expect_first, names
+from tests.server.page.actions import SIDES, draw, expect_first, give, names
 from tests.server.page.conftest import OpenPage, Served, Watch
 from tests.server.page.test_access import check
 
@@ -150,26 +150,11 @@ def test_files_are_recognised_and_can_be_used_the_other_way(page: Page, watch: W
     expect_first(page, "red.png")
 
 
-def give(page: Page, how: str, name: str, data: bytes, kind: str) -> None:
-    """Drop or paste a file, as the browser hands it to the page."""
-    page.evaluate(
-        """([how, name, data, type]) => {
-          const transfer = new DataTransfer();
-          transfer.items.add(new File([Uint8Array.from(data)], name, { type }));
-          const given = how === "drop" ? { dataTransfer: transfer } : { clipboardData: transfer };
-          const Event = how === "drop" ? DragEvent : ClipboardEvent;
-          document.body.dispatchEvent(new Event(how, { ...given, bubbles: true, cancelable: true }));
-        }""",
-        [how, name, list(data), kind],
-    )
-
-
 @pytest.mark.parametrize("how", ["drop", "paste"])
-def test_the_user_chooses_what_an_unclear_picture_is(page: Page, tmp_path: Path, how: str) -> None:
+def test_the_user_chooses_what_an_unclear_picture_is(page: Page, how: str) -> None:
     image = Image.new("RGB", (40, 40), "white")
     image.paste((90, 160, 60), (0, 0, 40, 22))  # half paper, half meadow
-    image.save(tmp_path / "half.png")
-    give(page, how, "half.png", (tmp_path / "half.png").read_bytes(), "image/png")
+    give(page, how, "half.png", image)
     dialog = page.get_by_role("dialog", name="What is this picture?")
     expect(dialog).to_be_visible()
     dialog.get_by_role("button", name="A photo").click()
