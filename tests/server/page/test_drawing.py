@@ -115,6 +115,9 @@ def test_coloured_strokes_count_and_keep_their_colour(page: Page) -> None:
     assert colours() == [None, "#d62828", "#d62828"]
     page.locator("#flip").click()
     page.wait_for_url("**colours=only**")
+    page.locator("#searches-open").click()
+    expect(page.locator(".search-row").first).to_contain_text("drawing · colours only")
+    page.keyboard.press("Escape")
     page.reload()
     expect_first(page, "red.png")
     expect(only).to_be_checked()
