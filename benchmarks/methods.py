@@ -8,8 +8,8 @@ reads; what is there already is not done again, so the same command goes on afte
 
 ``--lr``: learning rates of everything that is trained, instead of the preset's. Each method is trained with all of them
 and the first seed; the other seeds, and ``unseen``, get the rate that was best on ``val`` (mAP@all; if fine-grained,
-the mean of acc@1 and acc@5). A method may be followed by changes of its recipe:
-``--methods "clip-at,clip-at delta_weight=0"``.
+the mean of acc@1 and acc@5). A method may be followed by changes of its recipe, whose preset is otherwise ``lite``:
+``--methods "clip-at,clip-at delta_weight=0,clip-at preset=paper"``.
 
 A cell is the mean over seeds ± their standard deviation, then the 95% interval of that mean when photos are drawn
 again, each with its sketches. The second table compares with zero-shot, query by query on the same draw.
@@ -116,7 +116,7 @@ def work(job: Job, threads: int) -> float:
         name = open_dataset(str(job.data)).name
         method, *changes = job.method.split()
         given |= parse_settings(changes) | ({} if job.rate is None else {"lr": job.rate})
-        recipe = recipe_from_preset(method, "lite", job.setting, name, given, "--set")
+        recipe = recipe_from_preset(method, given.pop("preset", "lite"), job.setting, name, given, "--set")
         train(recipe, job.folder, resume=(job.folder / files.RECIPE).exists(), stem_cache=_stem_cache())
     missing = [group for group in job.groups if not job.scores(group).exists()]
     if missing:

@@ -54,6 +54,11 @@ def test_a_target_is_only_for_cross_dataset_rows(sample):
         make_plan(find_row("clip-at/sketchy-21"), data=None, target=sample)
 
 
+def test_the_preset_of_a_row_stays():
+    with pytest.raises(SketchseekError, match="the preset belongs to the row"):
+        make_plan(find_row("clip-at/sketchy-21"), data=None, settings={"preset": "default"})
+
+
 def test_a_wrong_key_is_one_sentence():
     with pytest.raises(SketchseekError, match="no key 'epoch'; did you mean epochs"):
         make_plan(find_row("clip-at/sketchy-21"), data=None, settings={"epoch": "3"})

@@ -55,6 +55,7 @@ def test_changes_reach_recipe_and_options(recipe: Make) -> None:
         ({"batch": "0"}, "batch must be at least 1, not 0"),
         ({"lr": "0"}, "lr must be more than 0"),
         ({"seed": "-1"}, "seed must be 0 or more"),
+        ({"preset": "paper"}, "made from the preset default, and another name would not change its values"),
         ({"accumulate": "3"}, "a batch of 8 does not divide into 3 equal parts"),
     ],
 )

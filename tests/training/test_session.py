@@ -118,6 +118,12 @@ def test_a_training_that_only_harms_keeps_the_untrained_state(
     assert load_file(tmp_path / "run" / files.ADAPTER)["mean"].count_nonzero() == 0
 
 
+def test_tf32_is_of_one_run(recipe: Make, tmp_path: Path) -> None:
+    for number, (given, precision) in enumerate(((True, "high"), (False, "highest"))):
+        train(recipe(tf32=given), tmp_path / str(number))
+        assert torch.get_float32_matmul_precision() == precision
+
+
 def test_without_validation_the_last_state_is_kept(recipe: Make, tmp_path: Path) -> None:
     outcome = train(recipe(validation="none", steps=5), tmp_path / "run")
     assert (outcome.best.step, outcome.best.metric) == (5, None)

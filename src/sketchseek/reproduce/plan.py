@@ -78,6 +78,10 @@ def make_plan(
 
     ``settings``: values of the recipe in place of the row's. ``depth``: how far the pictures are opened.
     """
+    if "preset" in (settings or {}):
+        raise SketchseekError(
+            f"--set: the preset belongs to the row; sketchseek train has other presets of {row.method}"
+        )
     if target is not None and row.target is None:
         raise SketchseekError(f"{row.id} is trained and measured on one dataset: omit --target")
     known = SAMPLE if row.split == SAMPLE else row.data

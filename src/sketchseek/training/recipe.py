@@ -137,7 +137,12 @@ def make_recipe(method: str, given: Mapping[str, Any], source: str) -> Recipe:
 
 
 def changed(recipe: Recipe, given: Mapping[str, Any], source: str) -> Recipe:
-    """The recipe with ``given`` values in place of its own."""
+    """The recipe with ``given`` values in place of its own; not of its preset, which only names where it came from."""
+    if given.get("preset", recipe.preset) != recipe.preset:
+        raise TrainingError(
+            f"{source}: this recipe was made from the preset {recipe.preset}, and another name would not change its"
+            f" values: start a new run with --preset {given['preset']}"
+        )
     return make_recipe(recipe.method, {**recipe.values(), **given}, source)
 
 
