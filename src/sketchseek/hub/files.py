@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from sketchseek.errors import SketchseekError
-from sketchseek.untrusted import parse_json, read_bounded
+from sketchseek.untrusted import MAX_TEXT, parse_json, read_bounded
 
 __all__ = ["BackboneFiles", "assign_roles", "files_in", "read_json", "sha256_of"]
 
@@ -16,10 +17,10 @@ _PICKLES = ("pytorch_model.bin", "open_clip_pytorch_model.bin")
 _PICKLE_ENDINGS = (".pt", ".pth", ".bin", ".ckpt")
 
 
-def read_json(path: Path) -> dict[str, object]:
-    """The object in a JSON file; raises ``SketchseekError`` if there is none."""
+def read_json(path: Path, limit: int = MAX_TEXT) -> dict[str, Any]:
+    """The object in a JSON file of at most ``limit`` bytes; raises ``SketchseekError`` if there is none."""
     try:
-        value = parse_json(read_bounded(path))
+        value = parse_json(read_bounded(path, limit))
     except OSError as error:
         raise SketchseekError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError:

@@ -6,18 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from sketchseek.engine.convert import ConvertError
-from sketchseek.engine.convert.texts import (
-    bytes_to_letters,
-    siglip_cleaning,
-    tokenizer_json,
-    tokenizer_of_merges,
-)
+from sketchseek.engine.convert.texts import bytes_to_letters, tokenizer_json, tokenizer_of_merges
 from sketchseek.tokenizer import MAX_TOKENIZER, Tokenizer
-from tests.engine.convert.conftest import gemma_tokenizer, unigram_tokenizer
+from tests.engine.convert.conftest import unigram_tokenizer
 
 TEXTS = ["A Photo of a RED Fish", "cat", "", "the  sea\tat night, not a toy!", "l'été à Zürich 2024", "猫 と 犬"]
 
@@ -31,35 +24,6 @@ def saved(tokenizer: Any, folder: Path) -> Path:
 def rows(data: bytes, texts: list[str], context: int = 200) -> list[list[int]]:
     tokens = Tokenizer(data, path=Path("tokenizer.json"), context=context)(texts)
     return [ids[: end + 1].tolist() for ids, end in zip(tokens.ids, tokens.ends, strict=True)]
-
-
-def test_siglip_2_reads_lower_case_as_transformers_does(tmp_path: Path) -> None:
-    from transformers import Siglip2Tokenizer
-
-    path = saved(gemma_tokenizer(), tmp_path)
-    theirs = Siglip2Tokenizer.from_pretrained(tmp_path, add_eos_token=True)
-    assert siglip_cleaning(path) == "lower case"
-    data = tokenizer_json(path, cleaning="lower case", context=200, vocabulary=None)
-    wanted = [[*(token for token in theirs(text, add_special_tokens=False)["input_ids"]), 1] for text in TEXTS]
-    assert rows(data, TEXTS) == wanted
-
-
-def canonical(text: str) -> str:
-    """The steps of SigLIP's own tokenizer, written out."""
-    import re
-    import string
-
-    text = text.lower().translate(str.maketrans("", "", string.punctuation))
-    return re.sub(r"\s+", " ", text).strip()
-
-
-@settings(max_examples=60)
-@given(st.text("aAbcZ é.,!?-_'\"()[]{}~\t\n", max_size=30))
-def test_siglip_omits_punctuation(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    path = saved(unigram_tokenizer(), tmp_path_factory.getbasetemp())
-    plain = tokenizer_json(path, cleaning="as they are", context=200, vocabulary=None)
-    data = tokenizer_json(path, cleaning=siglip_cleaning(path), context=200, vocabulary=None)
-    assert rows(data, [text]) == rows(plain, [canonical(text)])
 
 
 def test_a_list_of_merges_is_clips_tokenizer(tmp_path: Path) -> None:

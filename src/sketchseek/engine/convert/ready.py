@@ -16,17 +16,12 @@ from numpy.typing import NDArray
 
 from sketchseek.engine.convert.checkpoint import ConvertError, missing_package
 from sketchseek.engine.convert.source import PICTURES, TEXTS, Description, Source
-from sketchseek.engine.convert.texts import (
-    Cleaning,
-    padding_token,
-    read_object,
-    siglip_cleaning,
-    tokenizer_json,
-    tokenizer_of_merges,
-)
+from sketchseek.engine.convert.texts import tokenizer_json, tokenizer_of_merges
 from sketchseek.engine.folder import MAX_FILE, FileFacts, Precision
 from sketchseek.engine.weights import TYPES, WeightFile
 from sketchseek.errors import SketchseekError
+from sketchseek.hub.files import read_json
+from sketchseek.hub.tokenizers import Cleaning, padding_token, siglip_cleaning
 from sketchseek.pictures import Preprocessing
 from sketchseek.pictures.published import published_preprocessing
 from sketchseek.untrusted import read_bounded
@@ -89,7 +84,7 @@ def ready_made(files: Ready) -> Source:
     for path in (files.pictures, files.texts, files.tokenizer, files.processor, files.open_clip, files.config):
         if path is not None and not path.is_file():
             raise ConvertError(f"{path} is missing: download the whole model again")
-    settings = read_object(files.config) if files.config else {}
+    settings = read_json(files.config) if files.config else {}
     settings = settings.get("model_cfg", settings)
     picture, text = _Part(files.pictures), _Part(files.texts)
     side = picture.dimension(3) or _size_in(files)
@@ -120,9 +115,9 @@ def ready_made(files: Ready) -> Source:
 
 def _size_in(files: Ready) -> Any:
     if files.open_clip is not None:
-        size = read_object(files.open_clip).get("size")
+        size = read_json(files.open_clip).get("size")
         return size[0] if isinstance(size, list) and size else size
-    stated = read_object(files.processor) if files.processor is not None else {}
+    stated = read_json(files.processor) if files.processor is not None else {}
     size = stated.get("crop_size") or stated.get("size")
     return size.get("height", size.get("shortest_edge")) if isinstance(size, dict) else size
 
@@ -131,8 +126,8 @@ def _preprocessing(files: Ready, side: int) -> tuple[Preprocessing, Preprocessin
     try:
         return published_preprocessing(
             side,
-            processor=read_object(files.processor) if files.processor else None,
-            open_clip=read_object(files.open_clip) if files.open_clip else None,
+            processor=read_json(files.processor) if files.processor else None,
+            open_clip=read_json(files.open_clip) if files.open_clip else None,
         )
     except SketchseekError as error:
         raise ConvertError(f"{files.processor or files.open_clip}: {error}") from None

@@ -12,11 +12,12 @@ from sketchseek.engine.convert.checkpoint import Checkpoint, ConvertError
 from sketchseek.engine.convert.names import is_open_clip
 from sketchseek.engine.convert.plan import Plan
 from sketchseek.engine.convert.published import Pieces, Settings, read_plan
-from sketchseek.engine.convert.texts import padding_token, read_object, siglip_cleaning, tokenizer_json
+from sketchseek.engine.convert.texts import tokenizer_json
 from sketchseek.engine.folder import FileFacts, Precision, Role
 from sketchseek.engine.weights import WeightFile
 from sketchseek.errors import SketchseekError
-from sketchseek.hub.files import BackboneFiles, files_in
+from sketchseek.hub.files import BackboneFiles, files_in, read_json
+from sketchseek.hub.tokenizers import padding_token, siglip_cleaning
 from sketchseek.pictures import Preprocessing
 from sketchseek.pictures.published import published_preprocessing
 
@@ -70,7 +71,7 @@ def _published(files: BackboneFiles, checkpoint: Checkpoint) -> Source:
     try:
         photos, sketches = published_preprocessing(
             plan.side,
-            processor=None if files.preprocessor is None else read_object(files.preprocessor),
+            processor=None if files.preprocessor is None else read_json(files.preprocessor),
             open_clip=open_clip if isinstance(open_clip, dict) else None,
         )
     except SketchseekError as error:
@@ -106,7 +107,7 @@ def _config(files: BackboneFiles, checkpoint: Checkpoint) -> tuple[Path | None, 
     """The config that describes the weights; a folder may have one of each layout."""
     beside = files.folder / "open_clip_config.json"
     if is_open_clip(checkpoint) and beside.is_file():
-        return beside, read_object(beside)
+        return beside, read_json(beside)
     if files.config is None:
         raise ConvertError(f"{files.folder / 'config.json'} is missing: put the config of these weights there")
     return files.config, files.settings
