@@ -36,10 +36,14 @@ MORE: dict[str, list[tuple[str, ...]]] = {
         *(("model_cfg", name) for name in ("quick_gelu", "custom_text")),
         *(("preprocess_cfg", name) for name in ("interpolation", "resize_mode", "size")),
     ],
+    "siglip": [
+        *(("vision_config", name) for name in ("layer_norm_eps", "num_channels", "hidden_act", "vision_use_head")),
+        *(("text_config", name) for name in ("projection_size", "pad_token_id", "hidden_act")),
+    ],
 }
 
 
-@pytest.fixture(scope="module", params=["clip", "open_clip"])
+@pytest.fixture(scope="module", params=["clip", "open_clip", "siglip"])
 def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of random weights in one of the layouts."""
     folder = tmp_path_factory.mktemp("published") / str(request.param)
@@ -96,7 +100,7 @@ QUICK = settings(
 def test_a_wrong_setting(data: Any, published: Path) -> None:
     file = data.draw(st.sampled_from(sorted(published.glob("*config.json"))))
     whole = json.loads(file.read_text())
-    more = [] if file.name == "preprocessor_config.json" else MORE[published.name]
+    more = MORE[published.name] if file.name in ("config.json", "open_clip_config.json") else []
     wrong = changed(whole, data.draw(st.sampled_from([*places(whole), *more])), data.draw(st.sampled_from(VALUES)))
     try:
         file.write_text(json.dumps(wrong))

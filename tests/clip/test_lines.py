@@ -101,7 +101,7 @@ def test_blocks_that_are_not_there_are_one_sentence(folder: Path, tmp_path: Path
 
 def test_without_the_key_or_the_tensors_it_does_not_load(folder: Path, tmp_path: Path) -> None:
     other = _changed(folder, tmp_path / "a", lambda config: config.pop("lines"))
-    with pytest.raises(SketchseekError, match="contains 16 tensors that no CLIP has, such as lines"):
+    with pytest.raises(SketchseekError, match="contains 16 tensors that such a backbone does not have, such as lines"):
         load_backbone(other)
     other = _changed(folder, tmp_path / "b", lambda _: None)
     tensors = {name: tensor for name, tensor in load_file(other / "model.safetensors").items() if "lines" not in name}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -40,7 +40,8 @@ class Adaptation:
     ``prompts``: layer -> tokens, (n, width) or (batch, n, width), that become the prompts at the input of that layer.
     They replace the earlier prompts; a layer without an entry keeps the output of the previous layer, and an entry with
     n = 0 removes the prompts. Prompts get no position embedding.
-    ``place``: right after the first token (CLS, SOS), or at the end (images only: EOS would not see what follows it).
+    ``place``: right after the first token (CLS, SOS) or, where a tower has none, before all others; or at the end
+    (images only: EOS would not see what follows it).
     ``before_pre_norm``: whether the prompts of layer 0 are added before or after the image tower's ``pre_norm``.
     ``norms``: LayerNorms to use instead of the tower's own.
     ``branches``: layer -> a branch that runs beside it.
@@ -55,11 +56,15 @@ class Adaptation:
 
 @dataclass(frozen=True)
 class Prompted:
-    """A token sequence (batch, n, width) and how many of its tokens are prompts."""
+    """A token sequence (batch, n, width) and how many of its tokens are prompts.
+
+    ``first``: how many tokens stand before prompts ``after_first``: 1, or 0 in a tower without CLS or SOS.
+    """
 
     tokens: Tensor
     count: int
     place: Place
+    first: int
 
     def with_prompts(self, prompts: Tensor) -> "Prompted":
         """The same tokens with their prompts replaced by these, (m, width) or (batch, m, width)."""
@@ -70,8 +75,10 @@ class Prompted:
             )
         prompts = prompts.expand(batch, -1, -1).to(self.tokens.dtype)
         plain = self.plain
-        parts = (plain[:, :1], prompts, plain[:, 1:]) if self.place == "after_first" else (plain, prompts)
-        return Prompted(torch.cat(parts, dim=1), prompts.shape[1], self.place)
+        parts = [plain, prompts]
+        if self.place == "after_first":
+            parts = [plain[:, : self.first], prompts, plain[:, self.first :]]
+        return replace(self, tokens=torch.cat(parts, dim=1), count=prompts.shape[1])
 
     @property
     def plain(self) -> Tensor:
@@ -80,4 +87,4 @@ class Prompted:
             return self.tokens
         if self.place == "end":
             return self.tokens[:, : -self.count]
-        return torch.cat((self.tokens[:, :1], self.tokens[:, 1 + self.count :]), dim=1)
+        return torch.cat((self.tokens[:, : self.first], self.tokens[:, self.first + self.count :]), dim=1)

@@ -1,7 +1,7 @@
 """A backbone: image tower, text tower, temperature, tokenizer and the preprocessing of its pictures.
 
 Methods use this class and its towers, nothing below. Its parts are passed in, because backbones differ in stem, number
-and width of layers, and vocabulary; our own small backbone is this class with another stem.
+and width of layers, head, and vocabulary; our own small backbone is this class with another stem.
 """
 
 from collections.abc import Iterator, Sequence
@@ -65,7 +65,7 @@ class Backbone(nn.Module):
 
     def tokens(self, texts: Sequence[str]) -> Texts:
         """Texts, unchanged -> token ids on the device of the weights."""
-        return self._to_device(self._fixed or self.tokenizer(texts))
+        return self._for_tower(self._fixed or self.tokenizer(texts))
 
     @contextmanager
     def fixed_tokens(self, texts: Texts) -> Iterator[None]:
@@ -78,10 +78,11 @@ class Backbone(nn.Module):
 
     def class_tokens(self, names: Sequence[str], template: str = "a photo of a {}") -> Texts:
         """Class names in a template -> token ids on the device of the weights."""
-        return self._to_device(self.tokenizer.of_classes(names, template))
+        return self._for_tower(self.tokenizer.of_classes(names, template))
 
-    def _to_device(self, texts: Texts) -> Texts:
-        return Texts(texts.ids.to(self.device), texts.ends.to(self.device))
+    def _for_tower(self, texts: Texts) -> Texts:
+        texts = Texts(texts.ids.to(self.device), texts.ends.to(self.device))
+        return texts if self.text.padding is None else texts.padded(self.text.context, self.text.padding)
 
 
 def build_clip(config: CLIPConfig) -> tuple[ImageTower, TextTower]:

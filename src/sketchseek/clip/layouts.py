@@ -1,4 +1,4 @@
-"""The names of tensors in checkpoints: transformers', OpenAI's (also open_clip's), and ours.
+"""The names of tensors in checkpoints: transformers' (of CLIP and SigLIP), OpenAI's (also open_clip's), and ours.
 
 Ours are ``image.`` / ``text.`` with ``layers.N.`` of transformers' layer parts, and ``logit_scale``.
 """
@@ -18,11 +18,13 @@ _FROM_TRANSFORMERS = {
     "vision_model.encoder.layers.": "image.layers.",
     "vision_model.post_layernorm.": "image.post_norm.",
     "visual_projection.": "image.projection.",
+    "vision_model.head.": "image.projection.",  # of SigLIP, like the text model's
     "text_model.embeddings.token_embedding.": "text.words.",
     "text_model.embeddings.position_embedding.": "text.positions.",
     "text_model.encoder.layers.": "text.layers.",
     "text_model.final_layer_norm.": "text.post_norm.",
     "text_projection.": "text.projection.",
+    "text_model.head.": "text.projection.",
     "logit_scale": "logit_scale",
 }
 
@@ -56,6 +58,7 @@ _OPENAI_PARTS = {
 # Not weights: metadata in OpenAI's archives, and index buffers of old transformers.
 _OPENAI_NOTES = ("input_resolution", "context_length", "vocab_size")
 _INDEX_BUFFERS = ("text_model.embeddings.position_ids", "vision_model.embeddings.position_ids")
+_BIAS = "logit_bias"  # of SigLIP's probabilities: it changes no order, and no loss of ours uses it
 
 
 def is_openai(state: Mapping[str, Tensor]) -> bool:
@@ -72,9 +75,11 @@ def to_ours(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return _from_openai(state)
     ours = {}
     for name, tensor in state.items():
-        if name not in _INDEX_BUFFERS:
+        if name not in (*_INDEX_BUFFERS, _BIAS):
             prefix = next((prefix for prefix in _FROM_TRANSFORMERS if name.startswith(prefix)), "")
             ours[_FROM_TRANSFORMERS.get(prefix, "") + name.removeprefix(prefix)] = tensor
+    if "logit_scale" in ours:
+        ours["logit_scale"] = ours["logit_scale"].squeeze()  # SigLIP's is a vector of one number
     return ours
 
 

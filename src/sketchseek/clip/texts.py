@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from sketchseek.errors import SketchseekError
-from sketchseek.tokenizer import MAX_TOKENIZER, Tokenizer
-from sketchseek.untrusted import read_bounded
+from sketchseek.hub.tokenizers import Cleaning, cleaned
+from sketchseek.tokenizer import Tokenizer
 from sketchseek.wording import class_in_words
 
 __all__ = ["TextTokenizer", "Texts"]
@@ -23,38 +23,45 @@ SECONDS = 60.0  # for all texts of a call: a thousand class names take a hundred
 class Texts:
     """Token ids of n texts, cropped to the longest.
 
-    ``ids``: int64 (n, longest), SOS first; after EOS comes padding, which the causal mask hides.
+    ``ids``: int64 (n, longest), SOS first if there is one; after EOS comes padding, which the causal mask hides.
     ``ends``: int64 (n,), the index of each EOS.
     """
 
     ids: Tensor
     ends: Tensor
 
+    def padded(self, context: int, padding: int) -> "Texts":
+        """The same texts, filled up to ``context`` with the token ``padding``, for towers that see what follows EOS."""
+        places = torch.arange(context, device=self.ids.device)
+        ids = self.ids[:, places.clamp(max=self.ids.shape[1] - 1)]
+        return Texts(torch.where(places <= self.ends[:, None], ids, padding), self.ends)
+
     @property
     def mask(self) -> Tensor:
-        """bool (n, longest): True from SOS to EOS, False on padding."""
+        """bool (n, longest): True up to EOS, False on padding."""
         return torch.arange(self.ids.shape[1], device=self.ids.device) <= self.ends[:, None]
 
 
 class TextTokenizer:
-    """CLIP's tokenizer for torch; see ``sketchseek.tokenizer``.
+    """The tokenizer for torch; see ``sketchseek.tokenizer``.
 
-    ``vocabulary``: the number of tokens that the weights have.
+    ``vocabulary``: the number of tokens that the weights have. ``cleaning``: how texts were changed for the weights.
+    ``json``: the content of the tokenizer.json that does all this.
     """
 
-    def __init__(self, tokenizer_json: Path, *, context: int, vocabulary: int) -> None:
+    def __init__(
+        self, tokenizer_json: Path, *, context: int, vocabulary: int, cleaning: Cleaning = "as they are"
+    ) -> None:
         self.path = tokenizer_json
-        try:
-            data = read_bounded(tokenizer_json, MAX_TOKENIZER)
-        except OSError as error:
-            raise SketchseekError(f"{tokenizer_json} cannot be read: {error.strerror}") from None
-        self._tokenizer = Tokenizer(data, path=tokenizer_json, context=context)
+        self.json = cleaned(tokenizer_json, cleaning)
+        self._tokenizer = Tokenizer(self.json, path=tokenizer_json, context=context)
         if self._tokenizer.vocabulary > vocabulary:
             raise SketchseekError(
                 f"{tokenizer_json} has {self._tokenizer.vocabulary} tokens but the weights only {vocabulary}:"
                 " they do not belong together"
             )
         self.sos, self.eos, self.context = self._tokenizer.sos, self._tokenizer.eos, context
+        self.first = self._tokenizer.frame - 1  # tokens before a text
 
     def __call__(self, texts: Sequence[str]) -> Texts:
         """Texts, unchanged -> token ids."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import ClassVar, cast
+from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -39,22 +39,26 @@ class LayerInput:
 class Tower(nn.Module):
     """What both towers share: the layers, the LayerNorms around them, and the projection into the common space.
 
-    ``width`` of a token, ``heads`` per layer, ``depth`` in layers, ``size`` of the embedding.
+    ``width`` of a token, ``heads`` per layer, ``depth`` in layers, ``size`` of the embedding. ``first``: how many
+    tokens stand before patches or words: 1 (CLS, SOS) in CLIP, 0 in SigLIP. ``projection``: a linear layer, or a head
+    that pools all tokens into one of their width.
     ``checkpointing``: recompute each layer in backward instead of keeping its activations (less memory, more time).
     """
 
-    reads_first: ClassVar[bool] = False  # whether the embedding is read from the first token
+    reads_first = False  # whether the embedding is read from the first token
 
     def __init__(
         self,
         *,
+        first: int,
         pre_norm: nn.Module | None,
         layers: list[Layer],
         post_norm: nn.Module,
-        projection: nn.Linear,
+        projection: nn.Module,
         causal: bool,
     ) -> None:
         super().__init__()
+        self.first = first
         self.pre_norm = pre_norm
         self.layers = nn.ModuleList(layers)
         self.post_norm = post_norm
@@ -63,8 +67,8 @@ class Tower(nn.Module):
         self.checkpointing = False
         self._layer: Callable[..., Tensor] = run_layer
         self._recorders: dict[int, list[LayerInput]] = {}
-        self.width: int = projection.in_features
-        self.size: int = projection.out_features
+        self.width: int = layers[0].self_attn.embed_dim
+        self.size: int = projection.out_features if isinstance(projection, nn.Linear) else self.width
         self.depth = len(layers)
         self.heads: int = layers[0].self_attn.num_heads
 
@@ -82,7 +86,10 @@ class Tower(nn.Module):
         return Norms(self)
 
     def project(self, states: Tensor, norms: Norms | None = None) -> Tensor:
-        """States (..., width) of the token that is read (CLS, EOS) -> embeddings (..., size), not normalised."""
+        """States (..., width) of tokens that are read (CLS, EOS) -> embeddings (..., size), not normalised.
+
+        A projection that pools makes one embedding of all tokens: (batch, n, width) -> (batch, size).
+        """
         post_norm = self.post_norm if norms is None else norms.post
         embedding: Tensor = self.projection(post_norm(states))
         return embedding
@@ -109,13 +116,13 @@ class Tower(nn.Module):
             if outside := [layer for layer in layers if not 0 <= layer <= last]:
                 raise ValueError(f"{what}: layer {outside[0]} is not one of 0 to {last}")
 
-        state = Prompted(tokens, 0, adaptation.place)
+        state = Prompted(tokens, 0, adaptation.place, self.first)
         pre_norm = self.pre_norm if adaptation.norms is None else adaptation.norms.pre
         joins_early = pre_norm is not None and adaptation.before_pre_norm
         if joins_early and 0 in adaptation.prompts:
             state = state.with_prompts(adaptation.prompts[0])
         if pre_norm is not None:
-            state = Prompted(pre_norm(state.tokens), state.count, state.place)
+            state = replace(state, tokens=pre_norm(state.tokens))
 
         kept: dict[int, Tensor] = {}
         for number in range(self.depth):
@@ -126,7 +133,7 @@ class Tower(nn.Module):
             # Only the first token of the last layer is needed.
             first_only = self.reads_first and number == self.depth - 1 and self.depth not in keep
             tokens = self.run_layer(number, state.tokens, adaptation, first_only=first_only)
-            state = Prompted(tokens, 0 if first_only else state.count, state.place)
+            state = replace(state, tokens=tokens, count=0 if first_only else state.count)
         if self.depth in keep:
             kept[self.depth] = state.plain
         return state, kept
@@ -154,32 +161,34 @@ class Tower(nn.Module):
 
 
 class ImageTower(Tower):
-    """Pixels -> CLS and a grid of patches -> layers -> an embedding read from CLS.
+    """Pixels -> CLS and a grid of patches -> layers -> an embedding read from CLS; without CLS, from all patches.
 
-    ``stem``: pixels (batch, 3, side, side) -> tokens (batch, 1 + grid * grid, width), CLS first, positions added.
+    ``stem``: pixels (batch, 3, side, side) -> tokens (batch, first + grid * grid, width), CLS first, positions added.
     Every method runs on a backbone with any such stem.
     """
-
-    reads_first = True
 
     def __init__(
         self,
         *,
+        first: int = 1,
         stem: nn.Module,
         grid: int,
         side: int,
         pre_norm: nn.Module | None,
         layers: list[Layer],
         post_norm: nn.Module,
-        projection: nn.Linear,
+        projection: nn.Module,
     ) -> None:
-        super().__init__(pre_norm=pre_norm, layers=layers, post_norm=post_norm, projection=projection, causal=False)
+        super().__init__(
+            first=first, pre_norm=pre_norm, layers=layers, post_norm=post_norm, projection=projection, causal=False
+        )
+        self.reads_first = first == 1
         self.stem = stem
         self.grid = grid
         self.side = side
 
     def embed(self, pixels: Tensor) -> Tensor:
-        """Prepared pixels (batch, 3, side, side) -> tokens (batch, 1 + grid * grid, width), before ``pre_norm``."""
+        """Prepared pixels (batch, 3, side, side) -> tokens (batch, first + grid * grid, width), before ``pre_norm``."""
         tokens: Tensor = self.stem(pixels)
         return tokens
 
@@ -187,7 +196,11 @@ class ImageTower(Tower):
         """Tokens of ``embed`` through all layers; ``keep``: the layers whose input tokens to return."""
         adaptation = adaptation or Adaptation()
         state, kept = self._run_layers(tokens, adaptation, keep)
-        return Run(self.project(state.tokens[:, 0], adaptation.norms), kept)
+        return Run(self.read(state.plain, adaptation.norms), kept)
+
+    def read(self, tokens: Tensor, norms: Norms | None = None) -> Tensor:
+        """Tokens (batch, n, width) from the last layer, without prompts -> embeddings (batch, size), not normalised."""
+        return self.project(tokens[:, 0] if self.reads_first else tokens, norms)
 
     def forward(self, pixels: Tensor, adaptation: Adaptation | None = None) -> Tensor:
         """Prepared pixels (batch, 3, side, side) -> embeddings (batch, size), not normalised."""
@@ -198,6 +211,8 @@ class TextTower(Tower):
     """Token ids -> layers under a causal mask -> an embedding read from EOS.
 
     Prompts do not shift the positions of words. ``context``: the longest text in tokens, SOS and EOS included.
+    ``padding``: the token that fills every text up to ``context``, in a tower without SOS and without a mask; its
+    embedding is read from the last token.
     """
 
     def __init__(
@@ -208,8 +223,13 @@ class TextTower(Tower):
         layers: list[Layer],
         post_norm: nn.Module,
         projection: nn.Linear,
+        padding: int | None = None,
     ) -> None:
-        super().__init__(pre_norm=None, layers=layers, post_norm=post_norm, projection=projection, causal=True)
+        causal = padding is None
+        super().__init__(
+            first=int(causal), pre_norm=None, layers=layers, post_norm=post_norm, projection=projection, causal=causal
+        )
+        self.padding = padding
         self.words = words
         self.positions = positions
         self.context: int = positions.num_embeddings
@@ -218,6 +238,8 @@ class TextTower(Tower):
         """Token ids (batch, n) -> tokens (batch, n, width) with positions; ``words(ids)`` gives them without."""
         if ids.shape[1] > self.context:
             raise ValueError(f"a text of {ids.shape[1]} tokens does not fit into {self.context}")
+        if self.padding is not None and ids.shape[1] < self.context:
+            raise ValueError(f"texts must be padded to {self.context} tokens: use Backbone.tokens")
         tokens: Tensor = self.words(ids) + self.positions.weight[: ids.shape[1]]
         return tokens
 
@@ -229,6 +251,8 @@ class TextTower(Tower):
         if adaptation.prompts and adaptation.place != "after_first":
             raise ValueError("text prompts must come after the first token: EOS would not see them at the end")
         state, kept = self._run_layers(tokens, adaptation, keep)
+        if self.padding is not None:
+            return Run(self.project(state.tokens[:, -1], adaptation.norms), kept)
         rows = torch.arange(ends.shape[0], device=ends.device)  # a tracer sees a shape, but not a len()
         return Run(self.project(state.tokens[rows, ends + state.count], adaptation.norms), kept)
 

@@ -1,5 +1,6 @@
 """Read a backbone from its files: safely, every name and shape checked; frozen, fp32, on the CPU."""
 
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,18 +10,22 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
-from transformers import CLIPConfig
+from transformers import CLIPConfig, SiglipConfig
 
 from sketchseek.clip.backbone import Backbone, build_clip
 from sketchseek.clip.layouts import config_from_shapes, is_openai, layer_counts, to_ours
 from sketchseek.clip.lines import build_lines
 from sketchseek.clip.lite import MODEL_TYPE, LiteStem, build_lite
 from sketchseek.clip.preparation import preprocessing_of
+from sketchseek.clip.siglip import build_siglip, siglip_config
 from sketchseek.clip.texts import TextTokenizer
+from sketchseek.clip.towers import ImageTower, TextTower
 from sketchseek.errors import SketchseekError
 from sketchseek.hub.files import BackboneFiles
 from sketchseek.hub.find import find_backbone
+from sketchseek.hub.tokenizers import padding_token, siglip_cleaning
 from sketchseek.pictures import Preprocessing
+from sketchseek.wording import shown
 
 __all__ = ["load_backbone", "read_backbone"]
 
@@ -49,21 +54,55 @@ def read_backbone(files: BackboneFiles) -> Backbone:
     _check_layers(files, config, ours)
     text_config: Any = config.text_config
     tokenizer = TextTokenizer(
-        files.tokenizer, context=text_config.max_position_embeddings, vocabulary=text_config.vocab_size
+        files.tokenizer,
+        context=text_config.max_position_embeddings,
+        vocabulary=text_config.vocab_size,
+        cleaning=siglip_cleaning(files.tokenizer) if isinstance(config, SiglipConfig) else "as they are",
     )
     # On "meta" nothing is allocated or initialised: the tensors of the files are assigned below.
-    with torch.device("meta"):
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tensors without numbers, which are refused below
         try:
-            image, text = build_clip(config)
-        except (RuntimeError, KeyError, TypeError, ArithmeticError) as error:  # an unknown activation, absurd sizes
-            raise SketchseekError(f"{files.config} does not describe a CLIP: {_reason(error)}") from None
+            image, text = _build(files, config)
+        # An unknown activation, absurd sizes: each part has its own errors.
+        except (RuntimeError, KeyError, TypeError, ValueError, ArithmeticError, AssertionError) as error:
+            raise SketchseekError(f"{files.config} does not describe a CLIP or SigLIP: {_reason(error)}") from None
+    if tokenizer.first != text.first:
+        raise SketchseekError(
+            f"{files.tokenizer} puts {tokenizer.first} tokens before a text, but these weights expect {text.first}:"
+            " they do not belong together"
+        )
     photos, sketches = preprocessing_of(files, side=image.side)
     with torch.device("meta"):
-        backbone = Backbone(image, text, tokenizer, photos=photos, sketches=sketches)
+        try:
+            backbone = Backbone(image, text, tokenizer, photos=photos, sketches=sketches)
+        except ValueError as error:
+            raise SketchseekError(f"{files.config}: {error}") from None
     _check_tensors(files, backbone, ours)
     backbone.load_state_dict({name: tensor.float() for name, tensor in ours.items()}, assign=True)
-    image.stem.position_ids = torch.arange(1 + image.grid**2).expand(1, -1)  # a buffer that checkpoints do not contain
+    # A buffer that checkpoints do not contain.
+    image.stem.position_ids = torch.arange(image.first + image.grid**2).expand(1, -1)
     return backbone.requires_grad_(False).eval()
+
+
+def _build(files: BackboneFiles, config: CLIPConfig | SiglipConfig) -> tuple[ImageTower, TextTower]:
+    if isinstance(config, CLIPConfig):
+        return build_clip(config)
+    if files.preprocessor is None:  # without it, pictures would be prepared as for CLIP
+        raise SketchseekError(f"{files.folder / 'preprocessor_config.json'} is missing: download it with the weights")
+    padding = padding_token(files.tokenizer)
+    if padding is None:
+        raise SketchseekError(
+            f"{files.tokenizer.with_name('tokenizer_config.json')} does not say which token pads a text (pad_token):"
+            " download it with the weights"
+        )
+    text_config: Any = config.text_config
+    if not 0 <= padding < text_config.vocab_size:
+        raise SketchseekError(
+            f"{files.tokenizer} pads texts with the token {padding}, but the weights have tokens 0 to"
+            f" {text_config.vocab_size - 1}: they do not belong together"
+        )
+    return build_siglip(config, padding)
 
 
 def _read_lite(files: BackboneFiles, config: dict[str, Any], state: Mapping[str, Tensor]) -> Backbone:
@@ -135,7 +174,7 @@ def _unpickle(path: Path) -> dict[str, Tensor]:
     return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
 
 
-def _config(files: BackboneFiles, state: Mapping[str, Tensor], ours: Mapping[str, Tensor]) -> CLIPConfig:
+def _config(files: BackboneFiles, state: Mapping[str, Tensor], ours: Mapping[str, Tensor]) -> CLIPConfig | SiglipConfig:
     written: dict[str, Any] = files.settings
     try:
         if not is_openai(state):
@@ -148,7 +187,7 @@ def _config(files: BackboneFiles, state: Mapping[str, Tensor], ours: Mapping[str
         raise
     except Exception as error:  # transformers' validation raises its own errors
         where = files.config or files.weights[0]
-        raise SketchseekError(f"{where} does not describe a CLIP with two transformers: {_reason(error)}") from None
+        raise SketchseekError(f"{where} does not describe a CLIP or SigLIP: {_reason(error)}") from None
     raise SketchseekError(
         f"{files.weights[0]} does not say whether its layers use GELU or QuickGELU:"
         " put the open_clip_config.json of these weights in the same folder"
@@ -160,14 +199,15 @@ def _reason(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def _transformers_config(files: BackboneFiles, written: dict[str, Any]) -> CLIPConfig:
+def _transformers_config(files: BackboneFiles, written: dict[str, Any]) -> CLIPConfig | SiglipConfig:
     if files.config is None:
         raise SketchseekError(f"{files.weights[0].parent / 'config.json'} is missing")
-    if written.get("model_type") != "clip":
+    kind: Any = written.get("model_type")
+    if kind not in ("clip", "siglip"):
         raise SketchseekError(
-            f"{files.config} describes a model of type {repr(written.get('model_type'))[:60]}; only 'clip' is supported"
+            f"{files.config} describes a model of type {repr(kind)[:60]}; only 'clip' and 'siglip' are supported"
         )
-    config = CLIPConfig.from_dict(written)
+    config = CLIPConfig.from_dict(written) if kind == "clip" else siglip_config(written)
     vision: Any = config.vision_config
     for key, value in (("image_size", vision.image_size), ("patch_size", vision.patch_size)):
         if type(value) is not int or value < 1:
@@ -186,14 +226,14 @@ def _open_clip_config(model: Any, ours: Mapping[str, Tensor]) -> CLIPConfig:
     )
 
 
-def _check_layers(files: BackboneFiles, config: CLIPConfig, ours: Mapping[str, Tensor]) -> None:
+def _check_layers(files: BackboneFiles, config: CLIPConfig | SiglipConfig, ours: Mapping[str, Tensor]) -> None:
     found = layer_counts(ours)
     vision, text = cast(Any, config.vision_config), cast(Any, config.text_config)
     expected = (vision.num_hidden_layers, text.num_hidden_layers)
     if found != expected:
         raise SketchseekError(
             f"{files.weights[0]} contains {found[0]} image and {found[1]} text layers,"
-            f" but {files.config} says {expected[0]} and {expected[1]}"
+            f" but {files.config} says {shown(str(expected[0]), 20)} and {shown(str(expected[1]), 20)}"
         )
 
 
@@ -203,7 +243,9 @@ def _check_tensors(files: BackboneFiles, backbone: Backbone, ours: Mapping[str, 
     if missing := sorted(expected.keys() - ours.keys()):
         raise SketchseekError(f"{where} lacks {len(missing)} of {len(expected)} tensors, such as {missing[0]}")
     if unknown := sorted(ours.keys() - expected.keys()):
-        raise SketchseekError(f"{where} contains {len(unknown)} tensors that no CLIP has, such as {unknown[0]}")
+        raise SketchseekError(
+            f"{where} contains {len(unknown)} tensors that such a backbone does not have, such as {unknown[0]}"
+        )
     for name, tensor in expected.items():
         if ours[name].shape != tensor.shape:
             raise SketchseekError(

@@ -85,10 +85,10 @@ class PatchGraph(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         """float (n, tokens, width) -> (n, grid * grid, size)."""
         image = self.method.backbone.image
-        prompts = states.shape[1] - 1 - image.grid**2
+        prompts = states.shape[1] - image.first - image.grid**2
         outputs = image.run_layer(image.depth - 1, states, self.adaptation)
-        patches = Prompted(outputs, int(prompts), self.adaptation.place).plain[:, 1:]
-        embeddings = image.project(patches.reshape(-1, image.width), self.adaptation.norms)
+        patches = Prompted(outputs, int(prompts), self.adaptation.place, image.first).plain[:, image.first :]
+        embeddings = image.read(patches.reshape(-1, 1, image.width), self.adaptation.norms)  # each one alone
         return normalize(self.method.head(embeddings), dim=1).view(-1, image.grid**2, self.method.size)
 
 

@@ -1,6 +1,5 @@
 """The whole export: trace, compare with torch, write the folder, open it. A failed export leaves nothing behind."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,7 +163,7 @@ def _write(folder: Path, described: _Described, graphs: Graphs) -> None:
         graphs, weights, facts = _shared(folder, graphs, names)
     sessions = {names[role]: _session(folder, graph, weights.get(names[role])) for role, graph in graphs.items()}
     files = {names[role]: graph for role, graph in graphs.items()}
-    files |= {TOKENIZER: _without_spaces(backbone.tokenizer.path), GOLDEN: _golden(method, sessions, names)}
+    files |= {TOKENIZER: backbone.tokenizer.json, GOLDEN: _golden(method, sessions, names)}
     record = Record(
         name=described.name,
         about=described.source.about,
@@ -213,11 +212,6 @@ def _session(folder: Path, graph: bytes, weights: str | None) -> OrtSession:
     """A graph, with its weights in a file of the folder if it names one."""
     shared = SharedWeights(weights, np.fromfile(folder / weights, np.uint8)) if weights else None
     return OrtSession(graph, "CPU", 0, shared)
-
-
-def _without_spaces(path: Path) -> bytes:
-    """The content of a JSON file without white space."""
-    return json.dumps(json.loads(path.read_bytes()), separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _golden(method: Method, sessions: Mapping[str, OrtSession], names: Mapping[Role, str]) -> bytes:

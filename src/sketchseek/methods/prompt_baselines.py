@@ -41,7 +41,7 @@ class PromptBaseline(Baseline):
 
     @abstractmethod
     def image_prompts(self, tokens: Tensor, modality: Modality) -> dict[int, Tensor]:
-        """Image tokens (n, 1 + grid * grid, width), CLS first -> prompts by layer."""
+        """Image tokens (n, first + grid * grid, width), CLS first -> prompts by layer."""
 
     def groups(self) -> list[Group]:
         """All parameters outside the backbone."""
@@ -169,5 +169,5 @@ class ConditionalPrompts(PromptBaseline):
 
     def image_prompts(self, tokens: Tensor, modality: Modality) -> dict[int, Tensor]:
         """v + shift(mean patch), prompts for each image (n, K, width)."""
-        shift = self.shift(tokens[:, 1:].mean(dim=1)).unsqueeze(1)
+        shift = self.shift(tokens[:, self.backbone.image.first :].mean(dim=1)).unsqueeze(1)
         return {layer: torch.add(prompts, shift) for layer, prompts in self.prompts.by_layer().items()}

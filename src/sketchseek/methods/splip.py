@@ -115,13 +115,13 @@ class Splip(Method):
         self._cached_prompts: dict[Modality, dict[int, Tensor]] = {}
 
     def words_of(self, tokens: Tensor) -> Tensor:
-        """T = B_t(E_0): an image's tokens (n, 1 + grid * grid, width), CLS first -> (n, m, text width).
+        """T = B_t(E_0): an image's tokens (n, first + grid * grid, width), CLS first -> (n, m, text width).
 
         Without B_t there are no such tokens: m = 0.
         """
         if self.patches_to_words is None:
             return tokens.new_zeros(len(tokens), 0, self.backbone.text.width)
-        words: Tensor = self.patches_to_words(tokens[:, 1:])
+        words: Tensor = self.patches_to_words(tokens[:, self.backbone.image.first :])
         return words
 
     def read_classes(self, words: Tensor, modality: Modality) -> tuple[Tensor, dict[int, Tensor]]:
@@ -166,8 +166,9 @@ class Splip(Method):
         """
         from_words = None
         if self.words_to_image is not None:
-            template = self.backbone.tokens([self._template(modality)]).ids[0, 1:-1]  # without SOS and EOS
-            from_words = self.words_to_image(self.backbone.text.words(template))
+            template = self.backbone.tokens([self._template(modality)])
+            template_ids = template.ids[0, self.backbone.text.first : int(template.ends[0])]  # without SOS and EOS
+            from_words = self.words_to_image(self.backbone.text.words(template_ids))
         prompts = {}
         for layer, state in states.items():
             parts = [] if from_words is None else [from_words.expand(*state.shape[:-1], -1, -1)]

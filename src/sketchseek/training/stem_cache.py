@@ -28,7 +28,7 @@ class StemCache:
         return len(self._tokens)
 
     def get(self, key: bytes) -> Tensor | None:
-        """Tokens (1 + grid * grid, width), or None."""
+        """Tokens (first + grid * grid, width), or None."""
         tokens = self._tokens.get(key)
         if tokens is not None:
             self._tokens.move_to_end(key)
@@ -52,7 +52,7 @@ class CachedStem(nn.Module):
         self._identity = weights_identity(stem).encode()
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Prepared pixels (n, 3, side, side) -> tokens (n, 1 + grid * grid, width), without gradients."""
+        """Prepared pixels (n, 3, side, side) -> tokens (n, first + grid * grid, width), without gradients."""
         # Cached tokens must serve training at full precision, even if they are first needed in inference.
         with torch.inference_mode(False), torch.no_grad(), torch.autocast(pixels.device.type, enabled=False):
             return torch.stack([self._tokens(picture) for picture in pixels])
