@@ -4,7 +4,7 @@
 
 Trained on the classes ``train`` of the dataset DATA, the best step chosen on ``val``, judged
 on ``val`` and, with ``--unseen``, on ``unseen``. Each run has a folder below ``--out``, which ``sketchseek evaluate``
-reads; what is there already is not done again, so the same command goes on after an interruption.
+reads; what is there already is not done again, so the same command continues after an interruption.
 
 ``--lr``: learning rates of everything that is trained, instead of the preset's. Each method is trained with all of them
 and the first seed; the other seeds, and ``unseen``, get the rate that was best on ``val`` (mAP@all; if fine-grained,

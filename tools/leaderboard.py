@@ -27,7 +27,8 @@ To add a model: write a file with `sketchseek score --result FILE --model NAME -
 with `sketchseek evaluate --result FILE --about WORDS`, put it into that folder and open a pull request. A digest shows
 changes, not honesty: publish the vectors, so that others can run `score` on them and compare the hashes.
 
-Only rows of one table can be compared. Percent; brackets are 95% intervals."""
+Only rows of one table can be compared. Percent; brackets are 95% intervals. Where a class has fewer than K photos, P@K cannot
+reach 100: with 25 photos, P@100 is at most 25."""
 
 
 def page(folder: Path) -> str:
@@ -49,7 +50,7 @@ def _table(about: str, protocol: str, instance: bool, rows: list[tuple[str, dict
         cells = [_cell(result, column) for column in columns]
         sizes = [f"{result['queries']:,}", f"{result['gallery']:,}"]
         lines.append(_line([_text(result["model"]["name"]), *cells, *sizes, f"[{name}](results/{name})"]))
-    return f"## {_text(about)}: {_text(protocol)}\n\n" + "\n".join(lines)
+    return f"## {protocol[:1].upper()}{_text(protocol[1:])}, {_text(about)}\n\n" + "\n".join(lines)
 
 
 def _cell(result: dict[str, Any], metric: str) -> str:

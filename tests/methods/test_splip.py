@@ -200,7 +200,7 @@ def test_before_any_training_t_is_that_of_a_grey_image(build):
     torch.testing.assert_close(method.mean_words, method.words_of(grey).expand(2, -1, -1))
 
 
-def test_texts_are_read_once_for_search_and_anew_after_training(build, category_batch):
+def test_texts_are_read_once_for_search_and_again_after_training(build, category_batch):
     method, passes = build("splip"), []
     read = method.read_classes
 

@@ -34,7 +34,7 @@ def test_ours_come_first_then_the_best(tmp_path):
     put(tmp_path, "ours-x.json", "default", 0.6)
     put(tmp_path, "c.json", "alone", 0.9, about="other data")
     first, second = page(tmp_path).split("\n## ")[1:]
-    assert first.startswith("made data: score\n")
+    assert first.startswith("Score, made data\n")
     assert [line.split(" | ")[0] for line in first.splitlines()[4:]] == ["| default", "| better", "| good"]
     assert "| 60.00 [50.00, 70.00] | 25.00 [20.00, 30.00] | 2,000 | 1 | [ours-x.json](results/ours-x.json) |" in first
     assert second.startswith("other data")

@@ -1,7 +1,7 @@
 """Run by ``torchrun``: trains the toy by the recipe in the first argument into the folder in the second.
 
 The first process writes the gradients of every step to the third. With a fourth, the last process is killed in the step
-of that number. A folder that holds a run is gone on with.
+of that number. A run that is in the folder is continued.
 """
 
 import os

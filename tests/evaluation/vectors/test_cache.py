@@ -76,7 +76,7 @@ def test_a_turned_bit_in_a_vector_is_a_miss(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"this is no database" * 100, b"SQLite format 3\0" + b"\xff" * 4000])
-def test_a_damaged_file_is_begun_anew_with_one_note(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_file_is_replaced_with_one_note(tmp_path: Path, content: bytes) -> None:
     (tmp_path / FILE_NAME).write_bytes(content)
     notes: list[str] = []
     with cache(tmp_path, notes) as kept:
