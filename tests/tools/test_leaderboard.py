@@ -37,7 +37,7 @@ def test_ours_come_first_then_the_best(tmp_path):
     assert first.startswith("Score, made data\n")
     assert [line.split(" | ")[0] for line in first.splitlines()[4:]] == ["| default", "| better", "| good"]
     assert "| 60.00 [50.00, 70.00] | 25.00 [20.00, 30.00] | 2,000 | 1 | [ours-x.json](results/ours-x.json) |" in first
-    assert second.startswith("other data")
+    assert second.startswith("Score, other data")
 
 
 def test_names_of_others_are_only_text(tmp_path):
