@@ -72,6 +72,10 @@ def test_export_prints_copies_and_links(photos: Path, capfdbinary: pytest.Captur
         made = photos.parent / option / odd.name
         assert made.is_symlink() == linked and made.read_bytes() == odd.read_bytes()
     assert {path: path.read_bytes() for path in photos.iterdir()} == before
+    odd.unlink()
+    out, err = run(capfdbinary, "export", "x", "--copy-to", photos.parent / "rest", code=1)
+    assert "1 photo in" in err and "no longer exists" in err
+    assert [path.name for path in (photos.parent / "rest").iterdir()] == [other.name]
 
 
 @pytest.mark.parametrize(

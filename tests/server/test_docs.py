@@ -54,6 +54,7 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
         f"pictures under way or waiting | {bounds.pictures}",
         f"added to a collection, or removed, at once | {limits.MAX_COLLECTED:,}",
         f"lists of folders under way or waiting | {bounds.folders}",
+        f"exports of collections under way or waiting | {bounds.exports}",
         f"folders in one list | {places.MAX_LISTED:,} of a place, {browse.MAX_FOLDERS:,} of the gallery",
         f"with the id of every {SECTION_PAGE}th",
         f"thumbnails on disk | {bounds.thumbnail_bytes // MiB} MB",

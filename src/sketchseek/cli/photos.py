@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from sketchseek.cli.output import print_json, print_message, print_paths, print_table
+from sketchseek.errors import SketchseekError
 from sketchseek.wording import counted, shown
 
 if TYPE_CHECKING:
@@ -12,12 +13,19 @@ if TYPE_CHECKING:
 
 
 def copy_photos(gallery: "Gallery", paths: Sequence[Path], folder: Path, how: Literal["copy", "link"] = "copy") -> None:
-    """Copy photos, or link to them, and say so; not into folders that were indexed, which stay as they are."""
+    """Copy photos, or link to them, and say so; not into folders that were indexed, which stay as they are.
+
+    An error at the end if some could not be read.
+    """
     from sketchseek.gallery.collections import check_outside, export
 
-    check_outside(folder, gallery.stats().folders)
-    export(paths, folder, how)
-    print_message(f"sketchseek: {counted(len(paths), 'photo')} in {shown(folder)}")
+    check_outside(folder, gallery.path, gallery.stats().folders)
+    found = export(paths, folder, how)
+    print_message(f"sketchseek: {counted(len(found.done), 'photo')} in {shown(folder)}")
+    if found.failed:
+        for sentence in found.failed[1:]:
+            print_message(f"sketchseek: {sentence.removesuffix('.')}")
+        raise SketchseekError(found.failed[0])
 
 
 def print_hits(hits: "Hits", total: int, *, as_json: bool, paths0: bool) -> None:

@@ -9,7 +9,8 @@ import re
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -17,10 +18,14 @@ from typing import Any, Literal
 from sketchseek.gallery.errors import GalleryError
 from sketchseek.gallery.hits import Hit
 from sketchseek.gallery.paths import AnyPath
+from sketchseek.pictures.sources import MAX_FILE_BYTES
+from sketchseek.untrusted import read_bounded
 from sketchseek.wording import nearest, shown
 
 MAX_NAME = 100  # characters
 MAX_NAME_BYTES = 200  # of a file or folder that is named after a collection; systems allow 255
+# Names of devices on Windows, also with a suffix.
+RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{name}{number}" for name in ("COM", "LPT") for number in range(1, 10))}
 MAX_QUERY = 4 * 2**20  # bytes of a saved search as JSON
 
 
@@ -109,8 +114,8 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> GalleryError:
     return GalleryError(f"there is no {what} {shown(name, 60)!r}{hint}")
 
 
-def check_outside(folder: Path, indexed: Iterable[Path]) -> None:
-    """An error if photos that are put into ``folder`` would be found again: it is in an ``indexed`` folder."""
+def check_outside(folder: Path, gallery: Path, indexed: Iterable[Path]) -> None:
+    """An error if ``folder`` is no place to put photos: in an ``indexed`` folder, or in that of the ``gallery``."""
     real = Path(os.path.realpath(folder))
     for one in indexed:
         if real.is_relative_to(os.path.realpath(one)):
@@ -118,69 +123,90 @@ def check_outside(folder: Path, indexed: Iterable[Path]) -> None:
                 f"{shown(folder)} is in the indexed folder {shown(one)}, where the photos would be found again; "
                 "name a folder outside it"
             )
+    if real.is_relative_to(os.path.realpath(gallery)):
+        raise GalleryError(f"{shown(folder)} belongs to the gallery itself; name another folder")
 
 
 def file_name(name: str) -> str:
     """A name that files and folders may have on every system, made from the name of a collection."""
-    kept = re.sub(r'[<>:"/\\|?*]', "_", name).strip(". ")
-    return kept.encode()[:MAX_NAME_BYTES].decode(errors="ignore") or "photos"
+    kept = re.sub(r'[<>:"/\\|?*]', "_", name).strip(". ").encode()[:MAX_NAME_BYTES].decode(errors="ignore")
+    if kept.partition(".")[0].rstrip().upper() in RESERVED:
+        kept = f"_{kept}"
+    return kept or "photos"
 
 
-def export(paths: Sequence[Path], folder: Path, how: Literal["copy", "link"]) -> list[Path]:
-    """Copy photos into ``folder``, which is made if necessary, or put symbolic links to them there.
+@dataclass(slots=True)
+class Exported:
+    """``done``: where each photo is now. ``failed``: a sentence for each photo that could not be read."""
+
+    done: list[Path] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+
+def export(paths: Iterable[Path], folder: Path, how: Literal["copy", "link"]) -> Exported:
+    """Copy photos into ``folder``, which is made if necessary, or put symbolic links to them there; see ``put``."""
+    found = Exported()
+    for path in paths:
+        try:
+            data = read_bounded(path, MAX_FILE_BYTES) if how == "copy" else path.stat() and None
+        except FileNotFoundError:
+            found.failed.append(
+                f"{shown(path)} no longer exists; run sketchseek index to bring the gallery up to date."
+            )
+        except OSError as error:
+            found.failed.append(f"{shown(path)} cannot be read: {error.strerror or error}.")
+        else:
+            found.done.append(put(path, folder, data))
+    return found
+
+
+def put(source: Path, folder: Path, data: bytes | None) -> Path:
+    """Write the ``data`` of a photo into ``folder``, which is made if necessary, or put a link to the photo there.
 
     Nothing is overwritten: a name that is taken gets a number. A photo that is there already, with the same bytes or as
-    a link to the same file, is not put there again. Returns where each photo is now.
+    a link to the same file, is not put there again. Returns where it is now.
     """
+    source = Path(os.path.abspath(source))  # noqa: PTH100 - Path.resolve follows links
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return [_export(path, folder, how) for path in paths]
-    except FileNotFoundError as error:
-        raise GalleryError(
-            f"{shown(error.filename)} no longer exists; run sketchseek index to bring the gallery up to date."
-        ) from None
-    except OSError as error:
-        hint = " (on Windows, links need the developer mode; copy instead)" if how == "link" and os.name == "nt" else ""
-        raise GalleryError(
-            f"{shown(error.filename or folder)} cannot be written or read: {error.strerror or error}{hint}."
-        ) from None
-
-
-def _export(path: Path, folder: Path, how: Literal["copy", "link"]) -> Path:
-    source = Path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve follows links
-    for number in range(1, 1_000_000):
-        target = folder / (path.name if number == 1 else f"{path.stem}-{number}{path.suffix}")
-        try:
-            if how == "link":
-                source.stat()
-                target.symlink_to(source)
-            else:
-                _copy(source, target)
-            return target
-        except FileExistsError:
-            if _is_same(source, target, how):
+        for number in range(1, 1_000_000):
+            target = folder / (source.name if number == 1 else f"{source.stem}-{number}{source.suffix}")
+            try:
+                if data is None:
+                    target.symlink_to(source)
+                else:
+                    _write(source, target, data)
                 return target
-    raise GalleryError(f"{shown(folder)} has too many files named {shown(path.name)}.")
+            except FileExistsError:
+                if _is_same(source, target, data):
+                    return target
+    except OSError as error:
+        hint = " (on Windows, links need the developer mode; copy instead)" if data is None and os.name == "nt" else ""
+        raise GalleryError(
+            f"{shown(error.filename or folder)} cannot be written: {error.strerror or error}{hint}."
+        ) from None
+    raise GalleryError(f"{shown(folder)} has too many files named {shown(source.name)}.")
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copy bytes and times; a copy that fails halfway is removed."""
-    with source.open("rb") as read, target.open("xb") as write:
+def _write(source: Path, target: Path, data: bytes) -> None:
+    """Write bytes and the times of ``source``; a file that was written by half is removed."""
+    with target.open("xb") as write:
         try:
-            shutil.copyfileobj(read, write, 1 << 20)
+            write.write(data)
+            write.flush()
         except BaseException:
             target.unlink()
             raise
-    shutil.copystat(source, target)
+    with suppress(OSError):  # the photo may have gone since it was read
+        shutil.copystat(source, target)
 
 
-def _is_same(source: Path, target: Path, how: Literal["copy", "link"]) -> bool:
-    if how == "link":
+def _is_same(source: Path, target: Path, data: bytes | None) -> bool:
+    if data is None:
         return target.is_symlink() and target.readlink() == source
-    if target.is_symlink() or not target.is_file() or target.stat().st_size != source.stat().st_size:
-        return False
-    with source.open("rb") as one, target.open("rb") as other:
-        while block := one.read(1 << 20):
-            if block != other.read(len(block)):
-                return False
-    return True
+    return (
+        not target.is_symlink()
+        and target.is_file()
+        and target.stat().st_size == len(data)
+        and target.read_bytes() == data
+    )

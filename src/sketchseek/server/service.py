@@ -57,7 +57,7 @@ class Service:
         self.records = BoundedThreadPool("record", 2, self.limits.records)  # of the database, which may be busy
         # A thread for each request, because a drive that hangs keeps its own.
         self.folders = BoundedThreadPool("folder", self.limits.folders, self.limits.folders)
-        self.zips = BoundedThreadPool("zip", 2, self.limits.zips)  # which last as long as their download
+        self.exports = BoundedThreadPool("export", 2, self.limits.exports)  # which last as long as a download
         self.upload_decoders = Decoders(self.cores, self.limits)
         self.svg_decoders = Decoders(svg_threads, replace(self.limits, decode_seconds=self.limits.svg_seconds))
         self.photo_decoders = Decoders(self.cores, self.limits)
@@ -167,7 +167,7 @@ class Service:
             self.reports,
             self.records,
             self.folders,
-            self.zips,
+            self.exports,
         ):
             pool.close()
         self.gallery.close()

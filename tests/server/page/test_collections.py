@@ -71,7 +71,7 @@ def test_photos_are_collected_shown_exported_and_removed(own: Served, open_page:
     assert len(json.loads(download.value.path().read_text())) == 3
     page.get_by_role("button", name="Copy into a folder").click()
     chooser = page.get_by_role("dialog", name="Copy the photos into a folder")
-    expect(chooser).to_contain_text("a new folder in it, named Bars")
+    expect(chooser).to_contain_text("a new folder in it, named after the collection")
     check(page)
     chooser.get_by_role("button", name="Pictures").click()
     chooser.get_by_role("button", name="Copy here").click()

@@ -64,14 +64,14 @@ def test_a_zip_file_has_every_file_as_it_is(served: tuple[TestClient, Service], 
     assert files.keys() == {"ONE.png", "one-2.png", "taken.jpg", "not included.txt"}
     assert files["not included.txt"].decode().startswith("ü.png is missing")
     assert service.sending.take(service.limits.sending_bytes)
-    assert service.zips.in_flight == 0
+    assert service.exports.in_flight == 0
     empty = files_of(client.get("/api/collections/zip", params={"name": NAME}).content)  # nothing is left to send
     assert empty.keys() == {"not included.txt"} and empty["not included.txt"].count(b"\n") == 4
 
 
 def test_zip_files_that_wait_are_limited(served: tuple[TestClient, Service]) -> None:
     client, service = served
-    service.zips.in_flight = service.zips.limit
+    service.exports.in_flight = service.exports.limit
     answer = client.get("/api/collections/zip", params={"name": NAME})
     assert "at its limit" in refusal(answer, 503) and answer.headers["retry-after"]
 
@@ -103,11 +103,28 @@ def test_photos_are_put_into_a_folder(
 
     target = tmp_path / "home" / "out" / "Best_ of_2024"
     for _ in range(2):  # again: nothing is there twice
-        assert copy(0) == {"folder": "home/out/Best_ of_2024", "photos": 3, "more": True}
-        assert copy(3) == {"folder": "home/out/Best_ of_2024", "photos": 1, "more": False}
+        assert copy(0) == {"folder": "home/out/Best_ of_2024", "photos": 3, "failed": [], "more": True}
+        assert copy(3) == {"folder": "home/out/Best_ of_2024", "photos": 1, "failed": [], "more": False}
         assert {path.name for path in target.iterdir()} == {"ONE.png", "one.png", "ü.png", "taken.jpg"}
     assert all(path.is_symlink() == (how == "link") for path in target.iterdir())
     assert (target / "one.png").read_bytes() == png(1)
+
+
+@pytest.mark.parametrize("how", ["copy", "link"])
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_what_is_no_longer_the_photo_is_named_and_the_others_are_put_there(
+    served: tuple[TestClient, Service], tmp_path: Path, how: str
+) -> None:
+    client, service = served
+    (tmp_path / "home" / "in" / "ü.png").unlink()
+    (tmp_path / "home" / "in" / "taken.jpg").unlink()
+    os.mkfifo(tmp_path / "home" / "in" / "taken.jpg")
+    put(tmp_path / "home" / "in" / "a" / "one.png", png(99))  # another photo under this name
+    values = {"name": NAME, "folder": "home/out", "how": how}
+    answer = client.post("/api/collections/copy", params=values).json()
+    assert answer["photos"] == 1 and [line.split()[0] for line in answer["failed"]] == ["one.png", "ü.png", "taken.jpg"]
+    assert [path.name for path in (tmp_path / "home" / "out" / "Best_ of_2024").iterdir()] == ["ONE.png"]
+    assert service.sending.take(service.limits.sending_bytes)
 
 
 def test_where_photos_may_not_be_put(served: tuple[TestClient, Service], tmp_path: Path) -> None:
@@ -121,6 +138,9 @@ def test_where_photos_may_not_be_put(served: tuple[TestClient, Service], tmp_pat
 
     assert "in the indexed folder" in refused(422, "home/in")
     assert "in the indexed folder" in refused(422, "home/in/a")
+    service.places = Places([tmp_path / "home", tmp_path / "gallery"])
+    assert "belongs to the gallery" in refused(422, "gallery")
+    service.places = Places([tmp_path / "home"])
     for folder in ("elsewhere", "home/../elsewhere", str(elsewhere), "/etc", "home/none"):
         refused(404, folder)
     (tmp_path / "home" / "out" / "Best_ of_2024").symlink_to(elsewhere)
@@ -139,11 +159,12 @@ def test_where_photos_may_not_be_put(served: tuple[TestClient, Service], tmp_pat
 def test_names_of_files(served: tuple[TestClient, Service]) -> None:
     client, service = served
     photo = service.gallery.search(text="red", k=1)[0]
-    for name in ("..", "   a  ", "...", "CON?*", "ü" * 100, "a\\b"):
+    for name in ("..", "   a  ", "...", "CON?*", "con.x", "ü" * 100, "a\\b"):
         assert post(client, to="/api/collections/add", name=name, ids=photo.id).status_code == 200
         values = {"name": name.strip(), "folder": "home/out"}
         answer = client.post("/api/collections/copy", params=values).json()
         folder = answer["folder"].removeprefix("home/out/")
+        assert folder.partition(".")[0].upper() != "CON"
         assert folder and not set(folder) & set('/\\:*?"<>|') and not folder.startswith(".")
         assert len(os.fsencode(folder)) <= 200
     taken: set[str] = set()

@@ -159,10 +159,14 @@ class Collected(BaseModel):
 
 
 class Copied(BaseModel):
-    """How many photos are now in ``folder``, named as in /api/places; ``more``: some are still to be copied."""
+    """How many photos are now in ``folder``, named as in /api/places; ``more``: some are still to be copied.
+
+    ``failed``: a sentence for each photo that could not be read.
+    """
 
     folder: str
     photos: int
+    failed: list[str]
     more: bool
 
 

@@ -63,7 +63,7 @@ class Decoders:
                 raise RequestError(
                     410, f"{name} is missing or has changed since it was indexed; index its folder again."
                 )
-            yield StoredPhoto(child, self._limits.decode_seconds, shown(paths[head["path"]].name), head)
+            yield StoredPhoto(child, self._limits.decode_seconds, paths[head["path"]], head)
 
     def warm(self) -> None:
         """Start one process."""
@@ -103,8 +103,9 @@ class StoredPhoto:
     One of the methods can be called once.
     """
 
-    def __init__(self, child: Child, seconds: float, name: str, head: dict[str, Any]) -> None:
-        self._child, self._seconds, self._name = child, seconds, name
+    def __init__(self, child: Child, seconds: float, path: Path, head: dict[str, Any]) -> None:
+        self._child, self._seconds, self._name = child, seconds, shown(path.name)
+        self.path = path
         self.size: int = head["size"]
         self.media_type: str | None = head["type"]  # None: browsers do not show it, or not upright
 

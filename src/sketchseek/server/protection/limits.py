@@ -23,7 +23,7 @@ class Limits:
     reports: int = 64  # status, metrics and facts of a photo, running or waiting
     records: int = 64  # collections, timelines and changes of the gallery, running or waiting
     folders: int = 8  # lists of folders, running or waiting, also those of drives that do not answer
-    zips: int = 4  # zip files that are being made, or wait for that
+    exports: int = 4  # of collections, running or waiting
     folder_seconds: float = 10.0  # for a folder to be listed
     sending_bytes: int = 512 * MiB  # of all photo files that are being sent
     thumbnail_bytes: int = 512 * MiB  # on disk

@@ -5,15 +5,16 @@ import json
 import os
 import zipfile
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.types import Receive, Scope, Send
 
-from sketchseek.errors import SketchseekError
 from sketchseek.gallery import Hit
-from sketchseek.gallery.collections import check_outside, export, file_name
+from sketchseek.gallery.collections import check_outside, file_name, put
+from sketchseek.pictures import PictureError
 from sketchseek.server.api.responses import Copied
 from sketchseek.server.api.schema import download, errors
 from sketchseek.server.errors import RequestError
@@ -64,7 +65,8 @@ def create_router(service: Service) -> APIRouter:
         ``folder`` is one that /api/places lists. Repeat with a larger offset while there are ``more``. No file is
         overwritten, and what is there already is not copied again.
         """
-        return await service.folders.run(request, _copy, service, name, folder, how, offset)
+        async with service.exports.turn(request):
+            return await service.exports.call(_copy, service, name, folder, how, offset)
 
     return router
 
@@ -79,11 +81,23 @@ def _copy(service: Service, name: str, parent: str, how: Literal["copy", "link"]
         raise RequestError(
             409, f"{parent}/{folder.name} is no folder that photos can be put into; choose another place."
         )
-    check_outside(folder, service.stats().folders)
+    check_outside(folder, service.gallery.path, service.stats().folders)
     hits = service.gallery.collections.photos(name, offset, limits.COPIED_AT_ONCE + 1)
     some = hits[: limits.COPIED_AT_ONCE]
-    export([hit.path for hit in some], folder, how)
-    return Copied(folder=f"{parent}/{folder.name}", photos=len(some), more=len(hits) > len(some))
+    failed = []
+    for hit in some:
+        try:
+            path, data = _read(service, hit, how)
+        except (RequestError, PictureError) as error:
+            failed.append(getattr(error, "message", str(error)))
+            continue
+        try:
+            put(path, folder, data)
+        finally:
+            service.sending.give_back(len(data or b""))
+    return Copied(
+        folder=f"{parent}/{folder.name}", photos=len(some) - len(failed), failed=failed, more=len(hits) > len(some)
+    )
 
 
 class _Zip(Response):
@@ -126,34 +140,37 @@ class _Written(io.RawIOBase):
 async def _zip(service: Service, request: Request, hits: list[Hit]) -> AsyncGenerator[bytes]:
     """A zip file in blocks, with one photo at a time in memory."""
     written, names, missing = _Written(), set[str](), list[str]()
-    async with service.zips.turn(request):
+    async with service.exports.turn(request):
         yield b""
         with zipfile.ZipFile(written, "w") as archive:  # photos are compressed already
             for hit in hits:
                 name = _free_name(hit.path.name, names)
                 try:
-                    data = await service.zips.call(_read, service, hit)
-                except (RequestError, SketchseekError) as error:
+                    _, data = await service.exports.call(_read, service, hit, "copy")
+                except (RequestError, PictureError) as error:
                     missing.append(getattr(error, "message", str(error)))
                     continue
                 try:
-                    archive.writestr(_entry(name, hit), data)
+                    archive.writestr(_entry(name, hit), data or b"")
                     archived = written.take()
                     for start in range(0, len(archived), BLOCK_BYTES):
                         yield archived[start : start + BLOCK_BYTES]
                 finally:
-                    service.sending.give_back(len(data))
+                    service.sending.give_back(len(data or b""))
             if missing:
                 archive.writestr(_free_name(NOT_INCLUDED, names), "".join(f"{line}\n" for line in missing))
         yield written.take()
 
 
-def _read(service: Service, hit: Hit) -> bytes:
+def _read(service: Service, hit: Hit, how: Literal["copy", "link"]) -> tuple[Path, bytes | None]:
+    """The first file of a photo that still is this photo, and what is in it; None for a link."""
     with service.photo_decoders.open(hit.id, (hit.path, *hit.duplicates)) as photo:
+        if how == "link":
+            return photo.path, None
         if not service.sending.take(photo.size):
             raise RequestError(503, f"{hit.path.name}: the server was at its limit.")
         try:
-            return photo.data()
+            return photo.path, photo.data()
         except BaseException:
             service.sending.give_back(photo.size)
             raise

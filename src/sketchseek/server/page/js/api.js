@@ -112,7 +112,7 @@ export const collectionPhotos = (/** @type {string} */ name, /** @type {number} 
 export const collect = (/** @type {"add" | "remove"} */ how, /** @type {string} */ name, /** @type {string[]} */ ids) =>
   fetchJson(`api/collections/${how}`, { method: "POST", body: formOf({ name, ids: ids.join(" ") }) });
 
-/** Copy some photos of a collection into a folder, or link to them there. @returns {Promise<{folder: string, photos: number, more: boolean}>} */
+/** Copy some photos of a collection into a folder, or link to them there. @returns {Promise<{folder: string, photos: number, failed: string[], more: boolean}>} */
 export const copyCollection = (/** @type {string} */ name, /** @type {string} */ folder, /** @type {"copy" | "link"} */ how, /** @type {number} */ offset) =>
   fetchJson(`api/collections/copy?${new URLSearchParams({ name, folder, how, offset: String(offset) })}`, { method: "POST" });
 

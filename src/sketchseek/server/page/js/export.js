@@ -41,7 +41,7 @@ export class ExportDialog {
     const copied = how === "copy";
     this.#chooser.open({
       title: copied ? t("Copy the photos into a folder") : t("Link to the photos in a folder"),
-      note: t("They go into a new folder in it, named {name}. Nothing is overwritten.", { name: this.#name }),
+      note: t("They go into a new folder in it, named after the collection. Nothing is overwritten."),
       button: copied ? t("Copy here") : t("Link here"),
       choose: (folder) => this.#copy(folder, how),
     });
@@ -55,18 +55,22 @@ export class ExportDialog {
   }
 
   async #copyRest(/** @type {number} */ run, /** @type {string} */ folder, /** @type {"copy" | "link"} */ how,
-    /** @type {{folder: string, photos: number, more: boolean}} */ { folder: target, photos: done, more }) {
+    /** @type {{folder: string, photos: number, failed: string[], more: boolean}} */ { folder: target, photos: done, failed, more }) {
+    let asked = done + failed.length;
     try {
       while (more) {
         this.#bar.hidden = this.#stop.hidden = false;
-        [this.#bar.max, this.#bar.value] = [this.#photos, done];
-        this.#state.textContent = t("{done} of {count} photos", { done: number(done), count: number(this.#photos) });
-        const next = await copyCollection(this.#name, folder, how, done);
+        [this.#bar.max, this.#bar.value] = [this.#photos, asked];
+        this.#state.textContent = t("{done} of {count} photos", { done: number(asked), count: number(this.#photos) });
+        const next = await copyCollection(this.#name, folder, how, asked);
         if (run !== this.#run) return;
         done += next.photos;
+        failed.push(...next.failed);
+        asked += next.photos + next.failed.length;
         more = next.more;
       }
-      this.#end(counted(done, "{count} photo is in {folder}.", "{count} photos are in {folder}.", { folder: target }));
+      const put = counted(done, "{count} photo is in {folder}.", "{count} photos are in {folder}.", { folder: target });
+      this.#end([put, ...failed].join("\n"));
     } catch (error) {
       if (run === this.#run) this.#end(/** @type {Error} */ (error).message);
     }
