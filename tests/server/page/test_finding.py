@@ -144,8 +144,9 @@ def test_files_are_recognised_and_can_be_used_the_other_way(page: Page, watch: W
     expect_first(page, "red.png")
     page.get_by_role("button", name="Use shot.png as a drawing").click()
     expect(page.locator(".chip[data-kind=sketch]")).to_contain_text("shot.png")
-    # What the server cannot use it says in a sentence, on the page.
-    expect(page.get_by_text("The search failed")).to_be_visible()
+    # What the server cannot use it says in a sentence, and the chip says it, too.
+    expect(page.locator("#toast")).to_contain_text("shot.png: ")
+    expect(page.locator(".chip")).to_contain_text("Cannot be used")
     page.get_by_role("button", name="Use shot.png as a photo").click()
     expect_first(page, "red.png")
 
@@ -441,3 +442,29 @@ def test_a_missing_photo_shows_the_reason(page: Page, watch: Watch) -> None:
     page.get_by_label("Words", exact=True).fill("red")
     expect(page.locator(".tile.failed .reason")).to_have_text(reason)
     expect(page.locator(".tile.loaded").nth(3)).to_be_visible()
+
+
+def test_a_picture_that_cannot_be_opened_is_marked_and_left_out(page: Page, watch: Watch) -> None:
+    watch.allow("422")
+    page.get_by_label("Words", exact=True).fill("red")
+    expect_first(page, "red.png")
+    page.locator("#files").set_input_files(
+        {"name": "cut.png", "mimeType": "image/png", "buffer": flat((220, 30, 30))[:60]}
+    )
+    page.get_by_role("button", name="A photo").click()
+    chip = page.locator(".chip", has_text="cut.png")
+    expect(chip).to_contain_text("Cannot be used")
+    expect_first(page, "red.png")
+    page.reload()
+    expect_first(page, "red.png")
+    page.get_by_role("button", name="Remove cut.png").click()
+    expect(page.locator(".chip")).to_have_count(0)
+
+
+def test_filters_that_nothing_passes_are_named(page: Page) -> None:
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_label("File name").fill("no such name")
+    expect(page.get_by_text("No photo passes the filters.")).to_be_visible()
+    page.locator("#notice").get_by_role("button", name="Reset the filters").click()
+    expect(page.locator(".cell").first).to_be_visible()
+    expect(page.get_by_role("heading", name="one drawing away")).to_be_visible()

@@ -20,14 +20,14 @@ export function showChips(/** @type {HTMLElement} */ list, /** @type {Query} */ 
 }
 
 function pictureChip(/** @type {Query} */ query, /** @type {Picture} */ picture) {
-  const label = picture.kind === "sketch" ? t("Drawing") : t("Photo");
+  const label = picture.problem ? t("Cannot be used") : picture.kind === "sketch" ? t("Drawing") : t("Photo");
   const other = picture.kind === "sketch" ? "photo" : "sketch";
-  const swap = () => query.set({ pictures: query.pictures.map((one) => (one === picture ? { ...one, kind: other } : one)) });
+  const swap = () => query.set({ pictures: query.pictures.map((one) => (one === picture ? { ...one, kind: other, problem: "" } : one)) });
   const remove = () => {
     if (picture.url) URL.revokeObjectURL(picture.url);
     query.set({ pictures: query.pictures.filter((one) => one !== picture) });
   };
-  return make("li", { class: "chip", "data-kind": picture.kind },
+  return make("li", { class: "chip", "data-kind": picture.kind, "data-problem": picture.problem || null, title: picture.problem || null },
     picture.url ? make("img", { src: picture.url, alt: "" }) : make("span", { class: "no-picture" }, icon("picture")),
     make("span", { class: "chip-text" }, make("span", { class: "chip-kind", text: label }), make("span", { class: "chip-name", text: picture.file.name, title: picture.file.name })),
     make("button", { type: "button", class: "icon-button", click: swap, title: other === "sketch" ? t("Use it as a drawing") : t("Use it as a photo"),

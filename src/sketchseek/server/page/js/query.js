@@ -3,7 +3,10 @@
 import { SHEET, WIDTHS } from "./drawing.js";
 
 /** @import { Drawing } from "./drawing.js" */
-/** @typedef {{kind: "sketch" | "photo", file: File, url: string}} Picture `url` shows it on the page, empty if the browser cannot */
+/**
+ * `url` shows it on the page, empty if the browser cannot. `problem`: why the server cannot use it; it is left out.
+ * @typedef {{kind: "sketch" | "photo", file: File, url: string, problem?: string}} Picture
+ */
 /** @typedef {{id: string, name: string}} Marked */
 
 export const PAGE = 48;
@@ -35,7 +38,8 @@ export class Query extends EventTarget {
     this.drawing = drawing;
   }
 
-  get hasPictures() { return !this.drawing.isEmpty || this.pictures.length > 0; }
+  get hasPictures() { return !this.drawing.isEmpty || this.#usable.length > 0; }
+  get #usable() { return this.pictures.filter(({ problem }) => !problem); }
   get hasColours() { return this.drawing.strokes.some(({ colour }) => colour); }
   get isEmpty() { return !this.hasPictures && !this.text.trim() && !this.like.length; }
   get filters() { return [this.under, this.from || this.to, this.name.trim(), this.kind, this.camera, this.threshold].filter(Boolean).length; }
@@ -73,14 +77,14 @@ export class Query extends EventTarget {
 
   /** Such a query gives no relevance, and no parts of a photo that match. */
   get isOfColoursAlone() {
-    return this.coloursOnly && this.hasColours && !this.text.trim() && !this.minus.trim() && !this.like.length && !this.unlike.length && !this.pictures.length;
+    return this.coloursOnly && this.hasColours && !this.text.trim() && !this.minus.trim() && !this.like.length && !this.unlike.length && !this.#usable.length;
   }
 
   /** The terms of the query, without paging and filters. */
   terms() {
     const form = new FormData();
     if (!this.drawing.isEmpty) form.set("strokes", JSON.stringify(strokesRecord(this.drawing)));
-    for (const { kind, file } of this.pictures) form.append(kind, file, file.name);
+    for (const { kind, file } of this.#usable) form.append(kind, file, file.name);
     if (this.text.trim()) form.append("text", this.text.trim());
     for (const words of this.minus.split(",").map((part) => part.trim()).filter(Boolean).slice(0, MAX_TEXTS)) {
       form.append("minus", words);

@@ -2,6 +2,7 @@
 
 import { collectionPhotos, RequestError, search, ServerBusy, ServerUnreachable } from "./api.js";
 import { byId } from "./dom.js";
+import { notify } from "./messages.js";
 import * as notices from "./notices.js";
 import { PAGE } from "./query.js";
 import { LiveSearch } from "./live-search.js";
@@ -194,6 +195,11 @@ export class Results {
   }
 
   #fail(/** @type {Error} */ error) {
+    const broken = error instanceof RequestError && this.#query.pictures.find(({ file, problem }) => !problem && error.message.startsWith(`${file.name}: `));
+    if (broken) { // search without it
+      notify(error.message);
+      return this.#query.set({ pictures: this.#query.pictures.map((one) => (one === broken ? { ...one, problem: error.message } : one)) });
+    }
     this.#generation++;
     this.#showCollection(null);
     this.#more = false;
@@ -212,9 +218,14 @@ export class Results {
     if (!status) return;
     this.#list.hidden = true;
     if (status.photos) {
-      notices.invite(status.photos, this.#callbacks.start);
-      const { under, from, to, name, kind, camera } = this.#query;
-      this.#timeline.show({ under, from, to, name, kind, camera }, `${status.photos} ${status.files}`);
+      const invite = () => notices.invite(status.photos, this.#callbacks.start);
+      const { under, from, to, name, kind, camera, filters } = this.#query;
+      if (!filters) invite();
+      this.#timeline.show({ under, from, to, name, kind, camera }, `${status.photos} ${status.files}`).then(() => {
+        if (!filters || !this.#query.isEmpty || this.collection !== null) return;
+        if (this.#timeline.count || this.#timeline.problem) invite();
+        else notices.noHits(t("No photo passes the filters."), this.#suggestions());
+      });
     } else {
       this.#timeline.hide();
       notices.firstRun(status, this.#callbacks.folders, this.#callbacks.copy);
