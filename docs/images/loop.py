@@ -1,9 +1,9 @@
-"""Makes the moving picture at the top of the README: a person draws, and photos follow.
+"""Makes the moving picture at the top of the README, where photos follow a drawing, and the guide's explained photo.
 
 apt-get download gcompris-qt-data && dpkg-deb -x gcompris-qt-data_*.deb build/gcompris
 python docs/images/loop.py build/gcompris
 
-The photos are openly licensed; the authors of those in the picture are written beside it, into loop-credits.md.
+The photos are openly licensed; the authors of those in the pictures are written beside them, into credits.md.
 """
 
 import argparse
@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from licensed_photos import Licence, extract
-from make import HERE, served
+from make import HERE, WIDE, explained, fish, served, shoot
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from sketchseek.gallery import Gallery
 
@@ -112,8 +112,20 @@ def film(page: Page) -> Film:
 
 def credits(licences: Mapping[str, Licence]) -> str:
     rows = [f"| {name} | {one.author} | {one.name} | {one.source} |" for name, one in sorted(licences.items())]
-    head = "# Photos in loop.webp\n\nFrom Debian's package gcompris-qt-data. The picture itself is CC BY-SA 4.0.\n"
+    head = "# Photos in loop.webp and explain.webp\n\nFrom Debian's package gcompris-qt-data. The pictures are CC BY-SA 4.0.\n"
     return "\n".join([head, "| photo | author | licence | source |", "|---|---|---|---|", *rows, ""])
+
+
+def explained_photo(browser: Browser, url: str) -> str:
+    """The name of the photo that ``explained`` shows."""
+    names: list[str] = []
+
+    def look(page: Page) -> None:
+        fish(page)
+        names.append(page.locator(".tile .name").first.text_content() or "")
+
+    shoot(browser, url, look, "dark", WIDE)
+    return names[0]
 
 
 def main() -> None:
@@ -128,8 +140,12 @@ def main() -> None:
             page = browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]}, color_scheme="light")
             page.goto(url)
             made = film(page)
+            explanation = Image.open(io.BytesIO(shoot(browser, url, explained, "dark", WIDE)))
+            photo = explained_photo(browser, url)
     made.save(HERE / "loop.webp")
-    (HERE / "loop-credits.md").write_text(credits({name: licences[name] for name in made.photos}), encoding="utf-8")
+    explanation.save(HERE / "explain.webp", quality=82, method=6)
+    names = sorted({*made.photos, photo})
+    (HERE / "credits.md").write_text(credits({name: licences[name] for name in names}), encoding="utf-8")
     size = (HERE / "loop.webp").stat().st_size
     print(f"{len(made.frames)} frames, {size:,} bytes, {len(made.photos)} photos of {len(licences)}")
     if size > MAX_BYTES:

@@ -1,7 +1,7 @@
-"""Makes the picture of the page in the guide, and one of each state to look at.
+"""Makes a picture of each state of the page, to look at.
 
 make sample                                  # the gallery they show: OpenMoji, CC BY-SA 4.0
-python docs/images/make.py [--all FOLDER]    # --all: every state in light and dark, three sizes, into FOLDER
+python docs/images/make.py FOLDER            # every state in light and dark, three sizes, into FOLDER
 """
 
 import argparse
@@ -286,12 +286,8 @@ def shoot(browser: Browser, url: str, state: Callable[[Page], None], scheme: str
     return picture
 
 
-def shoot_all(browser: Browser, url: str, folder: Path | None) -> None:
-    """The guide's picture, or every state into ``folder``."""
-    if folder is None:
-        image = Image.open(io.BytesIO(shoot(browser, url, explained, "dark", WIDE)))
-        image.save(HERE / "explain.webp", quality=82, method=6)
-        return
+def shoot_all(browser: Browser, url: str, folder: Path) -> None:
+    """Every state, into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     sizes: dict[str, dict[str, Any]] = {"wide": WIDE, "tablet": TABLET, "phone": PHONE}
     for state, scheme, size in itertools.product(STATES, ("light", "dark"), sizes):
@@ -318,11 +314,11 @@ def served(gallery: Path) -> Iterator[tuple[Browser, str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--all", type=Path, metavar="FOLDER")
+    parser.add_argument("folder", type=Path)
     parser.add_argument("--gallery", type=Path, default=GALLERY)
     asked = parser.parse_args()
     with served(asked.gallery) as (browser, url):
-        shoot_all(browser, url, asked.all)
+        shoot_all(browser, url, asked.folder)
 
 
 if __name__ == "__main__":
