@@ -24,7 +24,7 @@ def info(gallery: str | None, as_json: bool, verbose: bool) -> None:
     """Show folders, photos and models of a gallery, and files that could not be indexed."""
     from sketchseek.gallery import Gallery, GalleryError
     from sketchseek.gallery.failures import causes
-    from sketchseek.wording import shown
+    from sketchseek.wording import counted, shown
 
     with Gallery.open(gallery, readonly=True) as opened:
         stats, failures = opened.stats(), opened.failures()
@@ -66,7 +66,7 @@ def info(gallery: str | None, as_json: bool, verbose: bool) -> None:
                 ["model", f"{one.name}: {one.vectors:,} vectors of {one.size}{', current' if one.current else ''}"]
                 for one in stats.models
             ),
-            *(["camera", f"{shown(camera, 80)}: {photos:,} photos"] for camera, photos in cameras.items()),
+            *(["camera", f"{shown(camera, 80)}: {counted(photos, 'photo')}"] for camera, photos in cameras.items()),
             *(["failed", str(cause)] for cause in causes(failures, every_file=verbose)),
         ]
     )

@@ -18,6 +18,9 @@ from sketchseek.pictures.heif import open_heif
 from sketchseek.pictures.limits import check_memory, check_size, pixel_limit
 from sketchseek.pictures.raw import raw_preview
 from sketchseek.pictures.structure import check_structure
+from sketchseek.wording import shown
+
+MAX_REASON = 160  # letters of what a decoder says
 
 # Pillow warns of sizes that our limits allow and of damaged metadata, on stderr and without the file's name.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -171,4 +174,4 @@ def _picture_errors(name: str) -> Iterator[None]:
 
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0][:120] if lines else type(error).__name__
+    return shown(lines[0], MAX_REASON) if lines else type(error).__name__
