@@ -42,6 +42,9 @@ def test_a_collection_from_making_to_deleting(photos: Path, capfdbinary: pytest.
     assert run(capfdbinary, "add", "my birds", *names[:2])[0] == "2 photos added to my birds\n"
     assert run(capfdbinary, "add", "my birds", names[1].relative_to(photos.parent))[0] == "0 photos added to my birds\n"
     assert run(capfdbinary, "list")[0].splitlines()[1].split() == ["my", "birds", "2", "0"]
+    assert run(capfdbinary, "rename", "my birds", "birds")[0] == "my birds is now birds\n"
+    assert "no collection 'my birds'" in run(capfdbinary, "rename", "my birds", "x", code=1)[1]
+    assert run(capfdbinary, "rename", "birds", "my birds")[0] == "birds is now my birds\n"
     (listed,) = json.loads(run(capfdbinary, "list", "--json")[0])
     assert (listed["name"], listed["photos"], listed["missing"]) == ("my birds", 2, 0)
     shown = json.loads(run(capfdbinary, "show", "my birds", "--json")[0])

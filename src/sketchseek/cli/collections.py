@@ -23,7 +23,7 @@ PHOTOS = click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
-@click.group(cls=SuggestingGroup, short_help="Photos that belong together: list, show, add, remove, export.")
+@click.group(cls=SuggestingGroup, short_help="Photos that belong together: list, show, add, remove, rename, export.")
 def command() -> None:
     """Collections of photos, kept in the gallery. They change no photo, and a photo may be in many."""
 
@@ -104,6 +104,20 @@ def remove(name: str, photos: tuple[str, ...], gallery: str | None) -> None:
     with Gallery.open(gallery, create=False) as opened:
         gone = opened.collections.remove(name, _ids(opened, photos))
     click.echo(f"{counted(gone, 'photo')} removed from {name}")
+
+
+@command.command()
+@NAME
+@click.argument("new_name", metavar="NEW_NAME")
+@GALLERY
+@ROOT
+def rename(name: str, new_name: str, gallery: str | None) -> None:
+    """Give a collection another name."""
+    from sketchseek.gallery import Gallery
+
+    with Gallery.open(gallery, create=False) as opened:
+        opened.collections.rename(name, new_name)
+    click.echo(f"{name} is now {new_name}")
 
 
 @command.command()
