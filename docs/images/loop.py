@@ -112,7 +112,10 @@ def film(page: Page) -> Film:
 
 def credits(licences: Mapping[str, Licence]) -> str:
     rows = [f"| {name} | {one.author} | {one.name} | {one.source} |" for name, one in sorted(licences.items())]
-    head = "# Photos in loop.webp and explain.webp\n\nFrom Debian's package gcompris-qt-data. The pictures are CC BY-SA 4.0.\n"
+    head = (
+        "# Photos in loop.webp and explain.webp\n\n"
+        "From Debian's package gcompris-qt-data. The pictures are CC BY-SA 4.0.\n"
+    )
     return "\n".join([head, "| photo | author | licence | source |", "|---|---|---|---|", *rows, ""])
 
 
