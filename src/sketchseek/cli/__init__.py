@@ -19,7 +19,10 @@ VERBS = {
     "index": ("sketchseek.cli.index", "Index folders of photos, or bring a gallery up to date."),
     "search": ("sketchseek.cli.search", "Find photos by drawing, words or example."),
     "serve": ("sketchseek.cli.serve", "Open the page to draw on, and its HTTP API."),
-    "collections": ("sketchseek.cli.collections", "Photos that belong together: list, show, add, remove, export."),
+    "collections": (
+        "sketchseek.cli.collections",
+        "Photos that belong together: list, show, add, remove, rename, export.",
+    ),
     "gallery": ("sketchseek.cli.gallery", "Manage a gallery: info, verify, rebuild, forget, copy, switch."),
     "doctor": ("sketchseek.cli.doctor", "Show what is installed and whether it works."),
     "models": ("sketchseek.cli.models", "Models to search with: list, get, check, remove, push."),
