@@ -208,7 +208,7 @@ def gallery(page: Page) -> None:
 def nothing(page: Page) -> None:
     fish(page)
     page.get_by_role("button", name="Filters").click()
-    page.get_by_label("At least this likely").fill("100")
+    page.get_by_label("Match of at least").fill("100")
     page.get_by_text("Nothing found").wait_for()
 
 

@@ -248,7 +248,7 @@ def test_the_threshold_hides_what_is_less_likely(page: Page) -> None:
     expect_first(page, "left.png")
     many = len(names(page))
     page.get_by_role("button", name="Filters").click()
-    threshold = page.get_by_label("At least this likely")
+    threshold = page.get_by_label("Match of at least")
     expect(page.locator("#threshold-value")).to_have_text("any")
     threshold.fill("85")
     expect(page.locator("#threshold-value")).to_have_text("85 %")
