@@ -109,7 +109,9 @@ export class Selection {
       const selected = String(this.#photos.has(tile.dataset.id ?? ""));
       if (tile.dataset.selected === selected) continue;
       tile.dataset.selected = selected;
-      tile.querySelector(".select")?.setAttribute("aria-pressed", selected);
+      const button = tile.querySelector(".select");
+      button?.setAttribute("aria-pressed", selected);
+      if (selected === "true" && !button?.firstChild) button?.append(icon("check")); // only now: it is transparent before
     }
   }
 
@@ -141,4 +143,4 @@ export class Selection {
 
 /** The button of a photo that selects it. */
 export const selectButton = (/** @type {string} */ name) =>
-  make("button", { type: "button", class: "select", "aria-pressed": "false", "aria-label": t("Select {name}", { name }), title: t("Select"), tabindex: -1 }, icon("check"));
+  make("button", { type: "button", class: "select", "aria-pressed": "false", "aria-label": t("Select {name}", { name }), title: t("Select"), tabindex: -1 });

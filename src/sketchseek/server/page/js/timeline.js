@@ -2,7 +2,7 @@
 
 import { RequestError, thumbnailUrl, timeline, timelinePage } from "./api.js";
 import { byId, make } from "./dom.js";
-import { preview } from "./preview.js";
+import { removePreview, showPreview } from "./preview.js";
 import { selectButton } from "./selection.js";
 import { load, save } from "./storage.js";
 import { counted, language, number, t } from "./texts.js";
@@ -239,14 +239,19 @@ export class Timeline {
     }
     const photo = this.peek(place);
     if (photo && !cell.firstChild) {
-      const image = make("img", { alt: "", decoding: "async", draggable: "false", load: () => cell.classList.add("loaded") });
+      const image = make("img", { alt: "", decoding: "async", draggable: "false", load: () => {
+        cell.classList.add("loaded");
+        removePreview(open);
+      } });
       image.src = thumbnailUrl(photo.id, this.#side * devicePixelRatio > 170 ? 320 : 160);
       const label = photo.taken ? `${photo.name}, ${new Date(photo.taken).toLocaleDateString(language, { dateStyle: "medium" })}` : photo.name;
       cell.dataset.id = photo.id;
-      cell.append(make("button", { type: "button", class: "open", "aria-label": label, title: photo.name, click: () => {
+      const open = make("button", { type: "button", class: "open", "aria-label": label, title: photo.name, click: () => {
         this.#current = this.#asked = place;
         this.#open(photo);
-      } }, preview(photo), image), selectButton(photo.name));
+      } }, image);
+      showPreview(open, photo);
+      cell.append(open, selectButton(photo.name));
     }
     const stop = place === this.#current || (!this.#cells.has(this.#current) && place === Math.min(...this.#cells.keys()));
     for (const button of cell.querySelectorAll("button")) button.tabIndex = stop ? 0 : -1;
