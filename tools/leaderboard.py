@@ -27,8 +27,8 @@ To add a model: write a file with `sketchseek score --result FILE --model NAME -
 with `sketchseek evaluate --result FILE --about WORDS`, put it into that folder and open a pull request. A digest shows
 changes, not honesty: publish the vectors, so that others can run `score` on them and compare the hashes.
 
-Only rows of one table can be compared. Percent; brackets are 95% intervals. Where a class has fewer than K photos, P@K cannot
-reach 100: with 25 photos, P@100 is at most 25."""
+Only rows of one table can be compared. Percent; brackets are 95% intervals. Where a class has fewer than K photos,
+P@K cannot reach 100: with 25 photos, P@100 is at most 25."""
 
 
 def page(folder: Path) -> str:

@@ -114,8 +114,11 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> GalleryError:
     return GalleryError(f"there is no {what} {shown(name, 60)!r}{hint}")
 
 
-def check_outside(folder: Path, gallery: Path, indexed: Iterable[Path]) -> None:
-    """An error if ``folder`` is no place to put photos: in an ``indexed`` folder, or in that of the ``gallery``."""
+def check_outside(folder: Path, gallery: Path | str, indexed: Iterable[Path]) -> None:
+    """An error if ``folder`` is no place to put photos: in an ``indexed`` folder, or in that of the ``gallery``.
+
+    A gallery on a server has an address in place of a folder.
+    """
     real = Path(os.path.realpath(folder))
     for one in indexed:
         if real.is_relative_to(os.path.realpath(one)):
@@ -123,7 +126,7 @@ def check_outside(folder: Path, gallery: Path, indexed: Iterable[Path]) -> None:
                 f"{shown(folder)} is in the indexed folder {shown(one)}, where the photos would be found again; "
                 "name a folder outside it"
             )
-    if real.is_relative_to(os.path.realpath(gallery)):
+    if isinstance(gallery, Path) and real.is_relative_to(os.path.realpath(gallery)):
         raise GalleryError(f"{shown(folder)} belongs to the gallery itself; name another folder")
 
 
@@ -148,7 +151,8 @@ def export(paths: Iterable[Path], folder: Path, how: Literal["copy", "link"]) ->
     found = Exported()
     for path in paths:
         try:
-            data = read_bounded(path, MAX_FILE_BYTES) if how == "copy" else path.stat() and None
+            path.stat()
+            data = read_bounded(path, MAX_FILE_BYTES) if how == "copy" else None
         except FileNotFoundError:
             found.failed.append(
                 f"{shown(path)} no longer exists; run sketchseek index to bring the gallery up to date."
