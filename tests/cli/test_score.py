@@ -194,7 +194,7 @@ def test_the_docs_show_what_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "research" / "evaluation.md").read_text(encoding="utf-8")
-    text = text.partition("## Scoring anybody's vectors")[2]
+    text = text.partition("## Scoring vectors from elsewhere")[2]
     monkeypatch.chdir(tmp_path)
     made, used = (part.partition("```")[0] for part in text.split("```python\n")[1:3])
     names: dict[str, Any] = {}

@@ -21,7 +21,7 @@ VERBS = {
     "serve": ("sketchseek.cli.serve", "Open the page to draw on, and its HTTP API."),
     "collections": (
         "sketchseek.cli.collections",
-        "Photos that belong together: list, show, add, remove, rename, export.",
+        "Photos that belong together: list, add, remove, rename, export.",
     ),
     "gallery": ("sketchseek.cli.gallery", "Manage a gallery: info, verify, rebuild, forget, copy, switch."),
     "doctor": ("sketchseek.cli.doctor", "Show what is installed and whether it works."),

@@ -23,7 +23,7 @@ PHOTOS = click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
-@click.group(cls=SuggestingGroup, short_help="Photos that belong together: list, show, add, remove, rename, export.")
+@click.group(cls=SuggestingGroup, short_help="Photos that belong together: list, add, remove, rename, export.")
 def command() -> None:
     """Collections of photos, kept in the gallery. They change no photo, and a photo may be in many."""
 

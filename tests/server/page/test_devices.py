@@ -58,7 +58,8 @@ class Walk:
             self.press(tile.locator(".select"))
 
 
-DEVICES = [DESKTOP, TABLET | {"color_scheme": "dark"}, PHONE]  # the first is looked at in light and in dark
+# The first is looked at in light and in dark.
+DEVICES = [DESKTOP, pytest.param(TABLET | {"color_scheme": "dark"}, marks=pytest.mark.slow), PHONE]
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=["desktop", "tablet", "phone"])
