@@ -151,8 +151,9 @@ def export(paths: Iterable[Path], folder: Path, how: Literal["copy", "link"]) ->
     found = Exported()
     for path in paths:
         try:
-            path.stat()
             data = read_bounded(path, MAX_FILE_BYTES) if how == "copy" else None
+            if how == "link":
+                path.stat()
         except FileNotFoundError:
             found.failed.append(
                 f"{shown(path)} no longer exists; run sketchseek index to bring the gallery up to date."

@@ -7,7 +7,6 @@ import zipfile
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.types import Receive, Scope, Send
@@ -21,7 +20,7 @@ from sketchseek.server.errors import RequestError
 from sketchseek.server.protection import limits
 from sketchseek.server.routes.collections import Name
 from sketchseek.server.routes.folders import FolderName, offered
-from sketchseek.server.routes.photos import BLOCK_BYTES
+from sketchseek.server.routes.photos import BLOCK_BYTES, attachment
 from sketchseek.server.service import Service
 
 NOT_INCLUDED = "not included.txt"
@@ -87,9 +86,9 @@ def _copy(service: Service, name: str, parent: str, how: Literal["copy", "link"]
     failed = []
     for hit in some:
         try:
-            path, data = _read(service, hit, how)
+            path, data = _read(service, hit) if how == "copy" else (_find(service, hit), None)
         except (RequestError, PictureError) as error:
-            failed.append(getattr(error, "message", str(error)))
+            failed.append(str(error))
             continue
         try:
             put(path, folder, data)
@@ -146,27 +145,31 @@ async def _zip(service: Service, request: Request, hits: list[Hit]) -> AsyncGene
             for hit in hits:
                 name = _free_name(hit.path.name, names)
                 try:
-                    _, data = await service.exports.call(_read, service, hit, "copy")
+                    _, data = await service.exports.call(_read, service, hit)
                 except (RequestError, PictureError) as error:
-                    missing.append(getattr(error, "message", str(error)))
+                    missing.append(str(error))
                     continue
                 try:
-                    archive.writestr(_entry(name, hit), data or b"")
+                    archive.writestr(_entry(name, hit), data)
                     archived = written.take()
                     for start in range(0, len(archived), BLOCK_BYTES):
                         yield archived[start : start + BLOCK_BYTES]
                 finally:
-                    service.sending.give_back(len(data or b""))
+                    service.sending.give_back(len(data))
             if missing:
                 archive.writestr(_free_name(NOT_INCLUDED, names), "".join(f"{line}\n" for line in missing))
         yield written.take()
 
 
-def _read(service: Service, hit: Hit, how: Literal["copy", "link"]) -> tuple[Path, bytes | None]:
-    """The first file of a photo that still is this photo, and what is in it; None for a link."""
+def _find(service: Service, hit: Hit) -> Path:
+    """The first file of a photo that still is this photo."""
     with service.photo_decoders.open(hit.id, (hit.path, *hit.duplicates)) as photo:
-        if how == "link":
-            return photo.path, None
+        return photo.path
+
+
+def _read(service: Service, hit: Hit) -> tuple[Path, bytes]:
+    """The same, and what is in it, which counts among what is being sent until it is given back."""
+    with service.photo_decoders.open(hit.id, (hit.path, *hit.duplicates)) as photo:
         if not service.sending.take(photo.size):
             raise RequestError(503, f"{hit.path.name}: the server was at its limit.")
         try:
@@ -196,4 +199,4 @@ def _free_name(name: str, taken: set[str]) -> str:
 
 
 def _saved_as(name: str) -> dict[str, str]:
-    return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}", "Cache-Control": "no-store"}
+    return attachment(name) | {"Cache-Control": "no-store"}

@@ -110,9 +110,13 @@ def _original(service: Service, id: str) -> Response:
 
 def _download(service: Service, id: str) -> Response:
     with _open(service, id) as photo:
-        name = quote(photo_of(service, id).path.name.encode("utf-8", "replace"))
-        headers = _headers(f"{id}-file") | {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+        headers = _headers(f"{id}-file") | attachment(photo_of(service, id).path.name)
         return _file(service, photo, photo.media_type or "application/octet-stream", headers)
+
+
+def attachment(name: str) -> dict[str, str]:
+    """The header of a response that a browser saves as a file of this name."""
+    return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name.encode('utf-8', 'replace'))}"}
 
 
 def _facts(service: Service, id: str) -> PhotoFacts:

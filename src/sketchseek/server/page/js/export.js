@@ -5,7 +5,6 @@ import { byId } from "./dom.js";
 import { counted, number, t } from "./texts.js";
 
 /** @import { FolderChooser } from "./folder-chooser.js" */
-/** @typedef {import("./folder-chooser.js").Purpose} Purpose */
 
 export class ExportDialog {
   #chooser;
@@ -70,7 +69,7 @@ export class ExportDialog {
         more = next.more;
       }
       const put = counted(done, "{count} photo is in {folder}.", "{count} photos are in {folder}.", { folder: target });
-      this.#end([put, ...failed].join("\n"));
+      this.#end([put, ...failed].join(" "));
     } catch (error) {
       if (run === this.#run) this.#end(/** @type {Error} */ (error).message);
     }
