@@ -11,7 +11,6 @@ so that none is known by its content. The disk's cache is warm for all.
 import argparse
 import gc
 import io
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from stand_ins import photo_like, write_vit_b_32
+from stand_ins import photo_like, processor_seconds, write_vit_b_32
 
 from sketchseek import Gallery
 from sketchseek.engine import Encoder, load
@@ -54,16 +53,11 @@ def write_photos(folder: Path, count: int, megapixels: float) -> list[Path]:
 
 def timed(call: Callable[[], object]) -> tuple[float, float]:
     """Seconds of the clock and of the processor, also of processes that the call starts and ends."""
-    clock, processor = time.perf_counter(), _processor()
+    clock, processor = time.perf_counter(), processor_seconds()
     call()
     seconds = time.perf_counter() - clock
     gc.collect()  # a model that is not ours runs in a process of its own, which ends with it
-    return seconds, _processor() - processor
-
-
-def _processor() -> float:
-    used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    return seconds, processor_seconds() - processor
 
 
 def plain(paths: list[Path], backbone: Path, threads: int, out: Path) -> None:

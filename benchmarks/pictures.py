@@ -7,7 +7,6 @@ The photos are made here: clouds of noise at every scale, which compress like ph
 
 import argparse
 import io
-import resource
 import statistics
 from collections.abc import Callable
 
@@ -15,7 +14,7 @@ import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
 from PIL import Image
-from stand_ins import photo_like
+from stand_ins import photo_like, processor_seconds
 
 from sketchseek.pictures import Preprocessing, fit, load_photo
 
@@ -41,11 +40,6 @@ def milliseconds(call: Callable[[bytes], object], data: bytes, repeats: int) -> 
         call(data)
         times.append(processor_seconds() - start)
     return 1000 * statistics.median(times)
-
-
-def processor_seconds() -> float:
-    used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def main() -> None:

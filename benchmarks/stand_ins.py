@@ -1,6 +1,7 @@
-"""What benchmarks make for themselves: a CLIP of a real one's shape with random weights, pictures like photos."""
+"""What benchmarks share: a CLIP of a real one's shape with random weights, pictures like photos, processor time."""
 
 import json
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,12 @@ def write_vit_b_32(folder: Path) -> Path:
     (folder / "tokenizer.json").write_bytes((LITE / "tokenizer.json").read_bytes())
     save_file(model.state_dict(), folder / "model.safetensors")
     return folder
+
+
+def processor_seconds() -> float:
+    """Processor time of this process and of those that it has ended."""
+    used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def photo_like(seed: int, width: int, height: int) -> NDArray[np.uint8]:
