@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from licensed_photos import Licence, extract
-from make import HERE, WIDE, explained, fish, served, shoot
+from make import HERE, WIDE, explain, served, settled, shoot
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
@@ -119,16 +119,18 @@ def credits(licences: Mapping[str, Licence]) -> str:
     return "\n".join([head, "| photo | author | licence | source |", "|---|---|---|---|", *rows, ""])
 
 
-def explained_photo(browser: Browser, url: str) -> str:
-    """The name of the photo that ``explained`` shows."""
+def explanation(browser: Browser, url: str) -> tuple[Image.Image, str]:
+    """The large view of the first photo for the fish, with its explanation; and the photo's name."""
     names: list[str] = []
 
-    def look(page: Page) -> None:
-        fish(page)
-        names.append(page.locator(".tile .name").first.text_content() or "")
+    def explained_fish(page: Page) -> None:
+        Film(page).draw(FISH)
+        first = settled(page).locator(".tile").first
+        names.append(first.locator(".name").text_content() or "")
+        first.locator(".open").click()
+        explain(page)
 
-    shoot(browser, url, look, "dark", WIDE)
-    return names[0]
+    return Image.open(io.BytesIO(shoot(browser, url, explained_fish, "dark", WIDE))), names[0]
 
 
 def main() -> None:
@@ -143,10 +145,9 @@ def main() -> None:
             page = browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]}, color_scheme="light")
             page.goto(url)
             made = film(page)
-            explanation = Image.open(io.BytesIO(shoot(browser, url, explained, "dark", WIDE)))
-            photo = explained_photo(browser, url)
+            picture, photo = explanation(browser, url)
     made.save(HERE / "loop.webp")
-    explanation.save(HERE / "explain.webp", quality=82, method=6)
+    picture.save(HERE / "explain.webp", quality=82, method=6)
     names = sorted({*made.photos, photo})
     (HERE / "credits.md").write_text(credits({name: licences[name] for name in names}), encoding="utf-8")
     size = (HERE / "loop.webp").stat().st_size

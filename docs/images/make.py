@@ -39,40 +39,45 @@ def welcome(page: Page) -> None:
     page.locator(".sample").first.wait_for()
 
 
-def fish(page: Page) -> None:
-    page.get_by_role("button", name="Draw a fish").click()
+def umbrella(page: Page) -> None:
+    page.get_by_role("button", name="Draw this: umbrella").click()
     settled(page)
 
 
 def words(page: Page) -> None:
-    page.get_by_role("button", name="Draw a house").click()
+    page.get_by_role("button", name="Draw this: church").click()
     page.get_by_label("Words", exact=True).fill("tree")
     page.get_by_role("button", name="Filters").click()
     settled(page)
 
 
 def marked(page: Page) -> None:
-    fish(page)
+    umbrella(page)
     for place, name in ((0, "More like this"), (3, "Not like this")):
         page.locator(".tile").nth(place).get_by_role("button", name=name).dispatch_event("click")
         settled(page)
 
 
 def large(page: Page) -> None:
-    fish(page)
+    umbrella(page)
     page.locator(".tile .open").first.click()
     page.wait_for_timeout(800)
 
 
 def explained(page: Page) -> None:
     large(page)
+    explain(page)
+
+
+def explain(page: Page) -> None:
+    """In the large view."""
     if page.locator("#viewer-explain").is_visible():
         page.locator("#viewer-explain").click()
         page.get_by_text("Warm parts").wait_for()
 
 
 def full_screen(page: Page) -> None:
-    fish(page)
+    umbrella(page)
     page.locator("#full").click()
     settled(page)
 
@@ -110,13 +115,13 @@ def full_screen_filters(page: Page) -> None:
 
 
 def selected(page: Page) -> None:
-    fish(page)
+    umbrella(page)
     for place in (0, 2):
         page.locator(".tile .select").nth(place).dispatch_event("click")
 
 
 def searches(page: Page) -> None:
-    fish(page)
+    umbrella(page)
     page.wait_for_timeout(700)
     page.locator("#searches-open").click()
 
@@ -206,7 +211,7 @@ def gallery(page: Page) -> None:
 
 
 def nothing(page: Page) -> None:
-    fish(page)
+    umbrella(page)
     page.get_by_role("button", name="Filters").click()
     page.get_by_label("Match of at least").fill("100")
     page.get_by_text("Nothing found").wait_for()
@@ -238,7 +243,7 @@ def indexing(page: Page) -> None:
 
 
 def lost(page: Page) -> None:
-    fish(page)
+    umbrella(page)
     page.route("**/api/**", lambda route: route.abort())
     page.locator("#flip").click()
     page.get_by_role("alert").wait_for()
@@ -247,7 +252,7 @@ def lost(page: Page) -> None:
 STATES: list[Callable[[Page], None]] = [
     welcome,
     by_folder,
-    fish,
+    umbrella,
     colours,
     colours_only,
     words,

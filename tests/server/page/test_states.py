@@ -120,7 +120,7 @@ def test_a_failed_search_can_be_repeated(page: Page, watch: Watch) -> None:
 
 
 def test_ready_drawings_start_a_search(page: Page) -> None:
-    page.get_by_role("button", name="Draw a fish").click()
+    page.get_by_role("button", name="Draw this: umbrella").click()
     expect(page.locator(".tile").first).to_be_visible()
     page.locator("#undo").click()
     expect_strokes(page, 0)

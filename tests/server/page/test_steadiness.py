@@ -47,7 +47,7 @@ def test_nothing_moves_by_itself(open_page: OpenPage, served: Served, device: di
     page.reload()
     expect(page.locator(".cell.loaded").first).to_be_visible()
     expect_steady(page)
-    page.get_by_role("button", name="Draw a fish").click()
+    page.get_by_role("button", name="Draw this: umbrella").click()
     expect(page.locator(".tile.loaded").first).to_be_visible()
     expect_steady(page)
     page.get_by_role("button", name="Filters").click()

@@ -41,7 +41,7 @@ export function invite(/** @type {number} */ count, /** @type {(name: string) =>
     make("h3", { text: counted(count, "{count} photo, one drawing away", "{count} photos, one drawing away") }),
     make("p", { text: t("Draw an outline, and the photos follow every stroke. Or start with one of these:") }),
     make("div", { class: "samples" }, ...SAMPLES.map((name) =>
-      make("button", { type: "button", class: "sample", click: () => start(name), "aria-label": t(`Draw a ${name}`) }, preview(name), make("span", { text: t(name) })))),
+      make("button", { type: "button", class: "sample", click: () => start(name), "aria-label": `${t("Draw this:")} ${t(name)}` }, preview(name), make("span", { text: t(name) })))),
   ]);
 }
 
