@@ -277,6 +277,18 @@ def test_copies_are_folded_and_listed(page: Page) -> None:
     page.locator(".tile .open").first.click()
     page.locator("#viewer-duplicates summary").click()
     expect(page.locator("#viewer-duplicates li")).to_have_text(["Pictures/twice/left again.png"])
+    page.keyboard.press("Escape")
+    # A filter that only the copy passes: it is what is named, copied and saved.
+    page.locator("#filters-open").click()
+    page.locator("#name").fill("again")
+    expect_first(page, "left again.png")
+    page.locator(".tile .open").first.click()
+    expect(page.locator("#viewer-name")).to_have_text("left again.png")
+    expect(page.locator("#viewer-duplicates li")).to_have_text(["Pictures/left.png"])
+    expect(page.locator("#copy-path")).to_have_attribute("title", re.compile("/Pictures/twice/left again.png$"))
+    with page.expect_download() as download:
+        page.locator("#viewer-download").click()
+    assert download.value.suggested_filename == "left again.png"
 
 
 def test_scrolling_brings_more_and_never_twice(page: Page, served: Served) -> None:

@@ -15,7 +15,7 @@ from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import flat, jpeg, png, put
 from tests.server.conftest import ADDRESS, make_service
 from tests.server.live import wait_until
-from tests.server.uploads import refusal
+from tests.server.uploads import post, refusal
 
 Serve = Callable[[dict[str, bytes]], tuple[TestClient, dict[str, str]]]
 PATHS = [
@@ -220,11 +220,42 @@ def test_a_download_is_the_file_with_its_name(served: Serve) -> None:
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''gr%C3%BC%C3%9Fe%201.tif"
     assert client.get(f"/api/photos/{id}").headers["content-type"] == "image/jpeg"
-    again = client.get(
-        f"/api/photos/{id}", params={"download": "true"}, headers={"if-none-match": answer.headers["etag"]}
-    )
-    assert again.status_code == 304
-    assert client.get(f"/api/photos/{id}", headers={"if-none-match": answer.headers["etag"]}).status_code == 200
+    assert answer.headers["cache-control"] == "no-store"  # its name may change
+
+
+def test_the_file_that_is_shown_is_the_one_that_is_named_saved_and_revealed(served: Serve, tmp_path: Path) -> None:
+    _, ids = served({"a/first.png": png(1), "b/second one.png": png(1), "c/third.png": png(1)})
+    (id,) = set(ids.values())
+    service = make_service(tmp_path / "own-gallery", GridModel(), tmp_path)
+    revealed: list[Path] = []
+    service.reveal = revealed.append
+    with TestClient(create_app(service), base_url=ADDRESS) as client:
+        (hit,) = post(client, text="red", name="second").json()["hits"]
+        file = {"file": f"{hit['folder']}/{hit['name']}"}
+        assert file == {"file": "own/b/second one.png"}
+
+        def saved() -> str:
+            answer = client.get(f"/api/photos/{id}", params={"download": "true"} | file)
+            assert answer.content == png(1)
+            assert client.post(f"/api/photos/{id}/reveal", params=file).status_code == 204
+            return str(answer.headers["content-disposition"].rpartition("'")[2])
+
+        about = client.get(f"/api/photos/{id}/about", params=file).json()
+        assert about["path"] == str(tmp_path / "own" / "b" / "second one.png")
+        assert (about["folder"], about["name"]) == ("own/b", "second one.png")
+        assert about["duplicates"] == ["own/a/first.png", "own/c/third.png"]
+        assert saved() == "second%20one.png"
+        (tmp_path / "own" / "b" / "second one.png").unlink()
+        (tmp_path / "own" / "a" / "first.png").write_bytes(png(2))  # another photo by now
+        assert saved() == "third.png"
+        assert revealed == [tmp_path / "own" / "b" / "second one.png", tmp_path / "own" / "c" / "third.png"]
+        (tmp_path / "own" / "c" / "third.png").unlink()
+        for answer in (
+            client.get(f"/api/photos/{id}", params={"download": "true"} | file),
+            client.post(f"/api/photos/{id}/reveal", params=file),
+        ):
+            assert "second one.png is missing" in refusal(answer, 410)
+    assert service.sending.take(service.limits.sending_bytes)  # all that was taken has been given back
 
 
 def test_facts_of_the_camera(served: Serve) -> None:

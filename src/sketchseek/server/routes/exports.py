@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from starlette.types import Receive, Scope, Send
 
 from sketchseek.gallery import Hit
 from sketchseek.gallery.collections import check_outside, file_name, put
@@ -20,7 +19,7 @@ from sketchseek.server.errors import RequestError
 from sketchseek.server.protection import limits
 from sketchseek.server.routes.collections import Name
 from sketchseek.server.routes.folders import FolderName, offered
-from sketchseek.server.routes.photos import BLOCK_BYTES, attachment
+from sketchseek.server.routes.photos import BLOCK_BYTES, InBlocks, saved_as
 from sketchseek.server.service import Service
 
 NOT_INCLUDED = "not included.txt"
@@ -36,7 +35,7 @@ def create_router(service: Service) -> APIRouter:
         hits = await service.records.run(request, _photos, service, name)
         blocks = _zip(service, request, hits)
         await anext(blocks)  # its turn, or an error while there can be one
-        return _Zip(blocks, f"{file_name(name)}.zip")
+        return InBlocks(blocks, "application/zip", saved_as(f"{file_name(name)}.zip"))
 
     @router.get(
         "/paths", response_class=Response, responses=download("text/plain", "application/json") | errors(422, 503)
@@ -46,10 +45,10 @@ def create_router(service: Service) -> APIRouter:
         hits = await service.records.run(request, _photos, service, name)
         if form == "json":
             text = json.dumps([{"path": str(hit.path), "id": hit.id} for hit in hits], indent=2)
-            return Response(text, media_type="application/json", headers=_saved_as(f"{file_name(name)}.json"))
+            return Response(text, media_type="application/json", headers=saved_as(f"{file_name(name)}.json"))
         end = b"\n" if form == "lines" else b"\0"
         data = b"".join(os.fsencode(hit.path) + end for hit in hits)
-        return Response(data, media_type="text/plain", headers=_saved_as(f"{file_name(name)}.txt"))
+        return Response(data, media_type="text/plain", headers=saved_as(f"{file_name(name)}.txt"))
 
     @router.post("/copy", responses=errors(403, 404, 409, 422, 503))
     async def copy(
@@ -99,24 +98,6 @@ def _copy(service: Service, name: str, parent: str, how: Literal["copy", "link"]
     )
 
 
-class _Zip(Response):
-    """The blocks of a zip file, each of which a client must take in time."""
-
-    def __init__(self, blocks: AsyncGenerator[bytes], name: str) -> None:
-        super().__init__(media_type="application/zip", headers=_saved_as(name))
-        del self.headers["Content-Length"]  # not known yet
-        self._blocks = blocks
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            async for block in self._blocks:
-                await send({"type": "http.response.body", "body": block, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-        finally:
-            await self._blocks.aclose()
-
-
 class _Written(io.RawIOBase):
     """What a zip file writes, to be taken piece by piece."""
 
@@ -143,14 +124,13 @@ async def _zip(service: Service, request: Request, hits: list[Hit]) -> AsyncGene
         yield b""
         with zipfile.ZipFile(written, "w") as archive:  # photos are compressed already
             for hit in hits:
-                name = _free_name(hit.path.name, names)
                 try:
-                    _, data = await service.exports.call(_read, service, hit)
+                    path, data = await service.exports.call(_read, service, hit)
                 except (RequestError, PictureError) as error:
                     missing.append(str(error))
                     continue
                 try:
-                    archive.writestr(_entry(name, hit), data)
+                    archive.writestr(_entry(_free_name(path.name, names), hit), data)
                     archived = written.take()
                     for start in range(0, len(archived), BLOCK_BYTES):
                         yield archived[start : start + BLOCK_BYTES]
@@ -196,7 +176,3 @@ def _free_name(name: str, taken: set[str]) -> str:
         free = f"{stem}-{number}{dot}{suffix}" if stem else f"{name}-{number}"
     taken.add(free.casefold())
     return free
-
-
-def _saved_as(name: str) -> dict[str, str]:
-    return attachment(name) | {"Cache-Control": "no-store"}

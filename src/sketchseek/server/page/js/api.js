@@ -69,7 +69,7 @@ const withinQuery = (/** @type {Within} */ { from, to, ...others }) =>
   new URLSearchParams(Object.entries({ taken_from: from, taken_to: to, ...others, name: others.name.trim() }).filter(([, value]) => value));
 
 /** @returns {Promise<PhotoDetails>} */
-export const about = (/** @type {string} */ id, /** @type {AbortSignal} */ signal) => fetchJson(`${photoUrl(id)}/about`, { signal });
+export const about = (/** @type {Photo} */ photo, /** @type {AbortSignal} */ signal) => fetchJson(`${photoUrl(photo.id)}/about?${fileOf(photo)}`, { signal });
 
 /** @returns {Promise<Status>} */
 export const status = () => fetchJson("api/status", { signal: AbortSignal.timeout(8000) });
@@ -137,7 +137,7 @@ function formOf(/** @type {Record<string, string>} */ values) {
 export const facts = (/** @type {string} */ id, /** @type {AbortSignal} */ signal) => fetchJson(`${photoUrl(id)}/facts`, { signal });
 
 /** Show a photo in the file manager of the server's machine. */
-export const reveal = (/** @type {string} */ id) => fetchJson(`${photoUrl(id)}/reveal`, { method: "POST" });
+export const reveal = (/** @type {Photo} */ photo) => fetchJson(`${photoUrl(photo.id)}/reveal?${fileOf(photo)}`, { method: "POST" });
 
 /** Why a photo has no thumbnail. @returns {Promise<string>} */
 export async function thumbnailFailure(/** @type {string} */ id) {
@@ -150,6 +150,11 @@ export async function thumbnailFailure(/** @type {string} */ id) {
 }
 
 export const photoUrl = (/** @type {string} */ id) => `api/photos/${encodeURIComponent(id)}`;
+
+export const downloadUrl = (/** @type {Photo} */ photo) => `${photoUrl(photo.id)}?download=true&${fileOf(photo)}`;
+
+/** Which file of a photo is meant: the one that is shown. */
+const fileOf = (/** @type {Photo} */ { folder, name }) => new URLSearchParams({ file: `${folder}/${name}` });
 
 /** `side`: the longer side in px: 160, 320, 640 or 1280. */
 export const thumbnailUrl = (/** @type {string} */ id, side = 320) => `${photoUrl(id)}/thumbnail?size=${side}`;

@@ -1,6 +1,6 @@
 /** The photos that the user has selected, among hits or in the timeline, and what can be done with all of them. */
 
-import { about, photoUrl } from "./api.js";
+import { about, downloadUrl } from "./api.js";
 import { byId, icon, make } from "./dom.js";
 import { counted, t } from "./texts.js";
 
@@ -118,9 +118,8 @@ export class Selection {
   async #download() {
     const photos = this.photos.slice(0, MOST_DOWNLOADS);
     if (photos.length < this.#photos.size) this.#callbacks.notify(t("Only the first {count} are downloaded.", { count: MOST_DOWNLOADS }));
-    for (const { id, name } of photos) {
-      const link = make("a", { href: `${photoUrl(id)}?download=true`, download: name });
-      link.click();
+    for (const photo of photos) {
+      make("a", { href: downloadUrl(photo), download: photo.name }).click();
       await new Promise((resolve) => setTimeout(resolve, BETWEEN));
     }
   }
@@ -130,7 +129,7 @@ export class Selection {
     /** @type {string[]} */ const paths = [];
     try {
       for (let at = 0; at < photos.length; at += AT_ONCE) {
-        const details = await Promise.all(photos.slice(at, at + AT_ONCE).map(({ id }) => about(id, AbortSignal.timeout(20_000))));
+        const details = await Promise.all(photos.slice(at, at + AT_ONCE).map((photo) => about(photo, AbortSignal.timeout(20_000))));
         paths.push(...details.map(({ path }) => path));
       }
       await navigator.clipboard.writeText(`${paths.join("\n")}\n`);

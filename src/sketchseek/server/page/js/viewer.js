@@ -1,6 +1,6 @@
 /** The large view of one photo: zoom, its data, its neighbours, what can be done with it, and what matches. */
 
-import { about, facts, photoUrl, reveal, thumbnailUrl } from "./api.js";
+import { about, downloadUrl, facts, photoUrl, reveal, thumbnailUrl } from "./api.js";
 import { byId, make } from "./dom.js";
 import { ExplanationView } from "./explanation.js";
 import { language, number, t } from "./texts.js";
@@ -103,7 +103,7 @@ export class Viewer {
     byId("viewer-previous").setAttribute("aria-disabled", String(this.#place <= 0)); // a disabled button would lose the focus
     byId("viewer-open", HTMLAnchorElement).href = photoUrl(photo.id);
     const download = byId("viewer-download", HTMLAnchorElement);
-    download.href = `${photoUrl(photo.id)}?download=true`;
+    download.href = downloadUrl(photo);
     download.download = photo.name;
     byId("viewer-reveal").hidden = !this.reveals;
     this.#showMarks();
@@ -143,7 +143,7 @@ export class Viewer {
     more.hidden = !photo.duplicates;
     byId("copy-path", HTMLButtonElement).disabled = true;
     try {
-      const details = await about(photo.id, signal);
+      const details = await about(photo, signal);
       this.#path = details.path;
       byId("copy-path", HTMLButtonElement).disabled = false;
       byId("copy-path").title = details.path;
@@ -222,7 +222,7 @@ export class Viewer {
 
   async #reveal() {
     try {
-      if (this.#shown) await reveal(this.#shown.id);
+      if (this.#shown) await reveal(this.#shown);
     } catch (error) {
       this.#callbacks.notify(/** @type {Error} */ (error).message);
     }
