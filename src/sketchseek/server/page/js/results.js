@@ -253,7 +253,8 @@ export class Results {
     const weak = shown > 0 && hits.every((hit) => hit.weak);
     const many = this.#more ? counted(shown, "{count} photo and more", "{count} photos and more") : counted(shown, "{count} photo", "{count} photos");
     if (this.collection !== null) byId("count").textContent = `${this.collection}: ${many}`;
-    else byId("count").textContent = shown ? (weak ? t("Nothing is really like it. The nearest {photos}:", { photos: many }) : many) : "";
+    else if (weak) byId("count").textContent = counted(shown, "Nothing is really like it. The nearest photo:", "Nothing is really like it. The nearest {count} photos:");
+    else byId("count").textContent = shown ? many : "";
   }
 
   /** Unliked photos are hidden at once, before the server responds. */
