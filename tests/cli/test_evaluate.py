@@ -12,6 +12,7 @@ from sketchseek.evaluation.results import read_result
 from sketchseek.neighbours import LOOKS
 from tests.evaluation.edges import EdgeModel
 from tests.evaluation.trees import make_tree
+from tests.export.test_write import write_run
 
 
 @pytest.fixture
@@ -162,6 +163,24 @@ def test_cross_takes_a_source(root, model, capsys) -> None:
 def test_the_device_goes_to_the_model(root, model, capsys) -> None:
     call(capsys, "--data", root, "--device", "cuda:1")
     assert model.loaded == [("edges", "cuda:1", False)]
+
+
+def test_a_category_is_measured_with_chosen_pictures(root, tiny_clip_folder: Path, tmp_path: Path, capsys) -> None:
+    run = write_run(tmp_path / "run", tiny_clip_folder, "dp-clip", "fine-grained", support_photos=1)
+    given = ("--data", root, "--model", run, "--device", "cpu", "--no-cache", "--bootstrap", 0)
+    support = [word for kind in ("sketch/cow/p0-0", "photo/cow/p1") for word in ("--support", root / f"{kind}.png")]
+    cow = (*given, "--category", "cow")
+    out, _ = call(capsys, *cow, *support, "--protocol", "fine-grained")
+    assert "run (cow), custom, fine-grained (within-class), 1 class\n" in out
+    assert "note: The model was adapted to cow by 1 sketch and 1 photo that were chosen; the sketches are not" in out
+    assert json.loads(call(capsys, *cow, *support, "--json")[0])["queries"] == 5
+    assert json.loads(call(capsys, *cow, *support, "--transductive", "--json")[0])["queries"] == 6
+    _, err = call(capsys, *given, *support, code=2)
+    assert "--support is of a category: name it with --category" in err
+    _, err = call(capsys, *cow, "--support", tmp_path / "none.png", "--support", tmp_path / "none.png", code=1)
+    assert "none.png: there is no such file" in err
+    _, err = call(capsys, *given[:2], "--model", tiny_clip_folder, *given[4:], "--category", "cow", code=1)
+    assert "needs no category: omit --category and --support" in err
 
 
 @pytest.mark.parametrize(

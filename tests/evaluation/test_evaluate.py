@@ -13,6 +13,7 @@ from sketchseek.evaluation.evaluate import Evaluation, Options, evaluate
 from sketchseek.evaluation.protocols import ProtocolOptions
 from sketchseek.evaluation.subset import parse_subset
 from sketchseek.evaluation.vectors.cache import VectorCache
+from sketchseek.evaluation.vectors.category import Category
 from sketchseek.model import Model
 from sketchseek.neighbours import POOL
 from sketchseek.pictures import load_photo, load_sketch
@@ -398,6 +399,44 @@ def test_support_may_be_of_one_kind(dataset, support) -> None:
     found = run(dataset, ProtocolOptions("fine-grained", "all"), model=model).to_json()
     assert set(model.supports.values()) == {support}
     assert found["queries"] == 4 * (5 - support[0])
+
+
+@pytest.mark.parametrize(("protocol", "queries"), [("fine-grained", 4), ("zero-shot", 9), ("generalized", 9)])
+def test_chosen_pictures_adapt_a_model_to_one_category(dataset, tmp_path: Path, protocol, queries) -> None:
+    copy = tmp_path / "copy.png"  # of a sketch that would be a query
+    copy.write_bytes((dataset.root / "sketch/cow/p1-1.png").read_bytes())
+    photos = dataset.root / "photo/cow/p0.png", dataset.root / "photo/cow/p3.png"
+    model, setting = CategoryEdgeModel(), ProtocolOptions(protocol, "cow," if protocol == "fine-grained" else "unseen")
+    result = run(dataset, setting, Options(category=Category("Cow", (copy, *photos))), model)
+    assert model.supports == {"cow": (1, 2)}
+    found, (adapted,) = result.to_json(), model.adapted
+    assert found["model"]["identity"] == adapted.identity != model.identity
+    assert found["support"] == [{"name": "cow", "sketches": (str(copy),), "photos": (str(photos[0]), str(photos[1]))}]
+    assert (found["category"], found["queries"]) == ("cow", queries)
+    assert result.conditions() == ["adapted to cow by chosen pictures"]
+    assert any("adapted to cow by 1 sketch and 2 photos that were chosen" in note for note in found["notes"])
+    for row, query in enumerate(result.main.task.queries):
+        assert query.path != "sketch/cow/p1-1.png"
+        expected = adapted.encode_sketches([load_sketch(dataset.file(query))])[0]
+        np.testing.assert_array_equal(result.main.queries[row], expected)
+    kept = run(dataset, setting, Options(category=Category("cow", (copy, *photos)), transductive=True), model)
+    assert kept.to_json()["queries"] == queries + 1
+    assert any("still queries (transductive)" in note for note in kept.notes)
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "count", "said"),
+    [
+        (CategoryEdgeModel(), "cwo", 3, r"--category: .* has no class 'cwo': did you mean cow\?"),
+        (CategoryEdgeModel(), "zeppelin", 3, "has no class 'zeppelin': name one of its classes"),
+        (CategoryEdgeModel(), "cow", 2, "adapted with 1 sketch and 2 photos, not 2 pictures: name each with --support"),
+        (EdgeModel(), "cow", 3, "edge directions needs no category: omit --category and --support"),
+    ],
+)
+def test_a_category_that_does_not_fit_is_one_sentence(dataset, model, name, count, said) -> None:
+    category = Category(name, (dataset.file(dataset.photos[0]),) * count)
+    with pytest.raises(SketchseekError, match=said):
+        run(dataset, ProtocolOptions("zero-shot"), Options(category=category), model)
 
 
 @pytest.mark.data

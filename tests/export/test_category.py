@@ -16,8 +16,8 @@ from sketchseek.errors import SketchseekError
 from sketchseek.evaluation.evaluate import Options, evaluate
 from sketchseek.evaluation.protocols import ProtocolOptions
 from sketchseek.evaluation.vectors.cache import VectorCache
+from sketchseek.evaluation.vectors.category import Category
 from sketchseek.export import export
-from sketchseek.export.source import Category
 from sketchseek.model import is_category_model
 from sketchseek.pictures import load_photo, load_sketch
 from tests.export.test_write import write_run
@@ -63,7 +63,7 @@ def test_support_that_does_not_fit_is_refused(
 ) -> None:
     run = write_run(tmp_path / "run", tiny_clip_folder, method, setting)
     support = pictures_of_a_category(tmp_path / "support", count)
-    with pytest.raises(EngineError, match=message):
+    with pytest.raises(SketchseekError, match=message):
         export(run, tmp_path / "model", category=Category("cat", support))
     with pytest.raises(EngineError, match="is a backbone, which needs no category"):
         export(tiny_clip_folder, tmp_path / "model", category=Category("cat", support))
@@ -74,11 +74,16 @@ def test_what_is_exported_is_evaluated_by_other_protocols(tiny_clip_folder: Path
     data = open_dataset(write_data(tmp_path / "data"))
     with VectorCache(None, pytest.fail) as cache:
         given = (ProtocolOptions("zero-shot"), cache, Options(resamples=0), lambda *_: None)
-        with pytest.raises(SketchseekError, match="--protocol fine-grained, export it for one category"):
+        with pytest.raises(SketchseekError, match="--protocol fine-grained, evaluate or export it for one category"):
             evaluate(load_model(run, device="cpu"), data, *given)
-        sketch = data.file(data.sketches[0])
-        found = export(run, tmp_path / "model", category=Category("ant", (sketch,)))
-        assert evaluate(found, data, *given).to_json()["queries"] == 12
+        ant = Category("ant", (data.file(data.sketches[0]),))
+        found = export(run, tmp_path / "model", category=ant)
+        exported = evaluate(found, data, *given).to_json()
+        assert exported["queries"] == 12
+        chosen = Options(resamples=0, category=ant)
+        direct = evaluate(load_model(run, device="cpu"), data, given[0], cache, chosen, lambda *_: None).to_json()
+        assert direct["metrics"]["map@all"] == pytest.approx(exported["metrics"]["map@all"], abs=0.02)
+        assert (direct["queries"], direct["category"]) == (12, "ant")
 
 
 def test_the_command_takes_a_category_and_its_pictures(tiny_clip_folder: Path, tmp_path: Path) -> None:

@@ -42,10 +42,8 @@ VARIANTS = ("all-seen", "ocean", "dr-clip", "held-out")
 )
 @click.option(
     "--classes",
-    default="unseen",
-    show_default=True,
     metavar="GROUP|SPLIT|A,B,C",
-    help="Classes of the queries: unseen, val, ... of the dataset, a published split, or names.",
+    help="Classes of the queries: unseen, val, ... of the dataset, a published split, or names.  [default: unseen]",
 )
 @click.option(
     "--variant",
@@ -55,7 +53,21 @@ VARIANTS = ("all-seen", "ocean", "dr-clip", "held-out")
 @click.option("--source", metavar="SPLIT", help="For cross: the split the model was trained on.  [default: sketchy-25]")
 @click.option("--across", is_flag=True, help="For fine-grained: rank the photos of all classes together.")
 @click.option(
-    "--transductive", is_flag=True, help="For fine-grained with an adapted model: keep its support sketches as queries."
+    "--transductive",
+    is_flag=True,
+    help="For a model adapted to a category: keep its support sketches as queries.",
+)
+@click.option(
+    "--category",
+    metavar="NAME",
+    help="Class to adapt a fine-grained DP-CLIP to; fine-grained measures it alone.",
+)
+@click.option(
+    "--support",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Picture of the category; name as many as the run was trained with, sketches first.",
 )
 @click.option(
     "--gallery",
@@ -120,11 +132,13 @@ def command(
     data: str,
     as_name: str | None,
     protocol: "ProtocolName",
-    classes: str,
+    classes: str | None,
     variant: "Mixture | None",
     source: str | None,
     across: bool,
     transductive: bool,
+    category: str | None,
+    support: tuple[Path, ...],
     gallery: Any,
     subset: str | None,
     look: "Look",
@@ -146,9 +160,12 @@ def command(
 
     Vectors are kept by model and file content, so a second run encodes nothing.
     """
-    _check_usage(protocol, variant, source, across, transductive, gallery, cache if no_cache else None)
+    drawn_support = transductive and category is None
+    _check_usage(protocol, variant, source, across, drawn_support, gallery, cache if no_cache else None)
     if distractors and protocol == "fine-grained" and not across:
         raise click.UsageError("--distractors with --protocol fine-grained requires --across")
+    if support and category is None:
+        raise click.UsageError("--support is of a category: name it with --category")
     if (result_file is None) != (about is None):
         raise click.UsageError("--result and --about belong together: name both or none")
     from sketchseek.caches import cache_folder
@@ -157,9 +174,15 @@ def command(
     from sketchseek.evaluation.protocols import ProtocolOptions
     from sketchseek.evaluation.subset import EVERYTHING, parse_subset
     from sketchseek.evaluation.vectors.cache import VectorCache
+    from sketchseek.evaluation.vectors.category import Category, label_of
     from sketchseek.loading import load_model
 
     _check_outputs({"report": report, "result": result_file}, figures)
+    dataset = open_dataset(data, as_name)
+    adapt_to = None if category is None else Category(category, support)
+    if classes is None:
+        # The comma makes it the name of a class, not of a group.
+        classes = f"{label_of(adapt_to, dataset)}," if adapt_to and protocol == "fine-grained" else "unseen"
     protocol_options = ProtocolOptions(
         protocol,
         classes,
@@ -169,8 +192,7 @@ def command(
         parse_subset(subset) if subset else EVERYTHING,
         seed,
     )
-    options = Options(gallery, ks, bootstrap, skip_broken, transductive, look, distractors)
-    dataset = open_dataset(data, as_name)
+    options = Options(gallery, ks, bootstrap, skip_broken, transductive, look, distractors, adapt_to)
     if dataset.problems:
         kinds = counted(len(dataset.problems), "kind of problem", "kinds of problems")
         print_message(f"{kinds} in {data}: sketchseek datasets check lists them")

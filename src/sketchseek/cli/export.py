@@ -51,9 +51,9 @@ def command(
     with torch before it is written. The model's identity is printed on stdout.
     """
     try:
+        from sketchseek.evaluation.vectors.category import Category
         from sketchseek.export import export
         from sketchseek.export.card import figures
-        from sketchseek.export.source import Category
     except ModuleNotFoundError as error:
         raise SketchseekError(
             f"exporting requires {error.name}, which is not installed; run: {extra_command('train')}"

@@ -21,6 +21,7 @@ from sketchseek.evaluation.ranking import TIES, Ranks, rank_relevant
 from sketchseek.evaluation.scoring import Scores, score
 from sketchseek.evaluation.second_look import Outlines
 from sketchseek.evaluation.vectors.cache import VectorCache
+from sketchseek.evaluation.vectors.category import Category, copies, label_of, open_support
 from sketchseek.evaluation.vectors.encoding import ProgressFunction
 from sketchseek.evaluation.vectors.tasks import Support, TaskVectors, encode_tasks
 from sketchseek.model import Model, is_category_model
@@ -41,6 +42,7 @@ class Options:
     transductive: bool = False
     look: Look = "direct"  # published metrics are defined on the direct ranking
     distractors: tuple[Path, ...] = ()  # folders of photos that are right for nothing
+    category: Category | None = None  # adapt the model to this one; else, fine-grained, to each class by the seed
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Evaluation:
     excluded: dict[str, dict[str, str]]  # queries, gallery: path -> why it cannot be opened
     support: tuple[Support, ...]  # of a model that is adapted to each category
     transductive: bool
+    category: str | None  # in words: the one that the model was adapted to by chosen pictures
     look: Look
     computed: dict[str, int]  # sketches, photos: how many were encoded now and did not come from the cache
     seconds: float
@@ -93,6 +96,8 @@ class Evaluation:
             found.append(f"look {self.look}: uses the gallery")
         if task.distractors:
             found.append(f"among {counted(task.distractors, 'distractor')}")
+        if self.category:
+            found.append(f"adapted to {self.category} by chosen pictures")
         return found
 
     def headline(self) -> list[str]:
@@ -130,6 +135,7 @@ class Evaluation:
             "ties": TIES,
             "excluded": self.excluded,
             "transductive": self.transductive,
+            "category": self.category,
             "support": [vars(support) for support in self.support],
             "notes": list(self.notes),
             "papers": None,
@@ -163,8 +169,15 @@ def evaluate(
 ) -> Evaluation:
     """Encode the pictures of ``protocol``, rank and score them; ``progress`` is called as the work advances."""
     start = time.perf_counter()
+    chosen: Support | None = None
+    if options.category:
+        model, chosen = _adapt(model, dataset, options.category)
     tasks = _build_tasks(dataset, protocol, options.gallery)
     _check_fit(model, tasks[0], options)
+    set_aside: set[str] = set()
+    if options.category and chosen and not options.transductive:
+        set_aside = copies(dataset, tasks[0].queries, tuple(map(Path, chosen.sketches)))
+        tasks = [task.without(set_aside) for task in tasks]
     if options.distractors:
         photos = find_distractors(options.distractors, dataset)
         dataset, tasks = add_distractors(dataset, tasks, photos, options.distractors)
@@ -187,7 +200,9 @@ def evaluate(
     if options.resamples:
         clusters = _drawn_photos(main.task)
         intervals = main.scores.intervals(resamples=options.resamples, seed=protocol.seed, clusters=clusters)
-    set_aside = 0 if options.transductive else len(encoded.support)
+    support = (chosen,) if chosen else encoded.support
+    if not options.transductive:
+        set_aside |= {path for one in encoded.support for path in one.sketches}
     return Evaluation(
         dataset=dataset,
         model={"name": model.name, "identity": model.identity, "size": model.size},
@@ -200,14 +215,25 @@ def evaluate(
             "queries": _among(encoded.broken, tasks[0].queries),
             "gallery": _among(encoded.broken, [photo for task in tasks for photo in task.gallery]),
         },
-        support=encoded.support,
+        support=support,
         transductive=options.transductive,
+        category=chosen.name if chosen else None,
         look=options.look,
         computed=encoded.computed,
         seconds=round(time.perf_counter() - start, 3),
-        notes=tuple(_notes(model, dataset, main, encoded.support, options)),
-        comparison=compare(main.task, set_aside, options.look) if tables_for(main.task) else None,
+        notes=tuple(_notes(model, dataset, main, support, options)),
+        comparison=compare(main.task, len(set_aside), options.look, chosen is not None)
+        if tables_for(main.task)
+        else None,
     )
+
+
+def _adapt(model: Model, dataset: Dataset, category: Category) -> tuple[Model, Support]:
+    """The model of one category, adapted by chosen pictures; it is measured like any other."""
+    adaptable, sketches, photos = category.split(model)
+    name = dataset.classes[label_of(category, dataset)]
+    adapted = adaptable.for_category(name, *open_support(adaptable, sketches, photos))
+    return adapted, Support(name, tuple(map(str, sketches)), tuple(map(str, photos)))
 
 
 def _knows_pairs(task: Task) -> bool:
@@ -254,7 +280,7 @@ def _check_fit(model: Model, task: Task, options: Options) -> None:
             "the protocol fine-grained compares a sketch with the photos of its class, so distractors change nothing:"
             " rank the photos of all classes with --across, or omit --distractors"
         )
-    if options.transductive and not adapted:
+    if options.transductive and not (adapted or options.category):
         raise SketchseekError(
             "--transductive is for a model that is adapted to each category, with the protocol fine-grained;"
             f" {model.name} is not adapted with the protocol {task.protocol}"
@@ -298,7 +324,12 @@ def _notes(
     uncounted = len(task.queries) - len(main.scores.rows)
     if uncounted:
         yield f"Not counted: {counted(uncounted, 'query', 'queries')} without a right photo in the gallery"
-    if support and options.transductive:
+    if options.category:
+        (chosen,) = support
+        used = f"{counted(len(chosen.sketches), 'sketch', 'sketches')} and {counted(len(chosen.photos), 'photo')}"
+        role = "still queries (transductive)" if options.transductive else "not queries"
+        yield f"The model was adapted to {chosen.name} by {used} that were chosen; the sketches are {role}"
+    elif support and options.transductive:
         yield "Transductive: the model was adapted with sketches and photos that are themselves queries and gallery"
     elif support:
         assert is_category_model(model)

@@ -73,8 +73,13 @@ def our_names(metric: str) -> tuple[str, ...]:
     return (f"{name}@{k}",)
 
 
-def compare(task: Task, set_aside: int = 0, look: Look = "direct") -> Comparison:
-    """Compare the sizes of ``task`` with the published ones; ``set_aside`` queries were removed as support."""
+def compare(task: Task, set_aside: int = 0, look: Look = "direct", chosen: bool = False) -> Comparison:
+    """Compare the sizes of ``task`` with the published ones; ``set_aside`` queries were removed as support.
+
+    ``chosen``: the model was adapted to one category by pictures that the user chose.
+    """
+    if chosen:
+        return Comparison(False, "Not comparable: the model was adapted to one category by chosen pictures.")
     if look != "direct":
         return Comparison(False, "Not comparable: the ranking uses the gallery; the papers rank by the cosine alone.")
     if task.distractors:

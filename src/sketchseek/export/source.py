@@ -8,16 +8,16 @@ import torch
 
 from sketchseek.clip.weights import read_backbone
 from sketchseek.engine.folder import EngineError
+from sketchseek.evaluation.vectors.category import Category, open_support
 from sketchseek.hub.catalog import published
 from sketchseek.hub.find import existing_path, find_backbone
 from sketchseek.methods.baselines import BaselineOptions, ZeroShot
 from sketchseek.methods.method import Method
 from sketchseek.methods.model import MethodModel
-from sketchseek.pictures import load_photo, load_sketch, prepare_batch
+from sketchseek.pictures import prepare_batch
 from sketchseek.training import files
 from sketchseek.training.recipe import read_recipe
 from sketchseek.training.run import load_run
-from sketchseek.wording import counted
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,6 @@ class Source:
     licence: str
     backbone: str
     method: Method
-
-
-@dataclass(frozen=True)
-class Category:
-    """One category to adapt a model to: its name in words, and pictures of it, sketches first."""
-
-    name: str
-    support: tuple[Path, ...]
 
 
 def open_source(name_or_path: str | Path, *, trust_pickle: bool = False, category: Category | None = None) -> Source:
@@ -65,7 +57,7 @@ def _run(folder: Path, category: Category | None, *, trust_pickle: bool) -> Sour
     method = model.method
     about = f"{recipe.method}, {recipe.setting}, trained on {json.dumps(Path(recipe.data).name)[1:-1]}"
     if category is not None:
-        _adapt(model, category, folder)
+        _adapt(model, category)
         about += f", adapted to {json.dumps(category.name)[1:-1]}"
     if reason := method.why_not_exported():
         raise EngineError(f"{folder} cannot be exported: it is a {recipe.setting} {recipe.method}, which {reason}")
@@ -78,20 +70,11 @@ def _run(folder: Path, category: Category | None, *, trust_pickle: bool) -> Sour
     )
 
 
-def _adapt(model: MethodModel, category: Category, folder: Path) -> None:
+def _adapt(model: MethodModel, category: Category) -> None:
     """Let the method of a run encode pictures of one category."""
-    method, wanted = model.method, model.method.support()
-    if wanted is None:
-        raise EngineError(f"{folder} needs no category: omit --category and --support")
-    sketches, photos = wanted
-    if len(category.support) != sketches + photos:
-        raise EngineError(
-            f"{folder} is adapted with {counted(sketches, 'sketch', 'sketches')} and {counted(photos, 'photo')}, not "
-            f"{counted(len(category.support), 'picture')}: name each with --support, sketches first"
-        )
-    drawn = [load_sketch(file) for file in category.support[:sketches]]
-    shown = [load_photo(file, target=model.photo_side) for file in category.support[sketches:]]
-    backbone = method.backbone
+    adaptable, sketches, photos = category.split(model)
+    drawn, shown = open_support(adaptable, sketches, photos)
+    method, backbone = model.method, model.method.backbone
     with torch.no_grad():
         method.fix_category(
             category.name,

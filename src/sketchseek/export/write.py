@@ -28,6 +28,7 @@ from sketchseek.engine.golden import write_golden
 from sketchseek.engine.sample_inputs import SAMPLE_TEXTS, sample_pictures
 from sketchseek.engine.sessions import OrtSession
 from sketchseek.engine.weights import SharedWeights
+from sketchseek.evaluation.vectors.category import Category
 from sketchseek.export.card import figures
 from sketchseek.export.graphs import Traced, trace_lines, trace_pictures, trace_texts
 from sketchseek.export.measure import cosine_of_lines, draw_lines
@@ -35,7 +36,7 @@ from sketchseek.export.parity import check_parity, text_inputs
 from sketchseek.export.pictures import MeasuredPictures, read_pictures
 from sketchseek.export.rounding import round_pictures
 from sketchseek.export.sharing import share_weights
-from sketchseek.export.source import Category, Source, open_source
+from sketchseek.export.source import Source, open_source
 from sketchseek.export.weights import store_in_8_bits
 from sketchseek.methods.method import Method
 

@@ -201,7 +201,8 @@ class DpClip(Method):
         if self.knows_category:
             raise SketchseekError(
                 "a fine-grained dp-clip only encodes pictures of a known category: evaluate it with --protocol"
-                " fine-grained, export it for one category with --category and --support, or train the category setting"
+                " fine-grained, evaluate or export it for one category with --category and --support, or train the"
+                " category setting"
             )
         tokens = self.backbone.image.embed(pixels)
         return self.fuse(self.features(tokens, self.common_conditions(tokens if modality == "sketch" else None)))
