@@ -80,6 +80,23 @@ def has_lines(model: Model | None) -> TypeGuard[LinesModel]:
     return bool(getattr(model, "line_bytes", None))
 
 
+class GuessingModel(Model, Protocol):
+    """A model that has learned names of drawings; ``can_guess`` is true."""
+
+    can_guess: bool
+
+    def guess(self, vectors: "NDArray[np.float32]") -> list[list[str]]:
+        """A few names of what each drawing may be, likeliest first; none where the model is not sure enough.
+
+        ``vectors``: (n, ``size``), as ``encode_sketches`` returns them.
+        """
+
+
+def can_guess(model: Model) -> TypeGuard[GuessingModel]:
+    """Whether the model offers ``guess``."""
+    return bool(getattr(model, "can_guess", False))
+
+
 class PatchRecord(Protocol):
     """How a model prepares pictures, and the names of its graphs."""
 

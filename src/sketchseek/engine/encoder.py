@@ -10,8 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sketchseek import outlines
-from sketchseek.engine.folder import GOLDEN, SHIPPED, TOKENIZER, EngineError, Record, Role, read_file, read_record
+from sketchseek.engine.folder import (
+    GOLDEN,
+    GUESSES,
+    SHIPPED,
+    TOKENIZER,
+    EngineError,
+    Record,
+    Role,
+    read_file,
+    read_record,
+)
 from sketchseek.engine.golden import check_golden, read_golden
+from sketchseek.engine.guesses import Guesses
 from sketchseek.engine.sessions import OrtSession, Session, StoppedError, batch_of, pick_provider
 from sketchseek.engine.weights import SharedWeights
 from sketchseek.parallel import batches, map_ahead, usable_cores
@@ -40,9 +51,11 @@ class Encoder:
         self.photo_side = record.photos.size
         self.grid = record.grid
         self.line_bytes = record.lines or 0
+        self.can_guess = GUESSES in record.files
         self.batch = batch_of(provider)  # pictures or texts in one run of a graph
         self._lock = threading.RLock()
         self._sessions: dict[str, Session] = {}
+        self._guesses: Guesses | None = None
         self._tokenizer: Callable[[Sequence[str]], Tokens] | None = None
 
     def __repr__(self) -> str:
@@ -69,6 +82,13 @@ class Encoder:
     def encode_sketches(self, sketches: Sequence[Sketch]) -> NDArray[np.float32]:
         return self._encode_pictures(sketches, "sketch")
 
+    def guess(self, vectors: NDArray[np.float32]) -> list[list[str]]:
+        """See ``sketchseek.model.GuessingModel``."""
+        with self._lock:
+            if self._guesses is None:
+                self._guesses = Guesses.from_bytes(read_file(self.folder, GUESSES, self.record), self.size)
+            return self._guesses.of(vectors)
+
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = np.empty((len(texts), self.size), np.float32)
         for start, batch in batches(texts, self.batch):
@@ -93,6 +113,8 @@ class Encoder:
         for role in self.record.graphs:
             self._session(role)
         _ = self.tokenizer
+        if self.can_guess:
+            self.guess(np.zeros((1, self.size), np.float32))
 
     @property
     def tokenizer(self) -> "Callable[[Sequence[str]], Tokens]":

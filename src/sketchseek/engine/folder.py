@@ -9,6 +9,7 @@ text.onnx       token numbers and where each text ends -> vectors
 *.safetensors   weights that graphs share; absent if they lie inside the graphs
 tokenizer.json  words -> token numbers
 golden.npz      a few generated inputs and the vectors that the graphs must compute from them
+guesses.npz     from the vector of a drawing to names of what it may be; absent if the model has learned none
 README.md       the model card, the one file that may be edited
 """
 
@@ -33,6 +34,7 @@ FORMAT = "sketchseek-model"
 VERSION = 2  # increases when an older sketchseek would misread the folder; 2 has shared weights, 16 bits and lines
 
 CONFIG, TOKENIZER, GOLDEN, CARD = "config.json", "tokenizer.json", "golden.npz", "README.md"
+GUESSES = "guesses.npz"
 Role = Literal["photo", "sketch", "text", "photo_patches", "sketch_patches", "lines"]
 BESIDE: frozenset[Role] = frozenset({"photo_patches", "sketch_patches", "lines"})  # no vector of a picture needs them
 Precision = Literal["fp32", "fp16", "int8"]  # of stored weights

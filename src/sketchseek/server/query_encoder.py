@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sketchseek.model import Model
+from sketchseek.model import Model, can_guess
 from sketchseek.pictures import Sketch, StrokeSketch
 
 CACHE_SIZE = 512  # vectors
@@ -51,6 +51,13 @@ class QueryEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         return self._cached(texts, b"text", lambda text: text.encode("utf-8", "replace"), self.model.encode_texts)
+
+    def guess(self, sketch: Sketch) -> list[str]:
+        """Names of what a drawing may be, likeliest first; none if the model is not sure or knows no names."""
+        if not can_guess(self.model):
+            return []
+        (names,) = self.model.guess(self.encode_sketches([sketch]))
+        return names
 
     def _cached(
         self, items: Sequence[Any], kind: bytes, content: Callable[[Any], bytes], encode: Callable[[Any], Vectors]

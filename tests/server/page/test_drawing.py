@@ -37,6 +37,28 @@ def test_photos_follow_the_pen(page: Page) -> None:
         expect(page.locator(".tile")).to_have_count(0)
 
 
+def test_a_name_over_the_sheet_joins_the_words(page: Page) -> None:
+    guesses = page.get_by_role("group", name="What it may be")
+    draw(page, *SIDES["left"])
+    expect_first(page, "left.png")
+    expect(guesses).to_be_hidden()
+    page.locator("#clear").click()
+    page.get_by_label("Words", exact=True).fill("red")
+    draw(page, *SIDES["top"])
+    expect(guesses.get_by_role("button")).to_have_text(["roof?", "shelf?"])
+    check(page)
+    with page.expect_request("**/api/search") as sent:
+        guesses.get_by_role("button", name="shelf").click()
+    assert "red shelf" in (sent.value.post_data or "")
+    expect(page.get_by_label("Words", exact=True)).to_have_value("red shelf")
+    expect(guesses).to_be_hidden()
+    expect(page.locator("#sheet")).to_be_focused()
+    page.reload()
+    expect(page.get_by_label("Words", exact=True)).to_have_value("red shelf")
+    page.get_by_label("Words", exact=True).fill("red")
+    expect(guesses).to_be_visible()
+
+
 def test_photos_come_while_the_pen_is_down(page: Page) -> None:
     draw(page, *SIDES["right"], lift=False)
     expect_first(page, "right.png")

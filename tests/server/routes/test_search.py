@@ -17,6 +17,7 @@ from sketchseek.server.service import Service
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, flat, put
 from tests.server.conftest import ADDRESS, make_service
+from tests.server.patch_model import PatchModel
 from tests.server.uploads import CORNER, SVG, picture, post, refusal
 
 STROKES = sketch_from_strokes([[[0, 90, 90], [0, 0, 90]]], sheet=(100, 100))
@@ -128,6 +129,26 @@ def test_look_orders_the_hits(client: TestClient, service: Service, some_id: str
     for look in LOOKS:
         similar = client.get(f"/api/photos/{some_id}/similar", params={"look": look}).json()["hits"]
         assert [hit["id"] for hit in similar] == [hit.id for hit in service.gallery.similar(some_id, look=look)]
+
+
+def test_strokes_that_the_model_knows_have_names(client: TestClient, tmp_path: Path) -> None:
+    along = {"drawing": [[[100, 900], [96, 96]]], "sheet": [1000, 800]}
+    roof, down = json.dumps(along), json.dumps({**along, "drawing": [[[500, 500], [80, 700]]]})
+    Gallery.open(tmp_path / "other", PatchModel()).close()
+
+    def guesses(client: TestClient, **fields: Any) -> list[str]:
+        answer = post(client, **fields)
+        assert answer.status_code == 200, answer.text
+        names: list[str] = answer.json()["guesses"]
+        return names
+
+    service = make_service(tmp_path / "other", PatchModel(), tmp_path)
+    with TestClient(create_app(service), base_url=ADDRESS) as knowing:
+        assert guesses(knowing, strokes=roof, text="red") == ["roof", "shelf"]
+        assert guesses(knowing, strokes=down) == guesses(knowing, text="roof") == []
+        assert guesses(knowing, strokes=roof, offset=48) == []  # the page has them from the first hits
+        assert guesses(knowing, strokes=roof, text="red", weights='{"sketch": 0}') == []
+    assert guesses(client, strokes=roof) == []  # a model that knows no names
 
 
 def test_no_hits_have_a_reason(client: TestClient, empty: TestClient) -> None:

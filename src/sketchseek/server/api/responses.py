@@ -95,11 +95,16 @@ class Timings(BaseModel):
 
 
 class SearchResponse(BaseModel):
-    """``note`` gives the reason if there are no hits."""
+    """``note`` gives the reason if there are no hits.
+
+    ``guesses``: for the strokes of a first page, English names of what they may show, likeliest first; none if the
+    model is not sure, or has learned no names.
+    """
 
     hits: list[Hit]
     more: bool
     note: str | None
+    guesses: list[str] = Field(default_factory=list, max_length=5)
     took_ms: Timings
 
 

@@ -126,8 +126,12 @@ def _search(
     for id in (*form.like, *form.unlike):
         photo_of(service, id)
     terms = {"text": form.text, "minus": form.minus, "like": form.like, "unlike": form.unlike}
-    query = gallery.Query(sketch=drawn(form) + sketches, photo=photos, weights=form.weights, **terms)
-    return _response(service, form.filters, watch, lambda options: service.gallery.search(query, **options))
+    strokes = drawn(form)
+    query = gallery.Query(sketch=strokes + sketches, photo=photos, weights=form.weights, **terms)
+    found = _response(service, form.filters, watch, lambda options: service.gallery.search(query, **options))
+    if strokes and form.weights.get("sketch", 1) and not form.filters.offset:
+        found.guesses = service.encoder.guess(strokes[0])
+    return found
 
 
 def _similar(service: Service, id: str, filters: Filters, watch: Stopwatch) -> SearchResponse:

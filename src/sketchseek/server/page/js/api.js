@@ -6,7 +6,7 @@
  *   duplicates: number, colours: string | null}} Photo
  * @typedef {Photo & {score: number, relevance: number | null, weak: boolean}} Hit
  * @typedef {{month: string | null, folder: string | null, count: number, pages: string[]}} Section `pages`: the id of every 200th photo
- * @typedef {{hits: Hit[], more: boolean, note: string | null, took_ms: Record<string, number>}} SearchResponse
+ * @typedef {{hits: Hit[], more: boolean, note: string | null, guesses: string[], took_ms: Record<string, number>}} SearchResponse
  * @typedef {{id: string, name: string, folder: string, path: string, width: number, height: number,
  *   taken: string | null, duplicates: string[]}} PhotoDetails
  * @typedef {{bytes: number, camera: string | null, lens: string | null, aperture: number | null, exposure_s: number | null,

@@ -13,6 +13,7 @@ import { Folders } from "./folders.js";
 import { addFullScreen } from "./full-screen.js";
 import { showGallery, showSummary } from "./gallery.js";
 import { Grid } from "./grid.js";
+import { Guesses } from "./guesses.js";
 import { addPalette } from "./palette.js";
 import * as pictureInput from "./picture-input.js";
 import { addKeyboardPen } from "./keyboard-pen.js";
@@ -59,8 +60,9 @@ const grid = new Grid(byId("grid", HTMLOListElement), {
   mark: (how, hit) => query.mark(how, hit),
 }, (id) => query.markOf(id));
 const timeline = new Timeline((photo) => viewer.open(photo, ofTimeline));
+const guesses = new Guesses(query);
 const results = new Results(query, grid, timeline, watch, filters, {
-  start: (name) => drawing.replace(sample(name)), copy, banner, folders, opened: () => noteAddress(),
+  start: (name) => drawing.replace(sample(name)), copy, banner, folders, opened: () => noteAddress(), guessed: (names) => guesses.show(names),
 });
 const selection = new Selection({
   notify,
@@ -73,12 +75,12 @@ const selection = new Selection({
 const exportDialog = new ExportDialog(chooser);
 const dialogs = new CollectionDialogs(query, selection, {
   notify,
-  open: (name) => results.openCollection(name).catch((error) => notify(error.message)),
+  open: openCollection,
   repeat: (address) => go(address),
   export: (name, photos) => exportDialog.open(name, photos, watch.last?.adds_folders ?? false),
 });
 byId("collection-export").addEventListener("click", () => dialogs.export(results.collection ?? ""));
-byId("collection-close").addEventListener("click", () => results.schedule());
+byId("collection-close").addEventListener("click", () => (history.state?.collection ? history.back() : results.schedule()));
 byId("selection-remove").addEventListener("click", async () => {
   const name = results.collection ?? "";
   try {
@@ -145,11 +147,28 @@ function noteAddress() {
   sessionStorage.setItem("sketchseek.now", address); // the address itself follows later
   keepParts(query);
   clearTimeout(timer);
-  timer = setTimeout(() => {
-    history.replaceState(history.state, "", address ? `#${address}` : location.pathname + location.search);
-    sessionStorage.setItem("sketchseek.written", address);
-    if (!query.isEmpty) remember(addressOf(query));
-  }, ADDRESS_DELAY);
+  timer = setTimeout(writeAddress, ADDRESS_DELAY);
+}
+
+function writeAddress() {
+  clearTimeout(timer);
+  const address = addressOf(query, results.collection);
+  history.replaceState(history.state, "", address ? `#${address}` : location.pathname + location.search);
+  sessionStorage.setItem("sketchseek.written", address);
+  if (!query.isEmpty) remember(addressOf(query));
+}
+
+/** Show a collection, which Back closes. */
+async function openCollection(/** @type {string} */ name) {
+  const isFirst = results.collection === null;
+  if (isFirst) writeAddress(); // of what Back returns to
+  try {
+    await results.openCollection(name);
+  } catch (error) {
+    return notify(/** @type {Error} */ (error).message);
+  }
+  if (isFirst) history.pushState({ collection: true }, "");
+  writeAddress();
 }
 
 async function go(/** @type {string} */ address) {
@@ -174,8 +193,9 @@ async function restore() {
 }
 addEventListener("hashchange", () => {
   const address = location.hash.slice(1);
-  if (address !== addressOf(query, results.collection) && !viewer.isLeaving) go(address);
-  else noteAddress();
+  if (viewer.isLeaving || address === addressOf(query, results.collection)) noteAddress();
+  else if (address === addressOf(query)) results.schedule(); // back from a collection
+  else go(address);
 });
 byId("searches-open").addEventListener("click", () => {
   showSearches(go);

@@ -16,7 +16,7 @@ import { counted, t } from "./texts.js";
 /** @import { Timeline } from "./timeline.js" */
 /** @import { StatusWatch } from "./status.js" */
 /** @typedef {{start: (sample: string) => void, copy: (text: string) => void, folders: Folders, banner: (what: "busy", on: boolean) => void,
- *   opened: () => void}} Callbacks `opened`: a collection was opened or closed */
+ *   opened: () => void, guessed: (names: string[]) => void}} Callbacks `opened`: a collection was opened or closed */
 
 const ANNOUNCE_DELAY = 700; // ms without a new response before the last one is announced to screen readers
 const MAX_OFFSET = 2000; // hits, the limit of the server
@@ -158,6 +158,7 @@ export class Results {
     this.#showCollection(null);
     this.#received = answer?.hits.length ?? 0;
     this.#more = answer?.more ?? false;
+    this.#callbacks.guessed(answer?.guesses ?? []);
     if (!answer) {
       this.#grid.clear();
       this.#count([]);

@@ -45,8 +45,8 @@ export class Viewer {
     this.#dialog.addEventListener("keydown", (event) => this.#onKey(event));
     this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#dialog.close());
     addEventListener("popstate", () => {
+      this.isLeaving = this.#inHistory; // a query that was changed in the view stays
       this.#inHistory = false;
-      this.isLeaving = true; // a query that was changed in the view stays
       setTimeout(() => (this.isLeaving = false));
       if (this.#dialog.open) this.#dialog.close();
     });
@@ -259,7 +259,6 @@ export class Viewer {
       });
       history.back();
     }
-    this.#inHistory = false;
   }
 }
 
