@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sketchseek.cli import main
-from sketchseek.datasets import known_splits
+from sketchseek.datasets import files_hash, known_splits, names_hash, open_dataset
 from tests.datasets.trees import simple, write
 
 
@@ -36,6 +36,7 @@ def test_check_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "files of 0 bytes, skipped (1): photo/cat/empty.jpg" in out
     assert "photo/cat/text.jpg (does not begin like a picture)" in out
     assert "published" in out
+    assert f"\nall      {names_hash(open_dataset(tmp_path), ['cat', 'cow'])}" in out
 
 
 def test_check_names_missing_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,6 +60,9 @@ def test_check_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     )
     assert (found["classes"], found["sketches"], found["photos"], found["pairs"]) == (2, 4, 5, 4)
     assert len(found["missing_classes"]) == 108
+    hashes = {one["classes"]: (one["names"], one["files"]) for one in found["hashes"]}
+    assert hashes.keys() >= {"all", "quickdraw-30:unseen"}
+    assert hashes["all"] == (names_hash(open_dataset(tmp_path), ["cat", "cow"]), None)
     problems = {problem["kind"]: problem for problem in found["problems"]}
     assert problems["broken"]["count"] == 1
     assert problems["broken"]["examples"] == ["photo/cat/text.jpg (does not begin like a picture)"]
@@ -72,6 +76,8 @@ def test_check_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 def test_depths(tmp_path: Path, capsys: pytest.CaptureFixture[str], option: tuple[str, ...], read: str) -> None:
     _, found = call_json(capsys, "check", str(simple(tmp_path)), *option)
     assert found["read"] == read
+    dataset = open_dataset(tmp_path)
+    assert found["hashes"][0]["files"] == (files_hash(dataset, dataset.classes) if read == "pictures" else None)
     assert found["problems"] == []
 
 

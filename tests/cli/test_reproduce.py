@@ -1,6 +1,7 @@
 """Rows of the list from the command line: the list, dry runs, and a whole reproduction of made data at tiny size."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from sketchseek.cli import main
+from sketchseek.datasets import Hashes, files_hash, names_hash, open_dataset, select_classes
 from sketchseek.evaluation.papers import paper_tables
 from sketchseek.reproduce import rows
 from sketchseek.reproduce.plan import make_plan
@@ -175,6 +177,44 @@ def test_a_zero_shot_row_measures_the_backbone(
     assert found["recipe"] is None
     assert 0 < found["evaluation"]["metrics"]["map@all"] < 1
     assert not (tmp_path / "run" / files.RECIPE).exists()
+
+
+def test_another_sample_is_told_from_ours(
+    call: Call, row: Row, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write_data(tmp_path / "data", ("ant", "bee", "emu", "gnu"))
+    dataset = open_dataset(root)
+    group = {name: select_classes(dataset, name) for name in ("train", "unseen")}
+    ours = [Hashes(name, names_hash(dataset, of), files_hash(dataset, of)) for name, of in group.items()]
+    plain = replace(row, method="zero-shot", preset="default", settings={}, sizes=(12, 6), hashes=tuple(ours))
+    monkeypatch.setattr(rows, "rows", lambda: (plain,))
+    arguments = (row.id, "--data", root, "--out", tmp_path / "run")
+    assert call(*arguments, "--dry-run")[1].count("the file names are those of the figures") == 1
+    code, shown, _ = call(*arguments)
+    assert "not comparable" not in shown
+    report = json.loads((tmp_path / "run/report.json").read_text())
+    assert {one["classes"]: one["files"] for one in report["data"]["hashes"]} == {
+        "all": None, "train": ours[0].files, "val": None, "unseen": ours[1].files
+    }  # fmt: skip
+    page = (tmp_path / "run/report.html").read_text(encoding="utf-8")
+    assert ours[1].names in page and str(ours[1].files) in page
+
+    # a picture of the same name with other contents; then another name
+    shutil.rmtree(tmp_path / "run")
+    photo = root / "photo/gnu/p0.png"
+    shutil.copyfile(root / "photo/gnu/p1.png", photo)
+    code, _, err = call(*arguments)
+    assert code == 1
+    assert "(the unseen classes have the file names of our sample, but other contents), so the result" in err
+    photo.rename(root / "photo/gnu/p9.png")
+    assert "(the unseen classes have other files than our sample)" in call(*arguments)[2]
+    assert "the unseen classes have other files than our sample" in call(*arguments, "--dry-run")[1]
+    assert not (tmp_path / "run").exists()
+    code, shown, _ = call(*arguments, "--other-data")
+    assert code == 3
+    assert "not comparable: Not comparable: the unseen classes have other files than our sample." in shown
+    (root / "splits.json").unlink()
+    assert "its splits.json has no group train; its splits.json has no group unseen" in call(*arguments)[2]
 
 
 @pytest.mark.parametrize(

@@ -96,4 +96,14 @@ def test_hours_are_not_invented_where_no_size_was_published():
 
 def test_our_rows_say_what_their_figures_are_of():
     for row in rows():
-        assert (row.split == SAMPLE) == (row.status == "ours") == (row.sizes is not None)
+        assert (row.split == SAMPLE) == (row.status == "ours") == (row.sizes is not None) == bool(row.hashes)
+        groups = {one.classes for one in row.hashes}
+        assert groups == ({"train", "val", "unseen"} if row.trains else {"unseen"}) or row.status == "published"
+
+
+@pytest.mark.data
+def test_the_development_data_is_that_of_our_figures(data_root):
+    for name in ("clip-at/photoclip", "zero-shot/default"):
+        plan = make_plan(find_row(name), data=data_root / "sketchy")
+        assert plan.differing == ()
+        assert {one.classes for one in plan.data.hashes if one.files} == {one.classes for one in find_row(name).hashes}

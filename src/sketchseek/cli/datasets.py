@@ -104,6 +104,7 @@ def as_data(found: "Check") -> dict[str, Any]:
             }
             for count in found.counts
         ],
+        "hashes": [vars(one) for one in found.hashes],
         "missing_classes": found.missing,
         "problems": [
             {
@@ -137,6 +138,8 @@ def describe(found: "Check") -> None:
         for c in found.counts
     ]
     print_table(rows, ["classes", "what", "here", "published", ""])
+    click.echo("\nSHA-256 of the sorted file names" + (" and of the files" if found.depth == "pictures" else ""))
+    print_table([[h.classes, h.names, h.files or ""] for h in found.hashes], ["classes", "names", "files"])
     if found.missing:
         click.echo(f"\nmissing classes: {', '.join(found.missing)}")
     click.echo("\nproblems:" if found.problems else "\nno problems")

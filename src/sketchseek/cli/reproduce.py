@@ -189,7 +189,7 @@ def _show_plan(plan: "Plan") -> None:
         click.echo(f"   {line}")
     for data in (plan.data, plan.target):
         if data:
-            click.echo(f"   {_about(data)}")
+            click.echo(f"   {_about(row, data)}")
     click.echo(f"2. backbone: {plan.backbone}")
     if row.trains:
         count = "not known before the data is there" if plan.triplets is None else f"{plan.triplets:,} triplets"
@@ -204,10 +204,12 @@ def _show_plan(plan: "Plan") -> None:
     click.echo(f"5. compare, and write report.json and report.html to {plan.out}\n")
 
 
-def _about(data: "Data") -> str:
+def _about(row: "Row", data: "Data") -> str:
     dataset = data.dataset
     size = f"{len(dataset.classes)} classes, {len(dataset.sketches):,} sketches, {len(dataset.photos):,} photos"
-    verdict = "; ".join(data.differing) or "no count differs from a published one"
+    read = "files" if any(one.files for one in data.hashes) else "file names"
+    same = f"the {read} are those of the figures" if row.hashes else "no count differs from a published one"
+    verdict = "; ".join(data.differing) or same
     return f"{dataset.root}: {size}, layout {dataset.layout}: {verdict}"
 
 

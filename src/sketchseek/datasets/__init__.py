@@ -7,6 +7,7 @@ queries(dataset, classes), gallery(dataset, classes, "dedup"), fine_grained(data
 
 from sketchseek.datasets.check import Check, check_dataset
 from sketchseek.datasets.galleries import FineGrained, Variant, fine_grained, gallery, queries
+from sketchseek.datasets.hashes import Hashes, files_hash, names_hash
 from sketchseek.datasets.items import Dataset, DatasetError, Drawing, Kind, Photo, Problem
 from sketchseek.datasets.reader import open_dataset
 from sketchseek.datasets.splits import (
@@ -28,6 +29,7 @@ __all__ = [
     "DatasetError",
     "Drawing",
     "FineGrained",
+    "Hashes",
     "Kind",
     "KnownDataset",
     "KnownSplit",
@@ -37,10 +39,12 @@ __all__ = [
     "Variant",
     "canonical",
     "check_dataset",
+    "files_hash",
     "fine_grained",
     "gallery",
     "known_datasets",
     "known_splits",
+    "names_hash",
     "open_dataset",
     "published_split",
     "queries",

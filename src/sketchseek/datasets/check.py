@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sketchseek.datasets.galleries import gallery, queries
+from sketchseek.datasets.hashes import Hashes, files_hash, names_hash
 from sketchseek.datasets.items import MEANING, Dataset, Drawing, Kind, Photo, Problem
 from sketchseek.datasets.splits import known_datasets, known_splits, published_split
 from sketchseek.parallel import map_ahead, usable_cores
@@ -38,6 +39,7 @@ class Check:
     dataset: Dataset
     depth: Depth
     counts: tuple[Count, ...]
+    hashes: tuple[Hashes, ...]  # of each group of classes; of the files where all were decoded
     missing: tuple[str, ...]  # classes of the published dataset that are not here, as published
     problems: tuple[Problem, ...]
     usable: bool  # at least one sketch and one photo open
@@ -62,8 +64,14 @@ def check_dataset(
         names = (f"{path} ({reason})" for path, reason in broken.items())
         found = (*problems, Problem.of(Kind.BROKEN, len(broken), names))
         problems = tuple(sorted(found, key=lambda problem: list(MEANING).index(problem.kind)))
+    labels = {item.label for item in items if item.path in broken}
+    whole = set(dataset.classes) - labels if depth == "pictures" else set()  # classes of which every file was read
     usable = all(any(item.path not in broken for item in side) for side in (dataset.sketches, dataset.photos))
-    return Check(dataset, depth, tuple(_counts(dataset)), _missing(dataset), problems, usable)
+    hashes = tuple(
+        Hashes(name, names_hash(dataset, classes), files_hash(dataset, classes) if whole.issuperset(classes) else None)
+        for name, classes, _ in _groups(dataset)
+    )
+    return Check(dataset, depth, tuple(_counts(dataset)), hashes, _missing(dataset), problems, usable)
 
 
 def _opened(dataset: Dataset, items: tuple[Photo | Drawing, ...], depth: Depth) -> Iterator[tuple[str, str]]:
@@ -97,20 +105,25 @@ def _whole(path: str, photo: bool) -> None:
         load_sketch(path)
 
 
-def _counts(dataset: Dataset) -> Iterator[Count]:
+def _groups(dataset: Dataset) -> Iterator[tuple[str, tuple[str, ...], dict[str, list[int]]]]:
+    """Each group of classes to report: its name, those of its classes that are here, and what was published of it."""
     known = known_datasets().get(dataset.name)
     published = dict(known.published) if known else {}
     classes = [len(known.classes)] if known else []
-    yield from _counts_of(dataset, "all", tuple(dataset.classes), {"classes": classes, **published})
+    yield "all", tuple(dataset.classes), {"classes": classes, **published}
     for group in dataset.groups:
-        yield from _counts_of(dataset, group, dataset.groups[group], {})
+        yield group, dataset.groups[group], {}
     for split in known_splits().values():
         if split.dataset == dataset.name and split.source is None:
             for group, values in split.published.items():
                 members = published_split(split.name).group(group)
                 present = tuple(key for key in members if key in dataset.classes)
-                name = f"{split.name}:{group}"
-                yield from _counts_of(dataset, name, present, {"classes": [len(members)], **values})
+                yield f"{split.name}:{group}", present, {"classes": [len(members)], **values}
+
+
+def _counts(dataset: Dataset) -> Iterator[Count]:
+    for name, classes, published in _groups(dataset):
+        yield from _counts_of(dataset, name, classes, published)
 
 
 def _counts_of(

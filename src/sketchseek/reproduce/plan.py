@@ -1,13 +1,22 @@
-"""The plan of a row: its recipe, what is changed in it, whether the data is the paper's, and what it costs."""
+"""The plan of a row: its recipe, what is changed in it, whether the data is that of its figures, and what it costs."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sketchseek.datasets import Check, Dataset, check_dataset, open_dataset, queries, select_classes
+from sketchseek.datasets import (
+    Check,
+    Dataset,
+    Hashes,
+    check_dataset,
+    files_hash,
+    open_dataset,
+    queries,
+    select_classes,
+)
 from sketchseek.datasets.check import Count, Depth
 from sketchseek.errors import SketchseekError
 from sketchseek.evaluation.vectors.encoding import ProgressFunction
@@ -20,9 +29,10 @@ DONE, DIFFERS = 0, 3  # exit codes: within tolerance; not within it, or of other
 
 @dataclass(frozen=True)
 class Data:
-    """A dataset on this machine, checked, and the counts that are not the published ones."""
+    """A dataset on this machine, checked, and in what it is not the one of the figures."""
 
     check: Check
+    hashes: tuple[Hashes, ...]  # of each group of classes
     differing: tuple[str, ...]
 
     @property
@@ -37,6 +47,7 @@ class Data:
             "layout": self.dataset.layout,
             "read": self.check.depth,
             "counts": [{**dataclasses.asdict(one), "agrees": one.agrees} for one in self.check.counts],
+            "hashes": [vars(one) for one in self.hashes],
             "missing_classes": list(self.check.missing),
             "problems": [{"kind": one.kind, "count": one.count} for one in self.check.problems],
             "differs": list(self.differing),
@@ -59,7 +70,7 @@ class Plan:
 
     @property
     def differing(self) -> tuple[str, ...]:
-        """In which counts the data is not the published one."""
+        """In what the data is not that of the figures."""
         return tuple(one for data in (self.data, self.target) if data for one in data.differing)
 
 
@@ -127,7 +138,30 @@ def _checked(row: Row, root: Path, name: str, depth: Depth, progress: ProgressFu
     check = check_dataset(dataset, depth, lambda: progress(f"opening {root}", next(opened), pictures))
     if not check.usable:
         raise SketchseekError(f"{root} has no sketch or no photo that opens: name a folder with {title_of(name)}")
-    return Data(check, tuple(_differing(row, check)) if name != SAMPLE else ())
+    if name == SAMPLE:
+        hashes = tuple(_with_files(check, row) if depth != "names" else check.hashes)
+        return Data(check, hashes, tuple(_other_files(row, hashes)))
+    return Data(check, check.hashes, tuple(_differing(row, check)))
+
+
+def _with_files(check: Check, row: Row) -> Iterator[Hashes]:
+    """The hashes of ``check``, also of the contents of those groups that the row's figures depend on."""
+    needed = {one.classes for one in row.hashes}
+    for one in check.hashes:
+        read = one.classes in needed and one.files is None
+        yield replace(one, files=files_hash(check.dataset, check.dataset.groups[one.classes])) if read else one
+
+
+def _other_files(row: Row, hashes: tuple[Hashes, ...]) -> Iterator[str]:
+    """Sentences about the groups whose files are not those of our figures."""
+    here = {one.classes: one for one in hashes}
+    for one in row.hashes:
+        if one.classes not in here:
+            yield f"its splits.json has no group {one.classes}"
+        elif here[one.classes].names != one.names:
+            yield f"the {one.classes} classes have other files than our sample"
+        elif here[one.classes].files not in (None, one.files):
+            yield f"the {one.classes} classes have the file names of our sample, but other contents"
 
 
 def _differing(row: Row, check: Check) -> Iterator[str]:

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-from sketchseek.datasets import KnownSplit, known_datasets, known_splits
+from sketchseek.datasets import Hashes, KnownSplit, known_datasets, known_splits
 from sketchseek.errors import SketchseekError
 from sketchseek.evaluation.papers import PaperTable, our_names, paper_tables
 from sketchseek.evaluation.protocols import ProtocolName, ProtocolOptions
@@ -34,6 +34,7 @@ class Row:
     settings: Mapping[str, Any] = field(default_factory=dict)  # of the recipe, over the preset
     transductive: bool = False
     sizes: tuple[int, int] | None = None  # queries and photos of our own figures
+    hashes: tuple[Hashes, ...] = ()  # of the classes that our own figures depend on
 
     @property
     def setting(self) -> Setting:
@@ -187,7 +188,9 @@ def _published_row(table: PaperTable, one: dict[str, Any], *, transductive: bool
 
 
 def _ours() -> Iterator[Row]:
+    sample = [Hashes(group, one["names"], one["files"]) for group, one in _data()["sample"].items()]
     for one in _data().get("ours", []):
+        trains = one["method"] != "zero-shot"
         yield Row(
             id=one["id"],
             status="ours",
@@ -200,6 +203,7 @@ def _ours() -> Iterator[Row]:
             preset=one["preset"],
             settings=one.get("set", {}),
             sizes=(one["queries"], one["photos"]),
+            hashes=tuple(group for group in sample if trains or group.classes == "unseen"),
         )
 
 

@@ -74,7 +74,7 @@ def run(
         raise SketchseekError(f"{row.id} needs its data: name its folder with --data")
     if plan.differing and not other_data:
         raise SketchseekError(
-            f"the data is not the published one ({'; '.join(plan.differing)}), so the result could not be compared: "
+            f"the data is not that of the figures ({'; '.join(plan.differing)}), so the result could not be compared: "
             "complete it, or run all the same with --other-data"
         )
     if row.trains:
@@ -88,16 +88,18 @@ def run(
     with VectorCache(cache_folder(), note) as vectors, stages() as update:
         evaluation = evaluate(model, dataset, row.protocol_options(), vectors, options, update)
     plan.out.mkdir(parents=True, exist_ok=True)
-    write_report(evaluation, plan.out / PAGE, command)
-    verdict, because, figures = judge(row, evaluation)
+    write_report(evaluation, plan.out / PAGE, command, _hashes_in_words(plan))
+    verdict, because, figures = judge(row, evaluation, plan.differing)
     result = Result(plan, figures, verdict, because, plan.out / REPORT, plan.out / PAGE)
     _write(result.report, as_json(result, evaluation, command))
     return result
 
 
-def judge(row: Row, evaluation: Evaluation) -> tuple[str, str, tuple[Compared, ...]]:
-    """The verdict, a sentence that says why, and each figure."""
+def judge(row: Row, evaluation: Evaluation, differing: tuple[str, ...]) -> tuple[str, str, tuple[Compared, ...]]:
+    """The verdict, a sentence that says why, and each figure; ``differing``: in what the data is not theirs."""
     figures = compare_figures(row, evaluation.main.scores.means())
+    if differing:
+        return INCOMPARABLE, f"Not comparable: {'; '.join(differing)}.", figures
     comparable, sentence = _comparable(row, evaluation)
     if comparable is False:
         return INCOMPARABLE, sentence, figures
@@ -115,6 +117,18 @@ def compare_figures(row: Row, means: dict[str, float]) -> tuple[Compared, ...]:
         difference = min((value - expected for value in found.values()), key=abs)
         compared.append(Compared(metric, expected, found, difference, abs(difference) <= tolerance()))
     return tuple(compared)
+
+
+def _hashes_in_words(plan: Plan) -> list[tuple[str, str]]:
+    """The hashes of the classes that the row uses, as lines of the page."""
+    lines = []
+    for data in filter(None, (plan.data, plan.target)):
+        for one in data.hashes:
+            of = f"{data.dataset.name}, {one.classes}"
+            lines.append((f"SHA-256 of the file names, {of}", one.names))
+            if one.files:
+                lines.append((f"SHA-256 of the files, {of}", one.files))
+    return lines
 
 
 def _comparable(row: Row, evaluation: Evaluation) -> tuple[bool | None, str]:

@@ -37,9 +37,9 @@ class Bar:
     text: str
 
 
-def write_report(result: Evaluation, path: Path, command: str) -> None:
-    """Write the page; ``command`` is the command line that made it."""
-    page = render(result, collect_details(result), command)
+def write_report(result: Evaluation, path: Path, command: str, hashes: Sequence[tuple[str, str]] = ()) -> None:
+    """Write the page; ``command`` is the command line that made it, ``hashes`` are of the data: (of what, hash)."""
+    page = render(result, collect_details(result), command, hashes)
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
@@ -48,7 +48,7 @@ def write_report(result: Evaluation, path: Path, command: str) -> None:
         ) from error
 
 
-def render(result: Evaluation, details: Details, command: str) -> str:
+def render(result: Evaluation, details: Details, command: str, hashes: Sequence[tuple[str, str]] = ()) -> str:
     """The page as text."""
     environment = Environment(
         loader=PackageLoader("sketchseek.evaluation.report", "."),
@@ -57,7 +57,7 @@ def render(result: Evaluation, details: Details, command: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html").render(_page(result, details, command))
+    return environment.get_template("page.html").render(_page(result, details, command) | {"hashes": hashes})
 
 
 def _page(result: Evaluation, details: Details, command: str) -> dict[str, Any]:
