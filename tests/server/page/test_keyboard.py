@@ -68,6 +68,7 @@ def focused(page: Page) -> str:
 def test_all_of_the_page_with_the_keyboard_alone(own: Served, open_page: OpenPage) -> None:
     page = open_page(own, reduced_motion="reduce")
     draw_in_colour(page)
+    take_a_guess(page)
     use_words_and_filters(page)
     go_through_photos(page)
     keep_a_collection(page)
@@ -92,6 +93,20 @@ def draw_in_colour(page: Page) -> None:
     expect_strokes(page, 0)
     tab_to(page, "[name=colour]", "Shift+Tab")
     press(page, "ArrowLeft")
+
+
+def take_a_guess(page: Page) -> None:
+    tab_to(page, "#sheet")
+    press(page, *["Shift+ArrowUp"] * 3, *["Shift+ArrowLeft"] * 9, "Shift+ArrowRight")
+    press(page, "Space", *["Shift+ArrowRight"] * 8, "Space")
+    tab_to(page, ".guess")
+    press(page, "Enter")
+    expect(page.locator("#text")).to_have_value("roof")
+    assert focused(page) == "sheet"  # the button has gone
+    press(page, "Control+z")
+    tab_to(page, "#text")
+    press(page, "Control+a", "Delete")
+    tab_to(page, "#sheet", "Shift+Tab")
 
 
 def use_words_and_filters(page: Page) -> None:
