@@ -133,7 +133,7 @@ export class Filters {
     }
     byId("camera-row").hidden = this.#camera.options.length < 2;
     for (const [input, value] of /** @type {[HTMLInputElement | HTMLSelectElement, string][]} */ ([[this.#under, query.under], [this.#from, query.from],
-      [this.#to, query.to], [this.#name, query.name], [this.#kind, query.kind], [this.#camera, query.camera], [this.#threshold, String(query.threshold)]])) if (input.value !== value && input !== document.activeElement) input.value = value;
+      [this.#to, query.to], [this.#name, query.name], [this.#kind, query.kind], [this.#camera, query.camera], [this.#threshold, String(query.threshold)]])) if (input.value !== value) input.value = value;
     const dates = query.from || query.to ? `${query.from}/${query.to}` : "";
     const isListed = [...this.#when.options].some(({ value }) => value === dates);
     this.#when.options[0].text = isListed ? t("Any time") : t("Other dates");

@@ -35,7 +35,7 @@ export class TextFields {
   /** Show the query's words, and the balance if there are both words and pictures. */
   show() {
     for (const [input, value] of /** @type {[HTMLInputElement, string][]} */ ([[this.#text, this.#query.text], [this.#minus, this.#query.minus], [this.#balance, String(this.#query.balance)]])) {
-      if (input !== document.activeElement && input.value !== value) input.value = value;
+      if (input.value !== value) input.value = value;
     }
     byId("balance-row").hidden = !this.#query.text.trim() || !this.#query.hasPictures;
     const balance = this.#query.balance;
