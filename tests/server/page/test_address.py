@@ -98,6 +98,27 @@ def test_the_last_searches_are_repeated(page: Page) -> None:
     expect_strokes(page, 1)
     expect(page.get_by_label("Words", exact=True)).to_have_value("")
     expect_first(page, "left.png")
+    # The marks of photos and what to look for are part of a search, too.
+    page.get_by_role("radiogroup", name="Look for").get_by_text("this kind").click()
+    unwanted = names(page)[1:3]
+    for name in unwanted:
+        tile = page.locator(".tile").filter(has=page.get_by_text(name, exact=True))
+        tile.hover()
+        tile.get_by_role("button", name="Not like this").click()
+        expect(tile).to_have_count(0)
+    expect(page).to_have_url(re.compile("unlike=.*unlike=.*&look=kind$"))
+    page.locator("#clear").click()
+    page.locator("#chips").get_by_role("button", name=f"Remove {unwanted[0]}").click()
+    page.locator("#chips").get_by_role("button", name=f"Remove {unwanted[1]}").click()
+    page.get_by_role("radiogroup", name="Look for").get_by_text("both").click()
+    expect(page).not_to_have_url(re.compile("#"))
+    page.locator("#searches-open").click()
+    expect(rows.first).to_contain_text(f"drawing · not like {unwanted[0]} and 1 more · this kind")
+    rows.first.get_by_role("button").click()
+    expect(page.get_by_role("radio", name="this kind")).to_be_checked()
+    expect(page.locator("#chips li")).to_have_count(2)
+    expect_first(page, "left.png")
+    assert not {*unwanted} & {*names(page)}
     page.locator("#searches-open").click()
     page.get_by_role("button", name="Forget all").click()
     expect(rows).to_have_count(0)

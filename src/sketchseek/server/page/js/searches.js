@@ -57,9 +57,14 @@ function isPartOf(/** @type {string} */ before, /** @type {string} */ after) {
 
 function describe(/** @type {string} */ address) {
   const values = new URLSearchParams(address);
+  const marked = (/** @type {string} */ how) => {
+    const [first, ...others] = values.getAll(how).map((mark) => mark.slice(17));
+    return others.length ? `${first} ${t("and {count} more", { count: others.length })}` : first;
+  };
   const parts = [values.get("text") && `“${values.get("text")}”`, values.get("minus") && t("without {words}", { words: values.get("minus") ?? "" }),
     values.has("drawing") || values.has("sketch") ? t("drawing") : "", values.has("colours") ? t("colours only") : "", values.has("photo") ? t("photo") : "",
-    values.has("like") ? t("more like {name}", { name: (values.get("like") ?? "").slice(17) }) : "", values.get("under"), values.get("name"), values.get("kind")?.toUpperCase(), values.get("camera"),
+    values.has("like") ? t("more like {name}", { name: marked("like") }) : "", values.has("unlike") ? t("not like {name}", { name: marked("unlike") }) : "",
+    { picture: t("this picture"), kind: t("this kind") }[values.get("look") ?? ""], values.get("under"), values.get("name"), values.get("kind")?.toUpperCase(), values.get("camera"),
     [values.get("from"), values.get("to")].filter(Boolean).join(" – ")];
   return parts.filter(Boolean).join(" · ");
 }
