@@ -140,6 +140,13 @@ def test_saved_searches(photos: Path, capfdbinary: pytest.CaptureFixture[bytes])
     saved(photos, "files", text="red", name="0001", kind="png")
     (hit,) = json.loads(run(capfdbinary, "searches", "run", "files", "--json")[0])
     assert Path(hit["path"]).name == "00001.png"
+    saved(photos, "others", text="red", unlike=f"{hit['id']}:00001.png", look="kind")
+    hits = json.loads(run(capfdbinary, "searches", "run", "others", "--json")[0])
+    with Gallery.open(photos.parent / "gallery", GridModel()) as gallery:
+        expected = gallery.search(text="red", unlike=[hit["id"]], look="kind")
+        plain = gallery.search(text="red", look="kind")
+    scores = [round(one["score"], 4) for one in hits]
+    assert scores == [round(one.score, 4) for one in expected] != [round(one.score, 4) for one in plain]
     stroke = {"width": 26, "xs": [100, 900], "ys": [400, 400], "pressures": [1, 1], "colour": "#2b6cd4"}
     with Gallery.open(photos.parent / "gallery", GridModel()) as gallery:
         query = {"address": "drawing=0123&colours=only&threshold=50", "strokes": [stroke]}
