@@ -42,6 +42,20 @@ def test_all_photos_by_month_without_creating_them_all(open_page: OpenPage, year
     # To a year.
     page.get_by_label("Go to a year").select_option("2023")
     expect(page.locator("#timeline-heads h3", has_text="December 2023")).to_be_in_viewport()
+    # Photos scroll under the bar, which names the month that is at the top.
+    month = page.locator("#timeline-now")
+    expect(month).to_contain_text("December 2023")
+    page.evaluate("scrollBy(0, 100)")
+    expect(month).to_contain_text("December 2023")
+    page.evaluate("scrollBy(0, 900)")
+    expect(month).not_to_contain_text("December 2023")
+    assert page.evaluate(
+        """() => {
+          const { left, right, top, bottom } = document.getElementById("timeline-bar").getBoundingClientRect();
+          const seen = (x, y) => document.elementFromPoint(x, y).closest("#timeline-bar");
+          return [left + 1, (left + right) / 2, right - 1].every((x) => seen(x, top + 1) && seen(x, bottom - 1));
+        }"""
+    )
 
 
 def test_the_keyboard_goes_through_all(open_page: OpenPage, years: Served) -> None:

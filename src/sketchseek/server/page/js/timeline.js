@@ -23,6 +23,8 @@ export class Timeline {
   #root = byId("timeline");
   #list = byId("timeline-photos");
   #heads = byId("timeline-heads");
+  #bar = byId("timeline-bar");
+  #now = byId("timeline-now"); // the heading of what is at the top, which its own one scrolls under
   #jump = byId("timeline-jump", HTMLSelectElement);
   #by = byId("timeline-by", HTMLSelectElement);
   #open;
@@ -49,7 +51,7 @@ export class Timeline {
     this.#list.addEventListener("keydown", (event) => this.#onKey(event));
     this.#jump.addEventListener("change", () => {
       const block = this.#blocks.find(({ section }) => this.#keyOf(section) === this.#jump.value);
-      if (block) this.#scrollTo(block.top - 8);
+      if (block) this.#scrollTo(block.top);
     });
     if (load().timeline === "folder") this.#by.value = "folder";
     this.#by.addEventListener("change", () => {
@@ -62,7 +64,7 @@ export class Timeline {
 
   hide() {
     this.#root.hidden = true;
-    byId("timeline-bar").hidden = true;
+    this.#bar.hidden = true;
   }
 
   /** Show the photos that pass the filters; `generation`: another one means that the gallery has changed. */
@@ -71,7 +73,7 @@ export class Timeline {
     const key = JSON.stringify([within, by]);
     const wasHidden = this.#root.hidden;
     this.#root.hidden = Boolean(this.problem);
-    byId("timeline-bar").hidden = this.#root.hidden || !this.count;
+    this.#bar.hidden = this.#root.hidden || !this.count;
     if (wasHidden) this.#layout();
     if (key === this.#within && (generation === this.#generation || (!wasHidden && this.#isInUse))) return;
     [this.#within, this.#generation, this.#loadedAt] = [key, generation, performance.now()];
@@ -156,10 +158,12 @@ export class Timeline {
     /** @type {Map<string, number>} */ const counts = new Map();
     for (const section of sections) counts.set(this.#keyOf(section), (counts.get(this.#keyOf(section)) ?? 0) + section.count);
     this.#jump.replaceChildren(...[...counts].map(([key, count]) => new Option(`${key || t("No date")} · ${number(count)}`, key)));
+    this.#jump.hidden = counts.size < 2;
     const byFolder = sections[0] && sections[0].folder !== null;
-    this.#jump.setAttribute("aria-label", byFolder ? t("Go to a folder") : t("Go to a year"));
+    this.#jump.title = byFolder ? t("Go to a folder") : t("Go to a year");
+    this.#jump.setAttribute("aria-label", this.#jump.title);
     this.#list.setAttribute("aria-label", byFolder ? t("All photos, by folder") : t("All photos, newest first"));
-    byId("timeline-bar").hidden = !photos || this.#root.hidden;
+    this.#bar.hidden = !photos || this.#root.hidden;
     this.#layout();
   }
 
@@ -213,7 +217,9 @@ export class Timeline {
     }
     for (const place of wanted) this.#fill(place);
     this.#heads.replaceChildren(...near.map(({ section, top }) => this.#head(section, top)));
-    const now = this.#blocks.findLast(({ top }) => top <= -offset + 120);
+    const now = this.#blocks.findLast(({ top }) => top <= this.#header + 1 - offset) ?? this.#blocks[0];
+    const { folder = null } = now?.section ?? {};
+    this.#now.replaceChildren(...(now ? this.#head({ ...now.section, folder: folder && folder.slice(folder.lastIndexOf("/") + 1) }, 0).childNodes : []));
     if (now && document.activeElement !== this.#jump) this.#jump.value = this.#keyOf(now.section);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#loadMissing(), SETTLE);
@@ -307,8 +313,13 @@ export class Timeline {
     return { left: (inside % this.#columns) * (this.#side + GAP), top: block.top + HEAD + Math.floor(inside / this.#columns) * (this.#side + GAP) };
   }
 
+  /** Height of the header of the page, below which the bar stays. */
+  get #header() {
+    return parseFloat(getComputedStyle(this.#bar).top);
+  }
+
   #scrollTo(/** @type {number} */ y) {
-    scrollTo({ top: scrollY + this.#list.getBoundingClientRect().top + y - 100, behavior: "instant" });
+    scrollTo({ top: scrollY + this.#list.getBoundingClientRect().top + y - this.#header, behavior: "instant" });
     this.#paint();
   }
 
