@@ -330,6 +330,52 @@ def test_nothing_moves_when_pictures_arrive(page: Page) -> None:
     assert before == after
 
 
+def test_rows_are_filled_whatever_the_shapes_of_photos(page: Page) -> None:
+    shapes = [(3, 2), (2, 3), (4, 3), (6, 1), (1, 4), (16, 9), (1, 1), (5, 2)]
+
+    def answer(route: Route) -> None:
+        found = route.fetch().json()
+        for place, hit in enumerate(found["hits"]):
+            hit["width"], hit["height"] = (100 * side for side in shapes[(place * place + place // 3) % len(shapes)])
+        route.fulfill(json=found)
+
+    page.route("**/api/search", answer)
+    draw(page, *SIDES["left"])
+    expect(page.locator(".tile")).to_have_count(48)
+    for width in (1920, 1280, 820, 390, 320):
+        page.set_viewport_size({"width": width, "height": 900})
+        least, left, right, boxes = page.evaluate(
+            """() => {
+              const grid = document.getElementById("grid");
+              const tiles = [...grid.children].map((tile) => tile.getBoundingClientRect());
+              const { left, right } = grid.getBoundingClientRect();
+              const row = parseFloat(getComputedStyle(grid).getPropertyValue("--row"));
+              return [row, left, right, tiles.map(({ left, right, top, height }) => [left, right, top, height])];
+            }"""
+        )
+        rows: dict[int, list[list[float]]] = {}
+        for box in boxes:
+            rows.setdefault(round(box[2]), []).append(box)
+        *full, last = rows.values()
+        for row in full:
+            assert row[0][0] == pytest.approx(left, abs=1) and row[-1][1] == pytest.approx(right, abs=1), width
+        most = 2.3 * least if width > 320 else right - left  # on the narrowest, a square may fill a row
+        for row in (*full, last):
+            assert all(least - 1 <= height <= most for *_, height in row), (width, row)
+            assert max(height for *_, height in row) - min(height for *_, height in row) < 1, (width, row)
+    # Up and down lead to the nearest photo of the next row.
+    first, second = list(rows.values())[:2]
+    page.locator(".tile .open").first.focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".tile .open").nth(len(first))).to_be_focused()
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowUp")
+    above = sum(map(len, list(rows.values())[:-1]))
+    place = page.evaluate("[...document.querySelectorAll('.tile .open')].indexOf(document.activeElement)")
+    assert above - len(full[-1]) <= place < above
+    page.unroute_all(behavior="wait")
+
+
 def test_an_older_answer_never_replaces_a_newer_one(page: Page) -> None:
     """The first search is answered last: it was cancelled, and its photos are not shown."""
     held: list[bool] = []

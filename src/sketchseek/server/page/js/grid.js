@@ -91,7 +91,7 @@ export class Grid {
   }
 
   get rowHeight() {
-    return parseFloat(getComputedStyle(this.#list).getPropertyValue("--row")) || 180;
+    return parseFloat(getComputedStyle(this.#list).getPropertyValue("--row")) || 160;
   }
 
   #createTile(/** @type {Hit} */ hit) {

@@ -10,7 +10,7 @@ import { t } from "./texts.js";
 /** @typedef {{open: (id: string) => void, mark: (how: "like" | "unlike", hit: Hit) => void}} Actions */
 
 const NARROWEST = 0.5; // width / height; photos beyond these limits are cropped
-const WIDEST = 2.4;
+const WIDEST = 2; // also so that a row before a wide photo needs to grow little
 
 export class Tile {
   /** @type {HTMLLIElement} */ element;
