@@ -68,8 +68,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     data, run = str(options.data), str(options.run)
-    subprocess.run([sys.executable, HERE / "photoclip_teacher.py", data, run], check=True)  # noqa: S603
     if not (options.run / "image.safetensors").exists():
+        subprocess.run([sys.executable, HERE / "photoclip_teacher.py", data, run], check=True)  # noqa: S603
         steps = ["--steps", str(options.steps), "--threads", str(options.threads)]
         subprocess.run([sys.executable, HERE / "photoclip_image.py", data, run, *steps], check=True)  # noqa: S603
     if not (options.run / "text.safetensors").exists():

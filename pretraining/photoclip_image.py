@@ -196,17 +196,18 @@ def main() -> None:
         begun = saved["step"]
         for name, part in everything.items():
             part.load_state_dict(saved[name])
+    size = min(BATCH, len(maps))
     for step in range(begun, options.steps):
         # A step's pictures and crops depend on its number alone: an interruption changes nothing.
-        epoch, place = divmod(step, len(maps) // BATCH)
+        epoch, place = divmod(step, len(maps) // size)
         order = torch.randperm(len(maps), generator=torch.Generator().manual_seed(epoch))
-        rows = order[place * BATCH : (place + 1) * BATCH].sort().values
+        rows = order[place * size : (place + 1) * size].sort().values
         dice = torch.Generator().manual_seed(10_000 + step)
         early, late = (
             torch.from_numpy(part[rows.numpy()].astype(np.float32)).permute(0, 3, 1, 2) for part in (maps, cells)
         )
         few = step < (1 - WHOLE) * options.steps
-        patches = torch.rand(BATCH, 49, generator=dice).argsort(1)[:, :24] if few else None
+        patches = torch.rand(size, 49, generator=dice).argsort(1)[:, :24] if few else None
         with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
             loss, parts = loss_of(model, crops(early, late, dice), words[rows], places, centre, patches)
         optimiser.zero_grad()
