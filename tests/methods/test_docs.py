@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sketchseek.methods.registry import METHODS, method_class
+from sketchseek.reproduce.rows import rows as reproducible_rows
 from sketchseek.training.presets import presets_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +45,18 @@ def test_every_option_of_the_baselines_stands_there():
                 if isinstance(field.default, float | int):
                     values = re.findall(rf"`{field.name}` \(([^)]+)\)", text)
                     assert [float(value) for value in values] == [field.default]
+
+
+def test_the_baselines_are_defined_as_ours():
+    """The table says what each adds, and published rows of a name are compared with the method of that name."""
+    rows = re.findall(r"^\| `([\w-]+)` \| (B-\w+) \| (.+?) \|", PAGE, re.MULTILINE)
+    assert all(len(what.split()) > 3 for *_, what in rows)
+    known = {name: method for method, name, _ in rows}
+    assert known.keys() == {"B-Lin", "B-FT", "B-MM", "B-IP", "B-Deep", "B-Cond"}
+    published = {row.source.rpartition(", ")[2].replace("B-FG-", "B-"): row.method for row in reproducible_rows()}
+    assert {name: method for name, method in published.items() if name.startswith("B-")} == known
+    assert "a figure of a\nbaseline here is not one of the paper's" in PAGE
+    assert "B-MM here is CLIP-AT without trained LayerNorms." in PAGE  # test_clip_at.py proves it
 
 
 def test_files_that_are_named_exist():

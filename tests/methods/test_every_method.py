@@ -1,5 +1,7 @@
 """What holds for every method in every setting."""
 
+import math
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from safetensors.torch import load, save
 from sketchseek import SketchseekError
 from sketchseek.methods.method import Clock
 from sketchseek.methods.registry import METHODS, method_class
+from sketchseek.training.presets import recipe_from_preset
 from tests.methods.toys import CLASSES, draw
 
 START = Clock(epoch=0, step=0, steps=100)
@@ -138,6 +141,19 @@ def test_the_same_seed_gives_the_same_losses(build, batch_for, name, setting, op
         losses = method.losses(batch_for(method), START)
         runs.append({key: value.item() for key, value in losses.items()})
     assert runs[0] == runs[1]
+
+
+@pytest.mark.parametrize(("name", "setting"), sorted({(name, setting) for name, setting, _ in TRAINED}))
+def test_tau_of_the_classification_loss_is_a_key_of_every_recipe(build, batch_for, name, setting):
+    """Where it is very large, all classes are equally likely: the loss is ln 4, weighted 1 in sum by default."""
+    if (name, setting) == ("dp-clip", "fine-grained"):
+        return  # has no classification loss
+    for tau, expected in (("0.05", None), ("1e9", math.log(len(CLASSES)))):
+        recipe = recipe_from_preset(name, "default", setting, "custom", {"data": "x", "tau": tau}, "--set")
+        assert recipe.options.tau == float(tau)
+        method = build(name, setting, fresh=True, **asdict(recipe.options))
+        loss = method.losses(batch_for(method), START)["class"].item()
+        assert loss > 0 if expected is None else loss == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("name", METHODS)

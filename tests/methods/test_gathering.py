@@ -1,11 +1,15 @@
 import multiprocessing
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 import torch.distributed as dist
 
 from sketchseek.losses.batch_hard import batch_hard_loss
+from sketchseek.methods import clip_at, dp_clip
 from sketchseek.methods.gathering import gathered
+from sketchseek.methods.method import Batch, Clock
 
 SIZE, ROWS = 2, 3
 
@@ -54,6 +58,32 @@ def test_two_processes_find_the_hardest_photo_of_the_whole_batch(tmp_path: Path)
     parts = [slice(rank * ROWS, (rank + 1) * ROWS) for rank in range(SIZE)]
     alone = [batch_hard_loss(sketches[own] @ weights, photos[own] @ weights, instances[own]) for own in parts]
     assert abs(float(torch.stack(alone).mean() - loss.detach())) > 1e-3  # which each share for itself would miss
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "loss", "options"),
+    [
+        ("dp-clip", dp_clip, "hard", {"prompts": 0, "hard_stages": 6}),  # support pictures would be drawn at random
+        ("clip-at", clip_at, "delta", {}),
+    ],
+)
+def test_a_method_compares_with_the_triplets_of_other_processes(
+    build: Any, pure_batch: Batch, fine_batch: Batch, monkeypatch: pytest.MonkeyPatch, name, module, loss, options
+) -> None:
+    method, late = build(name, "fine-grained", **options), Clock(59, 59, 60)
+    batch = pure_batch if name == "dp-clip" else fine_batch
+    rows = [torch.arange(len(batch.sketches)) % 2 == own for own in (0, 1)]  # of each class as many in both halves
+    here, there = (Batch(**{key: value[own] for key, value in vars(batch).items()}) for own in rows)
+    sent: list[torch.Tensor] = []
+    monkeypatch.setattr(module, "gathered", lambda rows: sent.append(rows.detach()) or rows)
+    method.losses(there, late)
+    others = iter(list(sent))
+    monkeypatch.setattr(module, "gathered", lambda rows: torch.cat((rows, next(others))))
+    found = method.losses(here, late)[loss]
+    monkeypatch.undo()
+    together = Batch(**{key: torch.cat((value, getattr(there, key))) for key, value in vars(here).items()})
+    torch.testing.assert_close(found, method.losses(together, late)[loss])
+    assert abs(found - method.losses(here, late)[loss]) > 1e-4 * found
 
 
 def test_alone_nothing_is_copied() -> None:

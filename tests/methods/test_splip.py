@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from torch.nn import functional
@@ -157,6 +160,30 @@ def test_model_with_texts_per_image_is_its_equations(build_micro, micro_batch):
     torch.manual_seed(3)
     fast = sum(method.losses(batch, START).values())
     assert_same_gradients(fast, slow, [q for q in method.parameters() if q.requires_grad])
+
+
+def test_texts_per_image_cost_what_the_page_says(build, category_batch):
+    """Each class is read for each sketch, shuffled sketch, positive and negative of a step."""
+    method, read = build("splip", text_cost="per-image"), []
+    run = method.backbone.text.run
+
+    def noted(tokens, *more, **named):
+        read.append(len(tokens))
+        return run(tokens, *more, **named)
+
+    method.backbone.text.run = noted
+    method.losses(category_batch, START)
+    n = len(category_batch.sketches)
+    frozen = len(method.classes) + 2  # the texts of the adaptive margin, and the words of both modalities
+    assert abs(sum(read) - 4 * n * len(method.classes)) <= frozen
+    page = (Path(__file__).resolve().parents[2] / "docs/research/methods.md").read_text(encoding="utf-8")
+    (texts, classes, batch) = (
+        int(number.replace(",", ""))
+        for number in re.search(
+            r"With\s+(?P<c>\d+) classes and a batch of (?P<b>\d+) that is about (?P<t>[\d,]+) texts", page
+        ).group("t", "c", "b")  # type: ignore[union-attr]
+    )
+    assert texts == pytest.approx(4 * batch * classes, rel=0.01)
 
 
 def test_after_training_the_moving_average_of_t_makes_the_prompts(build_micro, micro_batch):

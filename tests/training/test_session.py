@@ -16,7 +16,7 @@ from sketchseek.training.loop import Training
 from sketchseek.training.recipe import Recipe, read_recipe
 from sketchseek.training.session import train
 from sketchseek.training.signals import Stop
-from sketchseek.training.validation import Validator
+from sketchseek.training.validation import ONE_PHOTO, WHOLE_CLASS, Validator
 
 Make = Callable[..., Recipe]
 
@@ -90,6 +90,8 @@ def test_every_setting_trains_with_every_plan(setting: str, plan: str, recipe: M
     outcome = train(recipe(setting=setting, plan=plan, batch=4), tmp_path / "run")
     assert outcome.best.metric == metric
     assert 0 <= outcome.best.values[metric] <= 1
+    untrained = {row[2] for row in log(tmp_path / "run")[1:] if row[0] == "0"}
+    assert untrained == {f"val:{name}" for name in (WHOLE_CLASS if setting == "category" else ONE_PHOTO)}
 
 
 def test_the_best_state_is_kept_not_the_last(recipe: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
