@@ -27,8 +27,9 @@ To add a model: write a file with `sketchseek score --result FILE --model NAME -
 with `sketchseek evaluate --result FILE --about WORDS`, put it into that folder and open a pull request. A digest shows
 changes, not honesty: publish the vectors, so that others can run `score` on them and compare the hashes.
 
-Only rows of one table can be compared. Percent; brackets are 95% intervals. Where a class has fewer than K photos,
-P@K cannot reach 100: with 25 photos, P@100 is at most 25."""
+Only rows of one table can be compared; a subset, a look, distractors or a chosen support set have tables of their own.
+Percent; brackets are 95% intervals. Where a class has fewer than K photos, P@K cannot reach 100: with 25 photos, P@100
+is at most 25."""
 
 
 def page(folder: Path) -> str:
@@ -37,8 +38,31 @@ def page(folder: Path) -> str:
     tables: dict[tuple[str, str, bool], list[tuple[str, dict[str, Any]]]] = {}
     for name, result in results:
         instance = "acc@1" in result["metrics"]
-        tables.setdefault((result["about"], result["protocol"]["name"], instance), []).append((name, result))
+        key = (result["about"], _measured(result["protocol"]), instance)
+        tables.setdefault(key, []).append((name, result))
     return "\n\n".join([HEAD, *(_table(*key, rows) for key, rows in tables.items())]) + "\n"
+
+
+def _measured(protocol: dict[str, Any]) -> str:
+    """The protocol and all that makes its numbers incomparable with others: rows that differ in it share no table."""
+    found = [protocol["name"]]
+    if protocol.get("variant") not in (None, "all-seen", "within-class"):
+        found.append(protocol["variant"])
+    if protocol["name"] == "score" and protocol["within_class"]:
+        found.append("within the class")
+    if protocol["name"] != "fine-grained" and protocol.get("gallery_variant") == "dedup":
+        found.append("each photo once")
+    if protocol.get("subset"):
+        found.append(f"subset {protocol['subset']}")
+    if protocol.get("look", "direct") != "direct":
+        found.append(f"look {protocol['look']}, which uses the gallery")
+    if protocol.get("distractors"):
+        found.append(f"among {protocol['distractors']:,} distractors")
+    if protocol.get("category"):
+        found.append(f"adapted to {protocol['category']} by chosen pictures")
+    if protocol.get("transductive"):
+        found.append("transductive")
+    return ", ".join(found)
 
 
 def _table(about: str, protocol: str, instance: bool, rows: list[tuple[str, dict[str, Any]]]) -> str:

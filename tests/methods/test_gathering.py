@@ -75,7 +75,12 @@ def test_a_method_compares_with_the_triplets_of_other_processes(
     rows = [torch.arange(len(batch.sketches)) % 2 == own for own in (0, 1)]  # of each class as many in both halves
     here, there = (Batch(**{key: value[own] for key, value in vars(batch).items()}) for own in rows)
     sent: list[torch.Tensor] = []
-    monkeypatch.setattr(module, "gathered", lambda rows: sent.append(rows.detach()) or rows)
+
+    def send(rows: torch.Tensor) -> torch.Tensor:
+        sent.append(rows.detach())
+        return rows
+
+    monkeypatch.setattr(module, "gathered", send)
     method.losses(there, late)
     others = iter(list(sent))
     monkeypatch.setattr(module, "gathered", lambda rows: torch.cat((rows, next(others))))

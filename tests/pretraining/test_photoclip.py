@@ -69,9 +69,9 @@ def test_photoclip_is_built_by_one_command_and_trained_on(tmp_path: Path, monkey
 
     # a method trains on it, with the preset of the page of results
     monkeypatch.setenv("SKETCHSEEK_CACHE", str(tmp_path / "cache"))
-    given = ("--set", "steps=1", "--set", "batch=2", "--set", "lr=0.02", "--set", "device=cpu", "--preset", "lite")
+    recipe = ("--set", "steps=1", "--set", "batch=2", "--set", "lr=0.02", "--set", "device=cpu", "--preset", "lite")
     with pytest.raises(SystemExit) as end:
-        main(["train", "clip-at", "--data", str(data / "sketchy"), "--backbone", str(folder), *given,
+        main(["train", "clip-at", "--data", str(data / "sketchy"), "--backbone", str(folder), *recipe,
               "--out", str(tmp_path / "clip-at")])  # fmt: skip
     assert not end.value.code
     adapter = load_file(tmp_path / "clip-at" / files.ADAPTER)

@@ -105,5 +105,6 @@ def test_our_rows_say_what_their_figures_are_of():
 def test_the_development_data_is_that_of_our_figures(data_root):
     for name in ("clip-at/photoclip", "zero-shot/default"):
         plan = make_plan(find_row(name), data=data_root / "sketchy")
+        assert plan.data is not None
         assert plan.differing == ()
         assert {one.classes for one in plan.data.hashes if one.files} == {one.classes for one in find_row(name).hashes}

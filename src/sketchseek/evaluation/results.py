@@ -46,7 +46,8 @@ def result_of_vectors(
 def result_of_evaluation(evaluation: Evaluation, about: str) -> dict[str, Any]:
     """The result file of ``evaluate``."""
     found, main = evaluation.to_json(), evaluation.main
-    conditions = {key: found[key] for key in ("subset", "look", "distractors", "transductive", "seed", "papers")}
+    special = ("subset", "look", "distractors", "transductive", "category", "seed", "papers")
+    conditions = {key: found[key] for key in special}
     return _closed(
         model=evaluation.model,
         about=about,
