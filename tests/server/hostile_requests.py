@@ -51,6 +51,7 @@ FIELDS = (
     "by",
     "camera",
     "download",
+    "file",
     "first",
     "fold",
     "folder",
