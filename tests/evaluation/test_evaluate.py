@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sketchseek.datasets import Dataset, Drawing, Photo, open_dataset
+from sketchseek.datasets import Dataset, Drawing, Photo, known_splits, open_dataset
 from sketchseek.errors import SketchseekError
+from sketchseek.evaluation import evaluate as evaluate_module
 from sketchseek.evaluation.bootstrap import bootstrap_interval
 from sketchseek.evaluation.evaluate import Evaluation, Options, evaluate
 from sketchseek.evaluation.protocols import ProtocolOptions
@@ -399,6 +400,17 @@ def test_support_may_be_of_one_kind(dataset, support) -> None:
     found = run(dataset, ProtocolOptions("fine-grained", "all"), model=model).to_json()
     assert set(model.supports.values()) == {support}
     assert found["queries"] == 4 * (5 - support[0])
+
+
+def test_each_support_sketch_is_counted_where_sizes_are_compared(tmp_path: Path, monkeypatch) -> None:
+    """Published numbers of queries are of all sketches, so those that were set aside are added again."""
+    classes = known_splits()["sketchy-21"].unseen
+    data, seen = open_dataset(make_tree(tmp_path, classes, photos=2, sketches=3), "sketchy"), []
+    monkeypatch.setattr(evaluate_module, "compare", lambda task, set_aside, *more: seen.append(set_aside))
+    for support, transductive in (((2, 1), False), ((0, 1), False), ((2, 1), True)):
+        options = Options(resamples=0, transductive=transductive)
+        run(data, ProtocolOptions("fine-grained", "sketchy-21"), options, CategoryEdgeModel(support))
+    assert seen == [2 * 21, 0, 0]
 
 
 @pytest.mark.parametrize(("protocol", "queries"), [("fine-grained", 4), ("zero-shot", 9), ("generalized", 9)])

@@ -138,8 +138,10 @@ def describe(found: "Check") -> None:
         for c in found.counts
     ]
     print_table(rows, ["classes", "what", "here", "published", ""])
-    click.echo("\nSHA-256 of the sorted file names" + (" and of the files" if found.depth == "pictures" else ""))
-    print_table([[h.classes, h.names, h.files or ""] for h in found.hashes], ["classes", "names", "files"])
+    read = found.depth == "pictures"
+    click.echo("\nSHA-256 of the sorted file names" + (" and of the files" if read else ""))
+    hashes = [[one.classes, one.names, *([one.files or ""] if read else [])] for one in found.hashes]
+    print_table(hashes, ["classes", "names", *(["files"] if read else [])])
     if found.missing:
         click.echo(f"\nmissing classes: {', '.join(found.missing)}")
     click.echo("\nproblems:" if found.problems else "\nno problems")

@@ -137,7 +137,8 @@ def _comparable(row: Row, evaluation: Evaluation) -> tuple[bool | None, str]:
     if row.sizes is not None:
         here = (len(task.queries), len(task.gallery))
         if here == row.sizes:
-            return True, "The numbers of sketches and photos are those of our figures."
+            same = "files" if row.hashes else "numbers of sketches and photos"
+            return True, f"The {same} are those of our figures."
         return False, "Not comparable: {} sketches and {} photos here, {} and {} there.".format(*here, *row.sizes)
     found = evaluation.comparison
     if found is None:
