@@ -138,10 +138,10 @@ def describe(found: "Check") -> None:
         for c in found.counts
     ]
     print_table(rows, ["classes", "what", "here", "published", ""])
-    read = found.depth == "pictures"
-    click.echo("\nSHA-256 of the sorted file names" + (" and of the files" if read else ""))
-    hashes = [[one.classes, one.names, *([one.files or ""] if read else [])] for one in found.hashes]
-    print_table(hashes, ["classes", "names", *(["files"] if read else [])])
+    decoded = found.depth == "pictures"
+    click.echo("\nSHA-256 of the sorted file names" + (" and of the files" if decoded else ""))
+    hashes = [[one.classes, one.names, *([one.files or ""] if decoded else [])] for one in found.hashes]
+    print_table(hashes, ["classes", "names", *(["files"] if decoded else [])])
     if found.missing:
         click.echo(f"\nmissing classes: {', '.join(found.missing)}")
     click.echo("\nproblems:" if found.problems else "\nno problems")
