@@ -1,12 +1,13 @@
 /** The grid of hits. Tiles are kept by photo id between responses, so that they do not flicker. */
 
-import { Tile } from "./tile.js";
+import { ratioOf, Tile } from "./tile.js";
 
 /** @import { Hit } from "./api.js" */
 /** @import { Actions } from "./tile.js" */
 
 const FIRST_TILES = 10; // which replace the previous hits only when there is something to show of them
 const MAX_WAIT = 70; // ms
+const REST_DELAY = 300; // ms without another answer before the photos out of sight follow; while one draws, they would double the work
 
 export class Grid {
   /** @type {Map<string, Tile>} in the order they are shown */ #tiles = new Map();
@@ -15,6 +16,7 @@ export class Grid {
   #markOf;
   /** @type {string | null} the photo that Tab focuses */ #current = null;
   #version = 0;
+  /** @type {(() => void) | null} adds the hits that are not in sight yet */ #addRest = null;
   /** @type {Hit[]} */ hits = [];
 
   /**
@@ -26,8 +28,10 @@ export class Grid {
     this.#list = list;
     this.#actions = actions;
     this.#markOf = markOf;
+    addEventListener("scroll", () => this.#addRest?.(), { passive: true });
     list.addEventListener("keydown", (event) => this.#onKey(event));
     list.addEventListener("focusin", (event) => {
+      this.#addRest?.();
       const tile = /** @type {Element} */ (event.target).closest("li");
       if (tile instanceof HTMLLIElement && tile.dataset.id) this.#setCurrent(tile.dataset.id);
     });
@@ -36,7 +40,8 @@ export class Grid {
   /** Replace all hits, as soon as there is something to show of the first ones or after a short wait. */
   async show(/** @type {Hit[]} */ hits) {
     const version = ++this.#version;
-    const tiles = hits.map((hit) => this.#tiles.get(hit.id) ?? this.#createTile(hit));
+    const first = hits.slice(0, this.#inSight(hits));
+    const tiles = first.map((hit) => this.#tiles.get(hit.id) ?? this.#createTile(hit));
     if (this.#tiles.size) {
       const timeout = new Promise((resolve) => setTimeout(resolve, MAX_WAIT));
       await Promise.race([Promise.all(tiles.slice(0, FIRST_TILES).map((tile) => tile.ready())), timeout]);
@@ -45,12 +50,29 @@ export class Grid {
         return;
       }
     }
-    this.#place(hits, tiles);
+    this.#place(first, tiles);
     if (!this.#list.contains(document.activeElement)) this.#setCurrent(hits[0]?.id ?? null);
+    if (first.length === hits.length) return;
+    this.hits = hits;
+    this.#list.style.paddingBottom = "200vh"; // or the end of the list would come into sight and ask for the next page
+    this.#addRest = () => this.#place(hits, [...this.#tiles.values(), ...hits.slice(first.length).map((hit) => this.#createTile(hit))]);
+    setTimeout(() => version === this.#version && this.#addRest?.(), REST_DELAY);
+  }
+
+  /** How many hits are in sight, and a row more; all of them where a shorter list would move what one looks at. */
+  #inSight(/** @type {Hit[]} */ hits) {
+    const { top, width } = this.#list.getBoundingClientRect();
+    if (top < 0 || this.#list.contains(document.activeElement)) return hits.length;
+    const row = this.rowHeight;
+    let room = width * Math.ceil((innerHeight - top) / row + 1);
+    let count = 0;
+    while (count < hits.length && (room > 0 || count < FIRST_TILES)) room -= row * ratioOf(hits[count++]);
+    return count;
   }
 
   /** Add the next page of hits; those already shown are skipped. */
   append(/** @type {Hit[]} */ hits) {
+    this.#addRest?.();
     const fresh = hits.filter((hit) => !this.#tiles.has(hit.id));
     this.#version++;
     this.#place([...this.hits, ...fresh], [...this.#tiles.values(), ...fresh.map((hit) => this.#createTile(hit))]);
@@ -99,6 +121,8 @@ export class Grid {
   }
 
   #place(/** @type {Hit[]} */ hits, /** @type {Tile[]} */ tiles) {
+    this.#addRest = null;
+    this.#list.style.paddingBottom = "";
     const focused = this.#list.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement) : null;
     const place = [...this.#tiles.keys()].indexOf(focused?.closest("li")?.dataset.id ?? "");
     const staying = new Set(tiles);

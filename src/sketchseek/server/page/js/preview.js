@@ -5,7 +5,6 @@
 const SIDE = 12;
 const LEVELS = [6, 7, 6]; // of red, green and blue
 const HEAD = 54; // bytes of a BMP file before its pixels
-const FADED = 200; // ms after a photo has loaded
 
 /**
  * Make it the background of an element. A canvas for each photo would take half of the time of an answer.
@@ -34,9 +33,4 @@ export function showPreview(/** @type {HTMLElement} */ element, /** @type {Photo
   const [across, down] = [width / height / ratio, (height / width) * ratio]; // cropped like the photo itself
   element.style.background = `url(data:image/bmp;base64,${btoa(String.fromCharCode(...file))}) center / ${100 * Math.max(1, across)}% ${100 * Math.max(1, down)}%`;
   return true;
-}
-
-/** The photo has loaded and fades in over its preview, which then goes. */
-export function removePreview(/** @type {HTMLElement} */ element) {
-  setTimeout(() => (element.style.background = ""), FADED);
 }

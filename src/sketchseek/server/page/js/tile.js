@@ -2,7 +2,7 @@
 
 import { thumbnailFailure, thumbnailUrl } from "./api.js";
 import { icon, make } from "./dom.js";
-import { removePreview, showPreview } from "./preview.js";
+import { showPreview } from "./preview.js";
 import { selectButton } from "./selection.js";
 import { t } from "./texts.js";
 
@@ -26,7 +26,7 @@ export class Tile {
 
   constructor(/** @type {Hit} */ hit, /** @type {Actions} */ actions, /** @type {number} */ rowHeight) {
     this.hit = hit;
-    const ratio = Math.min(WIDEST, Math.max(NARROWEST, hit.width / hit.height));
+    const ratio = ratioOf(hit);
     const px = Math.max(ratio, 1) * rowHeight * 1.3 * devicePixelRatio;
     this.#image = make("img", { alt: "", decoding: "async", draggable: "false", load: () => this.#loaded(), error: () => this.#failed() });
     this.#image.src = thumbnailUrl(hit.id, px > 340 ? 640 : 320);
@@ -79,8 +79,7 @@ export class Tile {
   }
 
   #loaded() {
-    this.element.classList.add("loaded");
-    removePreview(this.#open);
+    this.element.classList.add("loaded"); // the preview stays below: to remove it would paint the photo again
   }
 
   /** The icons of both marks, when they can be seen: 48 photos at once would take half as long again with them. */
@@ -92,7 +91,7 @@ export class Tile {
 
   async #failed() {
     if (!this.#image.getAttribute("src")) return;
-    removePreview(this.#open);
+    this.#open.style.background = "";
     this.element.classList.add("failed");
     const reason = await thumbnailFailure(this.hit.id);
     this.#image.replaceWith(make("span", { class: "reason", text: reason || t("The picture could not be loaded.") }));
@@ -101,6 +100,11 @@ export class Tile {
   #markButton(/** @type {string} */ label, /** @type {() => void} */ action) {
     return make("button", { type: "button", class: "mark", title: label, "aria-label": label, click: action });
   }
+}
+
+/** Width by height of a photo in the grid. */
+export function ratioOf(/** @type {Hit} */ hit) {
+  return Math.min(WIDEST, Math.max(NARROWEST, hit.width / hit.height));
 }
 
 /** How well a photo matches, in words. */

@@ -2,7 +2,7 @@
 
 import { RequestError, thumbnailUrl, timeline, timelinePage } from "./api.js";
 import { byId, make } from "./dom.js";
-import { removePreview, showPreview } from "./preview.js";
+import { showPreview } from "./preview.js";
 import { selectButton } from "./selection.js";
 import { load, save } from "./storage.js";
 import { counted, language, number, t } from "./texts.js";
@@ -245,10 +245,7 @@ export class Timeline {
     }
     const photo = this.peek(place);
     if (photo && !cell.firstChild) {
-      const image = make("img", { alt: "", decoding: "async", draggable: "false", load: () => {
-        cell.classList.add("loaded");
-        removePreview(open);
-      } });
+      const image = make("img", { alt: "", decoding: "async", draggable: "false", load: () => cell.classList.add("loaded") });
       image.src = thumbnailUrl(photo.id, this.#side * devicePixelRatio > 170 ? 320 : 160);
       const label = photo.taken ? `${photo.name}, ${new Date(photo.taken).toLocaleDateString(language, { dateStyle: "medium" })}` : photo.name;
       cell.dataset.id = photo.id;
