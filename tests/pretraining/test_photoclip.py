@@ -28,6 +28,7 @@ def run(*command: str | Path, packages: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.slow  # four processes that import torch
 def test_photoclip_is_built_by_one_command_and_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packages = write_packages(tmp_path / "packages")
@@ -71,9 +72,7 @@ def test_photoclip_is_built_by_one_command_and_trained_on(tmp_path: Path, monkey
     # our own row trains CLIP-AT on it, for one step; made data is told from ours
     monkeypatch.setenv("SKETCHSEEK_CACHE", str(tmp_path / "cache"))
     command = ["reproduce", "clip-at/photoclip", "--data", str(data / "sketchy"), "--backbone", str(folder)]
-    changes = [
-        word for change in ("steps=1", "validate_every=1", "batch=2", "device=cpu") for word in ("--set", change)
-    ]
+    changes = ["--set=steps=1", "--set=validate_every=1", "--set=batch=2", "--set=device=cpu"]
     with pytest.raises(SystemExit) as end:
         main([*command, *changes, "--other-data", "--out", str(tmp_path / "clip-at")])
     assert end.value.code == 3
