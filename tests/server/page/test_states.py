@@ -80,9 +80,11 @@ def test_a_lost_connection_is_reported_and_restored(open_page: OpenPage, own: Se
     draw(page, *SIDES["left"])
     expect(page.locator(".tile").first).to_be_visible()
     port = own.port
+    before = page.locator("#sheet").bounding_box()
     own.stop()
     draw(page, *SIDES["top"])
     expect(page.get_by_role("alert")).to_contain_text("The server does not respond")
+    assert page.locator("#sheet").bounding_box() == before  # a message does not move the sheet below the pen
     expect(page.locator("#summary")).to_have_text("not connected")
     expect_strokes(page, 2)
     expect(page.locator(".tile").first).to_be_visible()  # the hits stay
