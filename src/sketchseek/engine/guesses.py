@@ -19,12 +19,14 @@ class Guesses:
     """A linear map from vectors to names.
 
     ``names``: n of them. ``weights`` (n, size), ``bias`` (n,): the softmax of ``weights @ vector + bias`` is how likely
-    each name is. ``least``: no name is given unless the likeliest ``MOST`` together are at least this likely.
+    each name is. ``given`` (n,): false for what nobody looks for, a line or a circle, with which many drawings begin.
+    ``least``: no name is given unless the likeliest ``MOST`` together are at least this likely.
     """
 
     names: tuple[str, ...]
     weights: NDArray[np.float32]
     bias: NDArray[np.float32]
+    given: NDArray[np.bool_]
     least: float
 
     def of(self, vectors: NDArray[np.float32]) -> list[list[str]]:
@@ -33,10 +35,11 @@ class Guesses:
         Names less than a tenth as likely as the first one are left out.
         """
         found = []
-        for shares in self.likely(vectors):
+        for shares in self.likely(vectors) * self.given:
             best = np.argsort(-shares, kind="stable")[:MOST]
             sure = shares[best].sum() >= self.least
-            found.append([self.names[row] for row in best if shares[row] >= shares[best[0]] / 10] if sure else [])
+            near = [row for row in best if shares[row] >= shares[best[0]] / 10 and self.given[row]]
+            found.append([self.names[row] for row in near] if sure else [])
         return found
 
     def likely(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -52,6 +55,7 @@ class Guesses:
             "names": np.array(self.names),
             "weights": self.weights.astype(np.float16),
             "bias": self.bias.astype(np.float32),
+            "given": self.given,
             "least": np.array(self.least),
         }
         np.savez_compressed(stream, allow_pickle=False, **arrays)
@@ -64,11 +68,12 @@ class Guesses:
             arrays = read_arrays(io.BytesIO(data), limit=MAX_BYTES)
             names = tuple(str(name) for name in arrays["names"])
             weights, bias = arrays["weights"].astype(np.float32), arrays["bias"].astype(np.float32)
-            least = float(arrays["least"])
+            given, least = arrays["given"].astype(np.bool_), float(arrays["least"])
         except (ArraysError, KeyError, TypeError, ValueError):
             raise EngineError(f"{GUESSES} is damaged: get or export the model again") from None
-        fits = weights.shape == (len(names), size) and bias.shape == (len(names),) and 1 <= len(names) <= MAX_NAMES
+        fits = weights.shape == (len(names), size) and bias.shape == given.shape == (len(names),)
         sound = fits and np.isfinite(weights).all() and np.isfinite(bias).all() and 0 <= least <= 1
+        sound = sound and 1 <= len(names) <= MAX_NAMES
         if not sound or not all(name.isprintable() and 1 <= len(name) <= MAX_NAME for name in names):
             raise EngineError(f"{GUESSES} does not fit the model: get or export the model again")
-        return cls(names, weights, bias, least)
+        return cls(names, weights, bias, given, least)
