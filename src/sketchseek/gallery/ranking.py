@@ -241,6 +241,7 @@ def _take(
     """The k best and all that tie with the last: hits, their places among candidates, whether no hit is missing."""
     hits: list[Hit] = []
     places: list[int] = []
+    lengths = np.linalg.norm(vectors, axis=1)
     for number, place in enumerate(np.argsort(-values, kind="stable")):
         score = float(scores[place])
         if len(hits) >= options.k and values[place] < values[places[-1]]:
@@ -253,7 +254,7 @@ def _take(
         hit = candidates.hit(keys[place], score)
         if hit is None:
             continue
-        better = _near(vectors, places, place, options.fold)
+        better = _near(vectors, lengths, places, place, options.fold)
         if better is not None:
             hits[better] = replace(hits[better], duplicates=(*hits[better].duplicates, hit.path, *hit.duplicates))
         else:
@@ -262,12 +263,13 @@ def _take(
     return hits, places, False
 
 
-def _near(vectors: NDArray[np.float64], places: list[int], place: int, fold: float | None) -> int | None:
-    """Which of the better hits this candidate is folded under; None if none."""
+def _near(
+    vectors: NDArray[np.float64], lengths: NDArray[np.float64], places: list[int], place: int, fold: float | None
+) -> int | None:
+    """Which of the better hits this candidate is folded under; None if none. ``lengths``: of the vectors."""
     if fold is None or not places:
         return None
-    lengths = np.linalg.norm(vectors[places], axis=1) * np.linalg.norm(vectors[place])
-    near = np.flatnonzero(vectors[places] @ vectors[place] >= fold * lengths)
+    near = np.flatnonzero(vectors[places] @ vectors[place] >= fold * lengths[places] * lengths[place])
     return int(near[0]) if len(near) else None
 
 
