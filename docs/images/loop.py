@@ -54,8 +54,8 @@ FISH = [
 WINDMILL = [
     [(0.42, 0.46), (0.34, 0.93), (0.66, 0.93), (0.58, 0.46)],
     curve((0.4, 0.47), (0.5, 0.26), (0.6, 0.47)),
-    [(0.2, 0.1), (0.5, 0.42), (0.8, 0.74)],
-    [(0.8, 0.1), (0.5, 0.42), (0.2, 0.74)],
+    [(0.145, 0.342), (0.5, 0.42), (0.855, 0.498)],
+    [(0.556, 0.026), (0.5, 0.42), (0.444, 0.814)],
     [(0.46, 0.93), (0.46, 0.8), (0.54, 0.8), (0.54, 0.93)],
 ]
 
@@ -93,7 +93,7 @@ class Film:
 
     def save(self, path: Path) -> None:
         (first, *rest), times = [frame for frame, _ in self.frames], [ms for _, ms in self.frames]
-        first.save(path, save_all=True, append_images=rest, duration=times, loop=0, quality=58, method=4)
+        first.save(path, save_all=True, append_images=rest, duration=times, loop=0, quality=52, method=4)
 
 
 def film(page: Page) -> Film:
