@@ -87,7 +87,7 @@ class Encoder:
         with self._lock:
             if self._guesses is None:
                 self._guesses = Guesses.from_bytes(read_file(self.folder, GUESSES, self.record), self.size)
-            return self._guesses.of(vectors)
+        return self._guesses.of(vectors)
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = np.empty((len(texts), self.size), np.float32)
