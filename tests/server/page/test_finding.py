@@ -449,6 +449,18 @@ def test_large_view_pages_on_past_the_last_photo(page: Page, served: Served) -> 
         page.keyboard.press("ArrowRight")
         expect(page.locator("#viewer-place")).not_to_have_text(before)
     expect(page.locator("#viewer-place")).to_have_text(re.compile("^50 of "))
+    page.keyboard.press("Escape")
+    expect(page.locator("#viewer")).to_be_hidden()
+    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+    page.locator(".tile .open").first.click()
+    for _ in range(30):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator("#viewer-place")).to_have_text(re.compile("^31 of "))
+    page.keyboard.press("Escape")  # to the photo that was shown last, not to where the view was opened
+    last = page.locator(".tile .open").nth(30)
+    expect(last).to_be_focused()
+    page.wait_for_timeout(300)  # closing goes back in the history, where a browser scrolls by itself
+    expect(last).to_be_in_viewport()
 
 
 def test_explaining_shows_what_matches(page: Page) -> None:

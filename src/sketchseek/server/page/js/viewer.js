@@ -47,7 +47,10 @@ export class Viewer {
     addEventListener("popstate", () => {
       this.isLeaving = this.#inHistory; // a query that was changed in the view stays
       this.#inHistory = false;
-      setTimeout(() => (this.isLeaving = false));
+      setTimeout(() => {
+        this.isLeaving = false;
+        history.scrollRestoration = "auto";
+      });
       if (this.#dialog.open) this.#dialog.close();
     });
     for (const [id, action] of /** @type {[string, () => void][]} */ ([
@@ -76,6 +79,7 @@ export class Viewer {
     this.#source = source;
     if (!this.#dialog.open) {
       this.#dialog.showModal();
+      history.scrollRestoration = "manual"; // or Back would scroll away from the photo that was shown last
       history.pushState({ viewer: true }, ""); // so that Back closes the view
       this.#inHistory = true;
     }
