@@ -47,6 +47,10 @@ def test_a_name_over_the_sheet_joins_the_words(page: Page) -> None:
     draw(page, *SIDES["top"])
     expect(guesses.get_by_role("button")).to_have_text(["roof?", "shelf?"])
     check(page)
+    page.get_by_label("Words to exclude").fill("roof")
+    expect(guesses.get_by_role("button")).to_have_text(["shelf?"])
+    page.get_by_label("Words to exclude").fill("")
+    page.get_by_label("Words", exact=True).fill("red she")  # half a name does not stay beside it
     with page.expect_request("**/api/search") as sent:
         guesses.get_by_role("button", name="shelf").click()
     assert "red shelf" in (sent.value.post_data or "")

@@ -15,15 +15,15 @@ export class Guesses {
     query.addEventListener("change", () => this.#show());
   }
 
-  /** Show these names, likeliest first; none if one of them is among the words already. */
+  /** Show these names, likeliest first, without those to exclude; none if one of them is among the words already. */
   show(/** @type {string[]} */ names) {
     this.#names = names;
     this.#show();
   }
 
   #show() {
-    const words = ` ${this.#query.text.toLowerCase().replaceAll(/[\s,]+/g, " ")} `;
-    const names = this.#names.some((name) => words.includes(` ${name} `)) ? [] : this.#names;
+    const { text, minus } = this.#query;
+    const names = this.#names.some((name) => isAmong(name, text)) ? [] : this.#names.filter((name) => !isAmong(name, minus));
     if (names.join() === [...this.#list.children].map((button) => button.textContent?.slice(0, -1)).join()) return;
     if (this.#list.contains(document.activeElement)) byId("sheet").focus({ preventScroll: true }); // the button goes
     this.#list.replaceChildren(...names.map((name) => make("button", { type: "button", class: "guess", lang: "en", click: () => this.#add(name) }, `${name}?`)));
@@ -31,8 +31,12 @@ export class Guesses {
   }
 
   #add(/** @type {string} */ name) {
-    const text = [this.#query.text.trim(), name].filter(Boolean).join(" ");
+    const words = this.#query.text.trim().split(/\s+/);
+    if (name.startsWith(words[words.length - 1].toLowerCase())) words.pop(); // the name was being typed
+    const text = [...words, name].join(" ");
     save({ text });
     this.#query.set({ text });
   }
 }
+
+const isAmong = (/** @type {string} */ name, /** @type {string} */ words) => ` ${words.toLowerCase().replaceAll(/[\s,]+/g, " ")} `.includes(` ${name} `);

@@ -177,7 +177,7 @@ export class Viewer {
       [t("Lens"), more?.lens ?? null],
       [t("Exposure"), more && exposure(more)],
       [t("Place"), more?.place ? more.place.map((degrees) => number(degrees, 5)).join(", ") : null],
-      [t("Match"), hit && [matchLabel(hit), t("similarity {score}", { score: hit.score.toFixed(3) })].filter(Boolean).join(" · ")],
+      [t("Match"), hit && [matchLabel(hit), t("similarity {score}", { score: number(hit.score, 3) })].filter(Boolean).join(" · ")],
     ];
     byId("viewer-facts").replaceChildren(...rows.filter(([, value]) => value).map(([term, value]) => make("div", {}, make("dt", { text: term }), make("dd", {}, value))));
   }
