@@ -135,9 +135,14 @@ def test_the_theme_can_be_chosen_and_is_kept(open_page: OpenPage, served: Served
     assert page.evaluate(ground) == dark
 
 
-@pytest.mark.parametrize("width", [320, 390, 760, 1024, 1920])
-def test_nothing_is_cut_off_at_any_width(open_page: OpenPage, served: Served, width: int) -> None:
-    page = open_page(served, viewport={"width": width, "height": 800})
+@pytest.mark.parametrize(
+    ("width", "height"), [(320, 800), (390, 800), (640, 400), (760, 800), (1024, 800), (1920, 800)]
+)
+def test_nothing_is_cut_off_or_distorted(open_page: OpenPage, served: Served, width: int, height: int) -> None:
+    page = open_page(served, viewport={"width": width, "height": height})
+    assert page.locator("#sheet").evaluate("sheet => sheet.clientWidth / sheet.clientHeight") == pytest.approx(
+        1.25, 0.01
+    )
     draw(page, *SIDES["left"])
     expect_first(page, "left.png")
     page.get_by_role("button", name="Filters").click()

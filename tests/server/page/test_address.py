@@ -160,7 +160,7 @@ def test_zoom_facts_and_the_file_itself(page: Page) -> None:
     draw(page, *SIDES["left"])
     expect_first(page, "left.png")
     page.locator(".tile .open").first.click()
-    expect(page.locator("#viewer-facts")).to_contain_text("MB")
+    expect(page.locator("#viewer-facts")).to_contain_text("kB")
     frame = page.locator(".frame")
     before = frame.bounding_box()
     page.keyboard.press("+")

@@ -155,7 +155,7 @@ def look_closely(walk: Walk) -> None:
     expect_first(page, "left.png")
     settle(page)
     walk.press(page.locator(".tile .open").first)
-    expect(page.locator("#viewer-facts")).to_contain_text("MB")
+    expect(page.locator("#viewer-facts")).to_contain_text("kB")
     walk.check()
     walk.press("#viewer-explain")
     expect(page.locator("#viewer-explained")).to_contain_text("Warm parts")

@@ -21,6 +21,7 @@ def test_every_text_is_translated_with_its_values(language: str) -> None:
     for text, translated in catalogue.items():
         assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", translated)), text
         assert translated.strip()
+        assert text[0] == "," or translated[0] != ",", text  # it would stand behind a space
 
 
 def test_the_page_is_small(open_page: OpenPage, served: Served) -> None:

@@ -171,7 +171,7 @@ export class Viewer {
     /** @type {[string, string | Node | null][]} */
     const rows = [
       [t("Folder"), photo.folder],
-      [t("Size"), more ? `${size} · ${number(more.bytes / 1e6, more.bytes < 1e7 ? 2 : 0)} MB` : size],
+      [t("Size"), more ? `${size} · ${inBytes(more.bytes)}` : size],
       [t("Taken"), photo.taken ? new Date(photo.taken).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" }) : t("unknown")],
       [t("Camera"), more?.camera ?? null],
       [t("Lens"), more?.lens ?? null],
@@ -268,6 +268,8 @@ export class Viewer {
 
 /** Whether a search found the photo. @returns {photo is Hit} */
 const isHit = (/** @type {Photo} */ photo) => "relevance" in photo;
+
+const inBytes = (/** @type {number} */ bytes) => (bytes < 1e6 ? `${number(bytes / 1e3, 1)} kB` : `${number(bytes / 1e6, bytes < 1e7 ? 1 : 0)} MB`);
 
 /** "1/250 s · f/2.8 · ISO 200 · 35 mm", of what is known. */
 function exposure(/** @type {PhotoFacts} */ { exposure_s: seconds, aperture, iso, focal_mm: focal }) {
