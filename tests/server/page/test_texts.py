@@ -58,6 +58,8 @@ def test_in_the_language_of_the_browser(
     # The narrowest photos have long captions, too.
     page.locator(".tile").evaluate_all("tiles => tiles.forEach((tile) => { tile.style.flex = '0 0 70px' })")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    message = "(toast) => { toast.textContent = 'A long message. '.repeat(5); return toast.clientWidth }"
+    assert page.locator("#toast").evaluate(message) > 300
 
 
 def test_another_language_can_be_chosen_and_is_kept(page: Page) -> None:
