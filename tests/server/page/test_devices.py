@@ -14,6 +14,7 @@ from tests.server.page.actions import SIDES, draw, draw_with_a_finger, expect_fi
 from tests.server.page.conftest import DESKTOP, PHONE, TABLET, OpenPage, Served
 from tests.server.page.sample_gallery import make_gallery
 from tests.server.page.test_access import check
+from tests.server.page.test_drawing import box_of
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +155,8 @@ def look_closely(walk: Walk) -> None:
     walk.draw("left")
     expect_first(page, "left.png")
     settle(page)
+    if walk.touch:  # the count of copies stands beside the circle that selects
+        assert box_of(page, ".tile .select >> nth=0")[2] < box_of(page, ".tile .folded >> nth=0")[0]
     walk.press(page.locator(".tile .open").first)
     expect(page.locator("#viewer-facts")).to_contain_text("kB")
     walk.check()
