@@ -463,6 +463,19 @@ def test_large_view_pages_on_past_the_last_photo(page: Page, served: Served) -> 
     expect(last).to_be_in_viewport()
 
 
+def test_large_view_says_where_the_photos_end(page: Page) -> None:
+    page.get_by_label("Words", exact=True).fill("yellow")
+    page.locator(".tile .open").nth(47).click()  # the last one that is loaded
+    expect(page.locator("#viewer-next")).to_be_enabled()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_label("File name").fill("red")
+    expect(page.locator(".tile")).to_have_count(1)
+    page.locator(".tile .open").click()
+    expect(page.locator("#viewer-next")).to_be_disabled()
+    expect(page.locator("#viewer-previous")).to_be_disabled()
+
+
 def test_explaining_shows_what_matches(page: Page) -> None:
     draw(page, *SIDES["left"])
     expect_first(page, "left.png")

@@ -96,6 +96,7 @@ const viewer = new Viewer(query, { notify, isSelected: (id) => selection.has(id)
 /** What the large view goes through. @type {import("./viewer.js").Source} */
 const ofGrid = {
   get count() { return grid.hits.length; },
+  get more() { return results.hasMore; },
   placeOf: (id) => grid.hits.findIndex((hit) => hit.id === id),
   peek: (place) => grid.hits[place] ?? null,
   at: async (place) => {
@@ -107,6 +108,7 @@ const ofGrid = {
 /** @type {import("./viewer.js").Source} */
 const ofTimeline = {
   get count() { return timeline.count; },
+  more: false,
   placeOf: (id) => timeline.placeOf(id),
   peek: (place) => timeline.peek(place),
   at: (place) => timeline.at(place),

@@ -109,6 +109,9 @@ export class Results {
     else if (changed && !this.#query.isEmpty && this.#grid.hits.length <= PAGE && !this.#isBrowsing && !this.#isScrolled) this.schedule();
   }
 
+  /** Whether there are photos after those that are shown. */
+  get hasMore() { return this.#more; }
+
   /** The next page. @returns {Promise<boolean>} whether there are more photos now than before */
   async loadMore() {
     if (this.#paging) return this.#paging;

@@ -11,7 +11,8 @@ import { Zoom } from "./zoom.js";
 /** @import { Query } from "./query.js" */
 /**
  * The photos to go through: `peek` gives one that is loaded, `at` loads it if necessary.
- * @typedef {{count: number, placeOf: (id: string) => number, peek: (place: number) => Photo | null,
+ * `more`: whether there may be more than `count`.
+ * @typedef {{count: number, more: boolean, placeOf: (id: string) => number, peek: (place: number) => Photo | null,
  *   at: (place: number) => Promise<Photo | null>, closed: (id: string) => void}} Source
  * @typedef {{notify: (text: string) => void, isSelected: (id: string) => boolean, select: (photo: Photo) => void}} Callbacks
  */
@@ -105,6 +106,7 @@ export class Viewer {
     byId("viewer-place").textContent = t("{place} of {count}", { place: number(this.#place + 1), count: number(source.count) });
     byId("viewer-name").textContent = photo.name;
     byId("viewer-previous").setAttribute("aria-disabled", String(this.#place <= 0)); // a disabled button would lose the focus
+    byId("viewer-next").setAttribute("aria-disabled", String(this.#place >= source.count - 1 && !source.more));
     byId("viewer-open", HTMLAnchorElement).href = photoUrl(photo.id);
     const download = byId("viewer-download", HTMLAnchorElement);
     download.href = downloadUrl(photo);
