@@ -555,6 +555,7 @@ def test_a_picture_that_cannot_be_opened_is_marked_and_left_out(page: Page, watc
     chip = page.locator(".chip", has_text="cut.png")
     expect(chip).to_contain_text("Cannot be used")
     expect_first(page, "red.png")
+    expect(page).to_have_url(re.compile("photo="))  # which follows 0.4 s after the last change
     page.reload()
     expect_first(page, "red.png")
     page.get_by_role("button", name="Remove cut.png").click()
