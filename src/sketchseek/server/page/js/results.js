@@ -206,6 +206,7 @@ export class Results {
     }
     this.#generation++;
     this.#showCollection(null);
+    this.#callbacks.guessed([]);
     this.#more = false;
     this.#timeline.hide();
     this.#grid.clear();
