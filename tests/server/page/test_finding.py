@@ -541,6 +541,7 @@ def test_a_missing_photo_shows_the_reason(page: Page, watch: Watch) -> None:
     page.route(f"**/{red}/thumbnail*", lambda route: route.fulfill(status=410, json={"error": reason}))
     page.get_by_label("Words", exact=True).fill("red")
     expect(page.locator(".tile.failed .reason")).to_have_text(reason)
+    expect(page.locator(".tile.failed")).to_have_css("position", "relative")  # it once lay over the whole page
     expect(page.locator(".tile.loaded").nth(3)).to_be_visible()
 
 
