@@ -42,7 +42,7 @@ SAME = {
     "the great wall of china": "great wall of china",
     "the mona lisa": "mona lisa",
 }
-# Learned, so that nothing else is taken for them; nobody looks for them.
+# Learned, so that nothing else is taken for them; no one looks for them.
 NEVER = ["animal migration", "camouflage", "circle", "hexagon", "line", "octagon", "square", "squiggle", "stitches"]
 NEVER += ["triangle", "zigzag"]
 Vectors = NDArray[np.float32]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sketchseek.cli.options import SUPPORT
 from sketchseek.cli.output import print_json, print_message, print_table
 from sketchseek.cli.progress import stages
 from sketchseek.cli.score import Cutoffs
@@ -62,13 +63,7 @@ VARIANTS = ("all-seen", "ocean", "dr-clip", "held-out")
     metavar="NAME",
     help="Class to adapt a fine-grained DP-CLIP to; fine-grained measures it alone.",
 )
-@click.option(
-    "--support",
-    metavar="FILE",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Picture of the category; name as many as the run was trained with, sketches first.",
-)
+@SUPPORT
 @click.option(
     "--gallery",
     type=click.Choice(["zse", "dedup"]),

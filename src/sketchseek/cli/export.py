@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from sketchseek.cli.options import SUPPORT
 from sketchseek.cli.output import print_message
 from sketchseek.errors import SketchseekError
 from sketchseek.installation import extra_command
@@ -28,13 +29,7 @@ from sketchseek.installation import extra_command
     "--int8", is_flag=True, help="Round weights to 8 bits: a quarter of the size, and faster. Requires --data."
 )
 @click.option("--category", metavar="NAME", help="Category to adapt a fine-grained DP-CLIP to, in words.")
-@click.option(
-    "--support",
-    metavar="FILE",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Picture of the category; name as many as the run was trained with, sketches first.",
-)
+@SUPPORT
 @click.option("--trust-pickle", is_flag=True, help="Allow weights saved as pickles; only if you trust their author.")
 def command(
     source: str,

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import os
+from pathlib import Path
 
 import click
 
@@ -44,6 +45,14 @@ COUNT = click.option(
     default=20,
     show_default=True,
     help="Maximum number of hits.",
+)
+
+SUPPORT = click.option(
+    "--support",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Picture of the category; name as many as the run was trained with, sketches first.",
 )
 
 PATHS0 = click.option("--paths0", is_flag=True, help="Print paths only, each followed by a NUL byte, for xargs -0.")

@@ -19,7 +19,7 @@ class Guesses:
     """A linear map from vectors to names.
 
     ``names``: n of them. ``weights`` (n, size), ``bias`` (n,): the softmax of ``weights @ vector + bias`` is how likely
-    each name is. ``given`` (n,): false for what nobody looks for, a line or a circle, with which many drawings begin.
+    each name is. ``given`` (n,): false for what no one looks for: a line or a circle, as many drawings begin.
     ``least``: no name is given unless the likeliest ``MOST`` together are at least this likely.
     """
 
@@ -37,9 +37,9 @@ class Guesses:
         found = []
         for shares in self.likely(vectors) * self.given:
             best = np.argsort(-shares, kind="stable")[:MOST]
-            sure = shares[best].sum() >= self.least
-            near = [row for row in best if shares[row] >= shares[best[0]] / 10 and self.given[row]]
-            found.append([self.names[row] for row in near] if sure else [])
+            if shares[best].sum() < self.least:
+                best = best[:0]
+            found.append([self.names[row] for row in best if shares[row] >= shares[best[0]] / 10 and self.given[row]])
         return found
 
     def likely(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
