@@ -195,7 +195,7 @@ def cluster(address: str) -> Iterator[Any]:
         _check_reachable(address)
         where = LOCAL_OPTIONS if address == LOCAL else {"address": address}
         try:
-            ray.init(log_to_driver=False, logging_level="ERROR", **where)
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **where)
         except Exception as error:  # Ray raises plain Exceptions too
             raise _no_cluster(address, error) from None
     try:
