@@ -68,6 +68,7 @@ def size(files: dict[str, bytes], ending: str = "") -> int:
     return sum(len(body) for name, body in files.items() if name.endswith(ending))
 
 
+@pytest.mark.slow
 def test_runs_of_each_method_are_got_and_searched_with_without_torch(hub: Hub, weights: Path, tmp_path: Path) -> None:
     base = get_model(BASIS).folder
     wanted = {}

@@ -93,6 +93,7 @@ def damage_tables(folder: Path) -> None:
     (folder / "gallery.sqlite").write_bytes(data)
 
 
+@pytest.mark.slow
 def test_a_killed_rebuild_loses_no_row(kill: Crash, filled: Path, tmp_path: Path) -> None:
     expected = rows(filled)
     damage_tables(filled)

@@ -60,7 +60,8 @@ class Walk:
 
 
 # The first is looked at in light and in dark.
-DEVICES = [DESKTOP, pytest.param(TABLET | {"color_scheme": "dark"}, marks=pytest.mark.slow), PHONE]
+OTHERS = [pytest.param(device, marks=pytest.mark.slow) for device in (TABLET | {"color_scheme": "dark"}, PHONE)]
+DEVICES = [DESKTOP, *OTHERS]
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=["desktop", "tablet", "phone"])

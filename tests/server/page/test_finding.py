@@ -342,7 +342,9 @@ def test_rows_are_filled_whatever_the_shapes_of_photos(page: Page) -> None:
         route.fulfill(json=found)
 
     page.route("**/api/search", answer)
-    page.get_by_label("Words", exact=True).fill("yellow")  # one search: a drawing's second answer would place them again
+    page.get_by_label("Words", exact=True).fill(
+        "yellow"
+    )  # one search: a drawing's second answer would place them again
     expect(page.locator(".tile")).to_have_count(48)
     for width in (1920, 1280, 820, 390, 320):
         page.set_viewport_size({"width": width, "height": 900})
