@@ -54,19 +54,28 @@ export class Grid {
     if (!this.#list.contains(document.activeElement)) this.#setCurrent(hits[0]?.id ?? null);
     if (first.length === hits.length) return;
     this.hits = hits;
-    this.#list.style.paddingBottom = "200vh"; // or the end of the list would come into sight and ask for the next page
+    this.#list.classList.add("partial");
     this.#addRest = () => this.#place(hits, [...this.#tiles.values(), ...hits.slice(first.length).map((hit) => this.#createTile(hit))]);
     setTimeout(() => version === this.#version && this.#addRest?.(), REST_DELAY);
   }
 
-  /** How many hits are in sight, and a row more; all of them where a shorter list would move what one looks at. */
+  /** How many hits are in sight, to the end of a row; all of them where a shorter list would move what one looks at. */
   #inSight(/** @type {Hit[]} */ hits) {
     const { top, width } = this.#list.getBoundingClientRect();
     if (top < 0 || this.#list.contains(document.activeElement)) return hits.length;
     const row = this.rowHeight;
-    let room = width * Math.ceil((innerHeight - top) / row + 1);
+    const gap = parseFloat(getComputedStyle(this.#list).columnGap);
+    let bottom = top;
     let count = 0;
-    while (count < hits.length && (room > 0 || count < FIRST_TILES)) room -= row * ratioOf(hits[count++]);
+    while (count < hits.length && (bottom < innerHeight || count < FIRST_TILES)) { // a row, as the style sheet fills it
+      let ratios = ratioOf(hits[count++]);
+      let room = width;
+      while (count < hits.length && row * (ratios + ratioOf(hits[count])) <= room - gap) {
+        ratios += ratioOf(hits[count++]);
+        room -= gap;
+      }
+      bottom += room / ratios + gap;
+    }
     return count;
   }
 
@@ -122,7 +131,7 @@ export class Grid {
 
   #place(/** @type {Hit[]} */ hits, /** @type {Tile[]} */ tiles) {
     this.#addRest = null;
-    this.#list.style.paddingBottom = "";
+    this.#list.classList.remove("partial");
     const focused = this.#list.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement) : null;
     const place = [...this.#tiles.keys()].indexOf(focused?.closest("li")?.dataset.id ?? "");
     const staying = new Set(tiles);

@@ -16,6 +16,7 @@ export class LiveSearch {
   /** @type {Callbacks<A>} */ #callbacks;
   /** @type {AbortController | null} */ #current = null;
   #timer = 0;
+  #turn = 0; // changes when what was to be searched soon is not any more
   #again = false;
 
   constructor(/** @type {Callbacks<A>} */ callbacks) {
@@ -26,7 +27,8 @@ export class LiveSearch {
   schedule(delay = 0) {
     clearTimeout(this.#timer);
     this.#again = false;
-    this.#timer = setTimeout(() => this.#start(), delay);
+    if (delay) this.#timer = setTimeout(() => this.#start(), delay);
+    else this.#soon();
   }
 
   /**
@@ -42,9 +44,16 @@ export class LiveSearch {
   stop() {
     clearTimeout(this.#timer);
     this.#timer = 0;
+    this.#turn++;
     this.#again = false;
     this.#current?.abort();
     this.#current = null;
+  }
+
+  /** Search when all that happens now is done; a timer would let the browser paint first. */
+  #soon() {
+    const turn = ++this.#turn;
+    queueMicrotask(() => turn === this.#turn && this.#start());
   }
 
   async #start() {
