@@ -146,7 +146,7 @@ let timer = 0;
 function noteAddress() {
   if (!following) return;
   const address = addressOf(query, results.collection);
-  sessionStorage.setItem("sketchseek.now", address); // the address itself follows later
+  sessionStorage.setItem("sketchseek.now", address); // for a reload: the address itself follows later
   keepParts(query);
   clearTimeout(timer);
   timer = setTimeout(writeAddress, ADDRESS_DELAY);
@@ -156,7 +156,6 @@ function writeAddress() {
   clearTimeout(timer);
   const address = addressOf(query, results.collection);
   history.replaceState(history.state, "", address ? `#${address}` : location.pathname + location.search);
-  sessionStorage.setItem("sketchseek.written", address);
   if (!query.isEmpty) remember(addressOf(query));
 }
 
@@ -183,9 +182,9 @@ async function go(/** @type {string} */ address) {
 }
 
 async function restore() {
-  const given = location.hash.slice(1);
-  const now = sessionStorage.getItem("sketchseek.now");
-  const address = given === sessionStorage.getItem("sketchseek.written") && now !== null ? now : given;
+  const [navigation] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
+  const now = navigation?.type === "reload" ? sessionStorage.getItem("sketchseek.now") : null;
+  const address = now ?? location.hash.slice(1);
   if (address) await go(address);
   else {
     drawing.restore(validStrokes(load().strokes));
