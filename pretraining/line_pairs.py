@@ -42,7 +42,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.out.exists():
         sys.exit(f"{options.out} exists: remove it, or name another folder")
-    shutil.copytree(options.data / "sketchy", options.out)
+    shutil.copytree(options.data / "sketchy", options.out, copy_function=shutil.copyfile)
+    for folder in (options.out, *options.out.rglob("*/")):
+        folder.chmod(0o755)  # the data may be read-only
     tracer, opener = Tracer(options.contours), Opener(options.data)
     with (options.out / "pairs.csv").open(newline="", encoding="utf-8") as file:
         columns = next(csv.reader(file))

@@ -66,16 +66,31 @@ def test_the_address_carries_the_query(page: Page, open_page: OpenPage, served: 
 
     # Another browser finds the words, and says that the drawing is missing.
     stranger = open_page(served)
+    stranger.goto("about:blank")
     stranger.goto(address)
-    stranger.reload()
     expect(stranger.get_by_label("Words", exact=True)).to_have_value("red")
     expect(stranger.locator("#toast")).to_contain_text("another browser")
     expect_strokes(stranger, 0)
 
 
+def test_a_reload_takes_no_query_of_a_page_before(page: Page) -> None:
+    home = page.url
+    words = page.get_by_label("Words", exact=True)
+    words.fill("blue")
+    expect_first(page, "blue.png")
+    for linked in ("red", "green"):
+        page.goto("about:blank")
+        page.goto(f"{home}#text={linked}")
+        expect_first(page, f"{linked}.png")
+        page.reload()
+        expect_first(page, f"{linked}.png")
+        expect(words).to_have_value(linked)
+
+
 def test_an_address_that_makes_no_sense_is_no_query(page: Page) -> None:
-    page.goto(page.url + "#like=x&like=../..&look=all&balance=-5&threshold=x&drawing=__proto__&text=&fold=%00&sketch=x")
-    page.reload()
+    address = page.url + "#like=x&like=../..&look=all&balance=-5&threshold=x&drawing=__proto__&text=&fold=%00&sketch=x"
+    page.goto("about:blank")
+    page.goto(address)
     expect(page.get_by_text("one drawing away")).to_be_visible()
     expect(page.locator(".chip")).to_have_count(0)
 

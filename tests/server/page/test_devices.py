@@ -59,9 +59,8 @@ class Walk:
             self.press(tile.locator(".select"))
 
 
-# The first is looked at in light and in dark.
 OTHERS = [pytest.param(device, marks=pytest.mark.slow) for device in (TABLET | {"color_scheme": "dark"}, PHONE)]
-DEVICES = [DESKTOP, *OTHERS]
+DEVICES = [DESKTOP, *OTHERS]  # the first is looked at in light and in dark
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=["desktop", "tablet", "phone"])

@@ -16,7 +16,7 @@ export class LiveSearch {
   /** @type {Callbacks<A>} */ #callbacks;
   /** @type {AbortController | null} */ #current = null;
   #timer = 0;
-  #turn = 0; // changes when what was to be searched soon is not any more
+  #turn = 0; // of the last search that was asked for or stopped: an older one that waits does not begin
   #again = false;
 
   constructor(/** @type {Callbacks<A>} */ callbacks) {
@@ -26,6 +26,7 @@ export class LiveSearch {
   /** Search after `delay` ms without another change, and drop the current request then. */
   schedule(delay = 0) {
     clearTimeout(this.#timer);
+    this.#turn++;
     this.#again = false;
     if (delay) this.#timer = setTimeout(() => this.#start(), delay);
     else this.#soon();

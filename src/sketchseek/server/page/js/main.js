@@ -141,12 +141,12 @@ pictureInput.listen(async (files) => {
 });
 
 // The address carries the query, a reload keeps it, and the last searches can be repeated.
+const NOW = "sketchseek.now"; // what a reload takes: the address itself follows later
 let following = false; // not before the query of the address is read
 let timer = 0;
 function noteAddress() {
   if (!following) return;
-  const address = addressOf(query, results.collection);
-  sessionStorage.setItem("sketchseek.now", address); // for a reload: the address itself follows later
+  sessionStorage.setItem(NOW, addressOf(query, results.collection));
   keepParts(query);
   clearTimeout(timer);
   timer = setTimeout(writeAddress, ADDRESS_DELAY);
@@ -183,8 +183,9 @@ async function go(/** @type {string} */ address) {
 
 async function restore() {
   const [navigation] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
-  const now = navigation?.type === "reload" ? sessionStorage.getItem("sketchseek.now") : null;
+  const now = navigation?.type === "reload" ? sessionStorage.getItem(NOW) : null;
   const address = now ?? location.hash.slice(1);
+  sessionStorage.setItem(NOW, address); // no longer that of a page before in this tab
   if (address) await go(address);
   else {
     drawing.restore(validStrokes(load().strokes));
@@ -195,9 +196,12 @@ async function restore() {
 addEventListener("hashchange", () => {
   const address = location.hash.slice(1);
   if (viewer.isLeaving || address === addressOf(query, results.collection)) noteAddress();
-  else if (address === addressOf(query)) results.schedule(); // back from a collection
-  else go(address);
+  else if (address === addressOf(query)) { // back from a collection
+    sessionStorage.setItem(NOW, address);
+    results.schedule();
+  } else go(address);
 });
+addEventListener("pageshow", (event) => event.persisted && noteAddress()); // another page may have been in this tab
 byId("searches-open").addEventListener("click", () => {
   showSearches(go);
   dialogs.showSaved();
