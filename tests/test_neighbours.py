@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -27,13 +27,17 @@ def unit(row: Row) -> Row:
 def standard(values: Row) -> Row:
     mean = sum(values) / len(values)
     deviation = math.sqrt(sum((x - mean) ** 2 for x in values) / len(values))
+    assume(deviation < 1e-6 or deviation > 1e-2)  # between them the last digits of single precision become large
     return [(x - mean) / deviation if deviation > 1e-5 else 0.0 for x in values]
 
 
 def slow_neighbourhoods(rows: list[Row], count: int) -> list[Row]:
     around = []
     for row in rows:
-        nearest = sorted(rows, key=lambda other: -dot(row, other))[:count]
+        nearest = sorted(rows, key=lambda other: -dot(row, other))
+        ties = count < len(rows) and dot(row, nearest[count - 1]) - dot(row, nearest[count]) < 1e-6
+        assume(not ties)  # single precision may count another one among the nearest
+        nearest = nearest[:count]
         mean = [0.0] * len(row)
         for other in nearest:
             weight = max(dot(row, other), 0) ** 3
@@ -87,8 +91,7 @@ def made(seed: int, count: int, size: int) -> tuple[NDArray[np.float32], NDArray
 def test_it_is_its_definition(look: Any, seed: int, count: int, size: int) -> None:
     vectors, query, scores = made(seed, count, size)
     slow = slow_look(vectors.tolist(), query.tolist(), scores.tolist(), look)
-    # Where values hardly differ, dividing by their deviation makes the last digits of single precision large.
-    np.testing.assert_allclose(look_again(vectors, query, scores, look), slow, atol=5e-2)
+    np.testing.assert_allclose(look_again(vectors, query, scores, look), slow, atol=2e-3)
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -99,7 +102,7 @@ def test_words_weigh_less_and_outlines_are_added(look: Any, seed: int, count: in
     fits = np.where(random.random(count) < unknown, np.nan, random.random(count))
     slow = slow_look(vectors.tolist(), query.tolist(), scores.tolist(), look, True, fits.tolist())
     found = look_again(vectors, query, scores, look, words=True, likeness=fits)
-    np.testing.assert_allclose(found, slow, atol=5e-2)
+    np.testing.assert_allclose(found, slow, atol=2e-3)
 
 
 @given(seed=st.integers(0, 10_000))

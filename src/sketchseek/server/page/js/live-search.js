@@ -26,10 +26,11 @@ export class LiveSearch {
   /** Search after `delay` ms without another change, and drop the current request then. */
   schedule(delay = 0) {
     clearTimeout(this.#timer);
-    this.#turn++;
     this.#again = false;
-    if (delay) this.#timer = setTimeout(() => this.#start(), delay);
-    else this.#soon();
+    const turn = ++this.#turn;
+    const start = () => turn === this.#turn && this.#start();
+    if (delay) this.#timer = setTimeout(start, delay);
+    else queueMicrotask(start); // after all that happens now; a timer would let the browser paint first
   }
 
   /**
@@ -49,12 +50,6 @@ export class LiveSearch {
     this.#again = false;
     this.#current?.abort();
     this.#current = null;
-  }
-
-  /** Search when all that happens now is done; a timer would let the browser paint first. */
-  #soon() {
-    const turn = ++this.#turn;
-    queueMicrotask(() => turn === this.#turn && this.#start());
   }
 
   async #start() {
