@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.gallery.photos import fill, png, put
-from tests.server.page.conftest import PHONE, OpenPage, Served
+from tests.server.page.conftest import PHONE, OpenPage, Served, Watch
 from tests.server.page.test_access import check
 
 
@@ -100,6 +100,37 @@ def test_a_run_is_paused_and_continued(page: Page, served: Served) -> None:
     page.locator("#resume").click()
     expect(page.locator("#pause")).to_be_visible()
     assert asked == ["stop", "resume"]
+
+
+def test_a_folder_that_is_still_read_is_not_taken_for_the_one_before(empty: Served, open_page: OpenPage, watch: Watch) -> None:
+    watch.allow("404")
+    page = open_page(empty)
+    page.get_by_role("button", name="Choose a folder").click()
+    dialog = page.get_by_role("dialog", name="Add a folder of photos")
+    expect(dialog.locator("#places-name")).to_have_text("me")
+    add = dialog.get_by_role("button", name="Add this folder")
+    expect(add).to_be_enabled()
+    held: list[Route] = []
+    page.route("**/api/places*", lambda route: held.append(route))
+    with page.expect_request("**/api/places*"):
+        dialog.get_by_role("button", name="Work").click()
+    expect(add).to_be_disabled()
+    # Another click before the answer: the last one counts, whatever is answered first.
+    with page.expect_request("**/api/places*"):
+        dialog.get_by_role("button", name="Pictures").click()
+    for route in reversed(held):
+        with page.expect_response("**/api/places*"):
+            route.continue_()
+    page.wait_for_timeout(100)  # for the page to read the older answer
+    expect(dialog.locator("#places-name")).to_have_text("me/Pictures")
+    expect(add).to_be_enabled()
+    page.unroute("**/api/places*")
+    # A folder that cannot be read leaves the one before.
+    page.route("**/api/places*", lambda route: route.fulfill(status=404, json={"error": "The folder is not there."}))
+    dialog.get_by_role("button", name="Up").click()
+    expect(dialog.get_by_role("alert")).to_have_text("The folder is not there.")
+    expect(add).to_be_enabled()
+    expect(dialog.locator("#places-name")).to_have_text("me/Pictures")
 
 
 def test_on_a_phone_the_dialog_fits(empty: Served, open_page: OpenPage) -> None:

@@ -14,6 +14,7 @@ export class FolderChooser {
   /** @type {Purpose | null} */ #purpose = null;
   /** @type {string | null} */ #current = null;
   #places = 0; // where one can begin
+  #asked = 0; // the newest question for a folder; answers to older ones are not shown
 
   constructor() {
     this.#button.addEventListener("click", () => this.#choose());
@@ -26,6 +27,7 @@ export class FolderChooser {
     byId("places-note").textContent = purpose.note;
     this.#button.textContent = purpose.button;
     this.#dialog.showModal();
+    this.#current = null;
     this.#go(null);
   }
 
@@ -40,9 +42,12 @@ export class FolderChooser {
   }
 
   async #go(/** @type {string | null} */ folder) {
+    const asked = ++this.#asked;
     this.#problem.textContent = "";
+    this.#button.disabled = true; // or it would take the folder before
     try {
       const listing = await places(folder);
+      if (asked !== this.#asked) return;
       if (folder === null) this.#places = listing.folders.length;
       if (folder === null && this.#places === 1) return this.#go(listing.folders[0]);
       this.#current = listing.folder;
@@ -54,11 +59,12 @@ export class FolderChooser {
       byId("places-count").textContent = folder === null ? "" : [
         listing.photos ? counted(listing.photos, "{count} photo here", "{count} photos here") : t("No photos here"),
         listing.folders.length ? counted(listing.folders.length, "{count} folder", "{count} folders") : "", listing.more ? t("and more") : ""].filter(Boolean).join(", ");
-      this.#button.disabled = folder === null;
       this.#body.querySelector("button")?.focus();
     } catch (error) {
+      if (asked !== this.#asked) return;
       this.#problem.textContent = /** @type {Error} */ (error).message;
     }
+    this.#button.disabled = this.#current === null;
   }
 
   #step(/** @type {string | null} */ to, /** @type {string} */ name, /** @type {string} */ label) {

@@ -33,7 +33,7 @@ export class Viewer {
   #zoom;
   #abort = new AbortController();
   #inHistory = false;
-  /** Settled when the history is back where it was before the last view. @type {Promise<unknown>} */ #left = Promise.resolve();
+  #isClosing = false;
   /** Whether Back has just closed the view. */ isLeaving = false;
   /** Whether the server can show a photo in the file manager. */ reveals = false;
 
@@ -44,10 +44,14 @@ export class Viewer {
     this.#zoom = new Zoom(/** @type {HTMLElement} */ (this.#frame.parentElement), this.#frame, () => this.#loadFull());
     this.#dialog.addEventListener("close", () => this.#onClose());
     this.#dialog.addEventListener("keydown", (event) => this.#onKey(event));
-    this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#dialog.close());
+    this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#leave());
+    this.#dialog.addEventListener("cancel", (event) => {
+      event.preventDefault();
+      this.#leave();
+    });
     addEventListener("popstate", () => {
       this.isLeaving = this.#inHistory; // a query that was changed in the view stays
-      this.#inHistory = false;
+      this.#inHistory = this.#isClosing = false;
       setTimeout(() => {
         this.isLeaving = false;
         history.scrollRestoration = "auto";
@@ -55,7 +59,7 @@ export class Viewer {
       if (this.#dialog.open) this.#dialog.close();
     });
     for (const [id, action] of /** @type {[string, () => void][]} */ ([
-      ["viewer-close", () => this.#dialog.close()],
+      ["viewer-close", () => this.#leave()],
       ["viewer-previous", () => this.#step(-1)],
       ["viewer-next", () => this.#step(1)],
       ["viewer-more", () => this.#mark("like")],
@@ -75,8 +79,7 @@ export class Viewer {
 
   get isOpen() { return this.#dialog.open; }
 
-  async open(/** @type {Photo} */ photo, /** @type {Source} */ source) {
-    await this.#left; // or going back from the last view would close this one
+  open(/** @type {Photo} */ photo, /** @type {Source} */ source) {
     this.#source = source;
     if (!this.#dialog.open) {
       this.#dialog.showModal();
@@ -252,19 +255,20 @@ export class Viewer {
     event.preventDefault();
   }
 
+  /** Go back, which closes the view: what is done next finds the history where it was before. */
+  #leave() {
+    if (!this.#inHistory || this.#isClosing) return;
+    this.#isClosing = true;
+    history.back();
+  }
+
   #onClose() {
     this.#abort.abort();
     this.#explanation.leave();
     if (this.#shown) this.#source?.closed(this.#shown.id);
     this.#shown = null;
     this.#photo.removeAttribute("src");
-    if (this.#inHistory) {
-      this.#left = new Promise((settled) => {
-        addEventListener("popstate", settled, { once: true });
-        setTimeout(settled, 300);
-      });
-      history.back();
-    }
+    this.#leave(); // a browser closes a dialog by itself when Escape is pressed again and again
   }
 }
 
