@@ -75,14 +75,12 @@ def expect_strokes(page: Page, count: int) -> None:
 
 
 def names(page: Page) -> list[str]:
-    """Names of the photos shown, best first."""
+    """Names of the photos shown, best first, when no other answer is to come."""
+    settle(page)
     found: list[str] = page.locator(".tile .name").all_text_contents()
     return found
 
 
 def settle(page: Page) -> None:
-    """Wait until the photos have kept their places for a while."""
-    before: list[str] | None = None
-    while (now := names(page)) != before:
-        before = now
-        page.wait_for_timeout(400)
+    """Wait until the answer to the last change is shown, and all photos of it are in their places."""
+    expect(page.locator("#grid:not([aria-busy=true]):not(.partial)")).to_have_count(1)

@@ -127,6 +127,7 @@ def test_not_like_this_takes_a_photo_away_until_its_chip_is_removed(page: Page) 
 def test_more_like_this_searches_without_a_drawing_too(page: Page) -> None:
     draw(page, *SIDES["right"])
     expect_first(page, "right.png")
+    settle(page)
     first = page.locator(".tile").first
     first.hover()
     first.get_by_role("button", name="More like this").click()

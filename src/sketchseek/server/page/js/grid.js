@@ -16,6 +16,8 @@ export class Grid {
   #markOf;
   /** @type {string | null} the photo that Tab focuses */ #current = null;
   #version = 0;
+  #isPending = false; // other hits may come
+  #isPlacing = false; // they are here, but not in their places
   /** @type {(() => void) | null} adds the hits that are not in sight yet */ #addRest = null;
   /** @type {Hit[]} */ hits = [];
 
@@ -37,11 +39,22 @@ export class Grid {
     });
   }
 
+  set isPending(/** @type {boolean} */ pending) {
+    this.#isPending = pending;
+    this.#showBusy();
+  }
+
+  #showBusy() {
+    this.#list.ariaBusy = String(this.#isPending || this.#isPlacing);
+  }
+
   /** Replace all hits, as soon as there is something to show of the first ones or after a short wait. */
   async show(/** @type {Hit[]} */ hits) {
     const version = ++this.#version;
     const first = hits.slice(0, this.#inSight(hits));
     const tiles = first.map((hit) => this.#tiles.get(hit.id) ?? this.#createTile(hit));
+    this.#isPlacing = true;
+    this.#showBusy();
     if (this.#tiles.size) {
       const timeout = new Promise((resolve) => setTimeout(resolve, MAX_WAIT));
       await Promise.race([Promise.all(tiles.slice(0, FIRST_TILES).map((tile) => tile.ready())), timeout]);
@@ -97,7 +110,6 @@ export class Grid {
       tile.style.setProperty("--ratio", String(ratio));
       return tile;
     }));
-    this.#list.setAttribute("aria-busy", "true");
   }
 
   clear() {
@@ -131,6 +143,8 @@ export class Grid {
 
   #place(/** @type {Hit[]} */ hits, /** @type {Tile[]} */ tiles) {
     this.#addRest = null;
+    this.#isPlacing = false;
+    this.#showBusy();
     this.#list.classList.remove("partial");
     const focused = this.#list.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement) : null;
     const place = [...this.#tiles.keys()].indexOf(focused?.closest("li")?.dataset.id ?? "");
@@ -144,7 +158,6 @@ export class Grid {
     });
     this.#tiles = new Map(tiles.map((tile) => [tile.hit.id, tile]));
     this.hits = hits;
-    this.#list.removeAttribute("aria-busy");
     if (!this.#current || !this.#tiles.has(this.#current)) this.#setCurrent(hits[Math.max(0, Math.min(place, hits.length - 1))]?.id ?? null);
     if (focused && document.activeElement !== focused) {
       // Moved or removed: the keyboard focus stays in the grid.

@@ -7,8 +7,8 @@ const MAX_TRIES = 5;
 /**
  * @template A
  * @typedef {{search: (signal: AbortSignal) => Promise<A> | null, show: (response: A | null) => void,
- *   fail: (error: Error) => void, busy: (waiting: boolean) => void, unreachable: () => void}} Callbacks
- *   `search` returns null if there is nothing to search for
+ *   fail: (error: Error) => void, busy: (waiting: boolean) => void, unreachable: () => void, pending: (on: boolean) => void}} Callbacks
+ *   `search` returns null if there is nothing to search for; `pending`: whether a response is still to come
  */
 
 /** @template A */
@@ -27,6 +27,7 @@ export class LiveSearch {
   schedule(delay = 0) {
     clearTimeout(this.#timer);
     this.#again = false;
+    this.#callbacks.pending(true);
     const turn = ++this.#turn;
     const start = () => turn === this.#turn && this.#start();
     if (delay) this.#timer = setTimeout(start, delay);
@@ -40,6 +41,7 @@ export class LiveSearch {
   whileDrawing(pace = 90) {
     if (this.#current) this.#again = true;
     else this.#timer ||= setTimeout(() => this.#start(), pace);
+    this.#callbacks.pending(true);
   }
 
   /** Drop the current request and the scheduled one. */
@@ -50,11 +52,13 @@ export class LiveSearch {
     this.#again = false;
     this.#current?.abort();
     this.#current = null;
+    this.#callbacks.pending(false);
   }
 
   async #start() {
     this.stop();
     const mine = (this.#current = new AbortController());
+    this.#callbacks.pending(true);
     try {
       const response = await this.#searchWithRetries(mine.signal);
       if (mine === this.#current) this.#callbacks.show(response);
@@ -66,6 +70,7 @@ export class LiveSearch {
       if (mine === this.#current) {
         this.#current = null;
         this.#callbacks.busy(false);
+        this.#callbacks.pending(this.#timer !== 0);
         if (this.#again) this.whileDrawing();
         this.#again = false;
       }

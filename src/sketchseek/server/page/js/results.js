@@ -58,6 +58,7 @@ export class Results {
       fail: (error) => this.#fail(error),
       busy: (waiting) => callbacks.banner("busy", waiting),
       unreachable: () => this.#onUnreachable(),
+      pending: (on) => (grid.isPending = on),
     });
     new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this.loadMore(), { rootMargin: "900px" })
       .observe(byId("grid-end"));
