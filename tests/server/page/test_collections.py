@@ -141,5 +141,6 @@ def test_a_search_is_saved_for_every_browser(own: Served, open_page: OpenPage) -
     expect_strokes(other, 1)
     expect(other.get_by_label("Words", exact=True)).to_have_value("red")
     other.locator("#searches-open").click()
+    other.on("dialog", lambda dialog: dialog.accept())
     other.get_by_role("button", name="Delete Left and red").click()
     expect(other.locator("#saved-list li")).to_have_count(0)

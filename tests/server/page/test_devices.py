@@ -228,6 +228,7 @@ def save(walk: Walk) -> None:
     expect_strokes(page, 1)
     expect_first(page, "left.png")
     walk.press("#searches-open")
+    page.on("dialog", lambda dialog: dialog.accept())
     walk.press(page.get_by_role("button", name="Delete Left"))
     expect(page.locator("#saved-list li")).to_have_count(0)
     walk.press(page.locator("dialog[open] [data-close]"))
@@ -245,11 +246,13 @@ def change_folders(walk: Walk) -> None:
     walk.press(places.get_by_role("button", name="Add this folder"))
     expect(places).to_be_hidden()
     expect(page.locator("#summary")).to_contain_text("123 photos")
-    walk.press("#rescan")
+    with page.expect_response("**/api/folders/scan*"):
+        walk.press("#rescan")
     expect(page.locator("#rescan")).to_be_enabled()
     if find_spec("watchfiles"):
         for on in (True, False):
-            walk.press("#watch-folders")
+            with page.expect_response("**/api/folders/watch*"):
+                walk.press("#watch-folders")
             expect(page.locator("#watch-folders")).to_be_checked(checked=on)
     walk.press(page.locator("#models summary"))
     expect(page.locator("#models li").first).to_be_visible()

@@ -9,7 +9,7 @@ from PIL import Image
 from playwright.sync_api import Page, Request, Route, expect
 
 from tests.gallery.photos import flat
-from tests.server.page.actions import SIDES, draw, expect_first, give, names
+from tests.server.page.actions import SIDES, draw, expect_first, give, names, settle
 from tests.server.page.conftest import OpenPage, Served, Watch
 from tests.server.page.test_access import check
 
@@ -64,11 +64,12 @@ def test_a_photo_found_by_colours_alone(page: Page) -> None:
     page.get_by_role("radio", name="Red", exact=True).check(force=True)
     draw(page, *SIDES["left"])
     page.get_by_label("Colours only").check()
-    expect_first(page, "red.png")
+    expect(page.locator(".tile .open").first).to_have_attribute("aria-label", "red.png")  # no share of a match
     page.locator(".tile .open").first.click()
     expect(page.locator("#viewer-facts")).to_contain_text(re.compile(r"Match\s*similarity \d"))
     expect(page.locator("#viewer-explain")).to_be_hidden()
     page.keyboard.press("Escape")
+    expect(page.locator("#viewer")).to_be_hidden()
     page.get_by_label("Words", exact=True).fill("red")
     expect(page.locator(".tile .degree").first).not_to_be_empty()
     page.locator(".tile .open").first.click()
@@ -249,8 +250,8 @@ def test_a_filter_in_use_survives_a_new_list(page: Page, served: Served) -> None
     page.route("**/api/cameras", lambda route: route.fulfill(json={"cameras": cameras}))
     with page.expect_response("**/api/cameras"):
         status |= {"photos": status["photos"] + 1, "files": status["files"] + 1}
-    expect(camera).to_have_value("Acme 2023")
     expect(camera.locator("option")).to_have_count(6)
+    expect(camera).to_have_value("Acme 2023")
     with page.expect_request("**/api/search") as request:
         page.get_by_label("Words", exact=True).fill("green")
     assert "Acme 2023" in (request.value.post_data or "")
@@ -299,12 +300,10 @@ def test_scrolling_brings_more_and_never_twice(page: Page, served: Served) -> No
     expect(page.locator(".tile")).to_have_count(48)
     expect(page.locator("#count")).to_have_text("48 photos and more")
     all_photos = served.status()["photos"]
-    for _ in range(6):
+    while (shown := page.locator(".tile").count()) < all_photos:
         page.mouse.wheel(0, 20_000)
-        page.wait_for_timeout(150)
-        if page.locator(".tile").count() == all_photos:
-            break
-    expect(page.locator(".tile")).to_have_count(all_photos)
+        expect(page.locator(".tile")).not_to_have_count(shown)
+    assert shown == all_photos
     expect(page.locator("#count")).to_have_text(f"{all_photos} photos")
     ids = page.locator(".tile").evaluate_all("tiles => tiles.map((tile) => tile.dataset.id)")
     assert len(set(ids)) == all_photos
@@ -456,9 +455,7 @@ def test_large_view_goes_through_the_photos(page: Page, served: Served) -> None:
         expect(page.locator("#viewer-name")).to_have_text(order[place])
     page.keyboard.press("ArrowLeft")
     expect(page.locator("#viewer-name")).to_have_text(order[1])
-    assert page.locator("#viewer-photo").evaluate(
-        "async (photo) => { await photo.decode(); return photo.naturalWidth > 0 }"
-    )
+    page.wait_for_function("document.querySelector('#viewer-photo').naturalWidth > 0")
     page.locator("#viewer-less").click()  # and goes on from where the unwanted one was
     expect(page.locator(".chip")).to_contain_text(order[1])
     expect(page.locator(".tile .name", has_text=re.compile(f"^{re.escape(order[1])}$"))).to_have_count(0)
@@ -533,6 +530,7 @@ def test_explaining_shows_what_matches(page: Page) -> None:
     )
     assert warm[0] != warm[1]
     page.keyboard.press("ArrowRight")  # the next photo is explained as well
+    expect(page.locator("#viewer-place")).to_contain_text("2 of ")
     expect(page.locator("#viewer-explained")).to_contain_text("Warm parts")
     page.locator("#viewer-explain").click()
     expect(page.locator("#viewer-heat")).to_be_hidden()
@@ -555,6 +553,7 @@ def test_a_broader_line_is_another_drawing(page: Page) -> None:
     for width in ("Fine", "Broad"):
         page.get_by_role("radio", name=width).check()
         draw(page, *SIDES["left"], lift=False)
+        settle(page)
         # Finished: a search that a newer one overtakes has begun to answer, but its body never comes.
         with page.expect_request_finished(lambda request: "search" in request.url) as found:
             page.mouse.up()

@@ -71,7 +71,8 @@ def test_from_the_first_run_to_all_folders(empty: Served, open_page: OpenPage) -
 
     # Changes are followed while the switch is on.
     pytest.importorskip("watchfiles")
-    page.get_by_role("switch").check()
+    with page.expect_response("**/api/folders/watch*"):
+        page.get_by_role("switch").check()
     expect(page.get_by_role("switch")).to_be_checked()
     assert empty.status()["watching"]
     time.sleep(0.5)
@@ -102,7 +103,7 @@ def test_a_run_is_paused_and_continued(page: Page, served: Served) -> None:
     assert asked == ["stop", "resume"]
 
 
-def test_a_folder_that_is_still_read_is_not_taken_for_the_one_before(empty: Served, open_page: OpenPage, watch: Watch) -> None:
+def test_a_folder_still_read_is_not_taken_for_the_one_before(empty: Served, open_page: OpenPage, watch: Watch) -> None:
     watch.allow("404")
     page = open_page(empty)
     page.get_by_role("button", name="Choose a folder").click()

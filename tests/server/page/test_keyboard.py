@@ -223,6 +223,7 @@ def keep_searches(page: Page) -> None:
     assert focused(page) == "searches-open"
     press(page, "Enter")
     tab_to(page, "#saved-list .icon-button")
+    page.on("dialog", lambda dialog: dialog.accept())
     press(page, "Enter")
     expect(page.locator("#saved-list li")).to_have_count(0)
     focus_is_seen(page)

@@ -75,10 +75,10 @@ def test_failures_are_named_with_their_reasons(page: Page, served: Served) -> No
 
 
 def test_a_lost_connection_is_reported_and_restored(open_page: OpenPage, own: Served, watch: Watch) -> None:
-    watch.allow("ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE")
+    watch.allow("net::ERR_")
     page = open_page(own)
     draw(page, *SIDES["left"])
-    expect(page.locator(".tile").first).to_be_visible()
+    expect_first(page, "left.png")
     port = own.port
     before = page.locator("#sheet").bounding_box()
     own.stop()
@@ -96,10 +96,10 @@ def test_a_lost_connection_is_reported_and_restored(open_page: OpenPage, own: Se
 
 def test_a_search_is_repeated_when_the_server_was_busy(page: Page, watch: Watch) -> None:
     watch.allow("503")
-    answers = iter([True, True])
+    full = True
 
     def busy(route: Route) -> None:
-        if next(answers, False):
+        if full:
             route.fulfill(status=503, headers={"Retry-After": "1"}, json={"error": "busy"})
         else:
             route.continue_()
@@ -107,6 +107,7 @@ def test_a_search_is_repeated_when_the_server_was_busy(page: Page, watch: Watch)
     page.route("**/api/search", busy)
     draw(page, *SIDES["left"])
     expect(page.get_by_role("alert")).to_contain_text("The server is busy")
+    full = False
     expect_first(page, "left.png")
     expect(page.get_by_role("alert")).to_be_hidden()
 

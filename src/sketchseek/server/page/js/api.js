@@ -164,12 +164,12 @@ async function fetchJson(/** @type {string} */ url, /** @type {RequestInit} */ r
   let response;
   try {
     response = await fetch(url, request);
+    if (response.status === 204) return null;
+    if (response.ok) return await response.json();
   } catch (error) {
-    if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new ServerUnreachable("the server does not respond");
+    if ((error instanceof DOMException && error.name === "AbortError") || error instanceof SyntaxError) throw error;
+    throw new ServerUnreachable("the server does not respond"); // or no longer, in the middle of a response
   }
-  if (response.status === 204) return null;
-  if (response.ok) return response.json();
   if (response.status === 503) throw new ServerBusy(Number(response.headers.get("Retry-After")) || 1);
   if (response.status === 401) location.reload(); // the server then shows its login page
   const body = await response.json().catch(() => ({}));

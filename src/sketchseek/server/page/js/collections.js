@@ -17,6 +17,8 @@ export class CollectionDialogs {
   #selection;
   #callbacks;
   #dialog = byId("collections", HTMLDialogElement);
+  #adding = false;
+  #asked = 0; // the newest question; answers to older ones open nothing
 
   constructor(/** @type {Query} */ query, /** @type {Selection} */ selection, /** @type {Callbacks} */ callbacks) {
     this.#query = query;
@@ -30,8 +32,9 @@ export class CollectionDialogs {
 
   /** `adding`: choose where the selected photos go. */
   async #show(/** @type {boolean} */ adding) {
-    const found = await this.#try(collections);
+    const found = await this.#ask();
     if (!found) return;
+    this.#adding = adding;
     byId("collections-new").hidden = !adding;
     byId("collections-none").textContent = found.collections.length ? "" : adding ? t("None yet.") : t("None yet. Select photos to make one.");
     const choose = (/** @type {string} */ name) => {
@@ -42,7 +45,7 @@ export class CollectionDialogs {
     fill("collections-list", found.collections.map(({ name, photos }) =>
       row("layers", name, counted(photos, "{count} photo", "{count} photos"), () => choose(name), ...(adding ? [] : [
         action("download", t("Export {name}", { name }), () => this.#callbacks.export(name, photos)),
-        action("clear", t("Delete {name}", { name }), () => this.#delete(name, photos)),
+        action("clear", t("Delete {name}", { name }), () => this.#delete(name)),
       ]))));
     if (!this.#dialog.open) this.#dialog.showModal();
   }
@@ -57,6 +60,7 @@ export class CollectionDialogs {
       byId("searches", HTMLDialogElement).close();
       this.#callbacks.repeat(String(query.address ?? ""));
     }, action("clear", t("Delete {name}", { name }), async () => {
+      if (!confirm(t("Delete the search {name}?", { name }))) return;
       await this.#try(() => deleteSearch(name));
       this.showSaved();
     }))));
@@ -64,16 +68,17 @@ export class CollectionDialogs {
 
   /** Export one of them. */
   async export(/** @type {string} */ name) {
-    const found = await this.#try(collections);
+    const found = await this.#ask();
     const one = found?.collections.find((one) => one.name === name);
     if (one) this.#callbacks.export(name, one.photos);
   }
 
   async #add(/** @type {string} */ name) {
-    const added = await this.#try(() => collect("add", name, this.#selection.photos.map(({ id }) => id)));
+    const ids = this.#selection.photos.map(({ id }) => id);
+    const added = await this.#try(() => collect("add", name, ids));
     if (!added) return;
     this.#callbacks.notify(counted(added.photos, "{count} photo added to {name}.", "{count} photos added to {name}.", { name }));
-    this.#selection.clear();
+    this.#selection.remove(ids);
   }
 
   async #save(/** @type {string} */ name) {
@@ -81,10 +86,18 @@ export class CollectionDialogs {
     if ((await this.#try(() => saveSearch(name, query))) !== undefined) this.#callbacks.notify(t("Saved as {name}.", { name }));
   }
 
-  async #delete(/** @type {string} */ name, /** @type {number} */ photos) {
-    if (photos && !confirm(t("Delete the collection {name}? Its photos stay in the gallery.", { name }))) return;
+  async #delete(/** @type {string} */ name) {
+    if (!confirm(t("Delete the collection {name}? Its photos stay in the gallery.", { name }))) return;
     await this.#try(() => deleteCollection(name));
-    this.#show(false);
+    if (this.#dialog.open && !this.#adding) this.#show(false);
+  }
+
+  /** The collections, for a dialog; undefined if something else has been opened meanwhile. */
+  async #ask() {
+    const asked = ++this.#asked;
+    const found = await this.#try(collections);
+    const isCovered = document.querySelector("dialog[open]:not(#collections)") !== null;
+    return asked === this.#asked && !isCovered ? found : undefined;
   }
 
   /** What a request returns; undefined, after a message, if it fails. @template T @returns {Promise<T | undefined>} */

@@ -64,7 +64,8 @@ export class ExplanationView {
     try {
       const explanation = await explain(form, signal);
       this.#paintPhoto(hit, explanation);
-      await this.#paintDrawing(explanation);
+      await this.#paintDrawing(explanation, signal);
+      signal.throwIfAborted();
       this.#caption.textContent = [t("Warm parts of the photo match your search."),
         pairs(explanation).length ? t("Equal numbers mark a part of the drawing and the part of the photo that matches it.") : ""].filter(Boolean).join(" ");
     } catch (error) {
@@ -80,7 +81,7 @@ export class ExplanationView {
     this.#heat.hidden = false;
   }
 
-  async #paintDrawing(/** @type {Explanation} */ explanation) {
+  async #paintDrawing(/** @type {Explanation} */ explanation, /** @type {AbortSignal} */ signal) {
     const canvas = byId("viewer-drawing", HTMLCanvasElement);
     canvas.hidden = !explanation.drawing;
     if (!explanation.drawing) return;
@@ -93,6 +94,7 @@ export class ExplanationView {
       const image = new Image();
       image.src = file.url;
       await image.decode();
+      signal.throwIfAborted();
       canvas.height = Math.round((canvas.width * image.naturalHeight) / image.naturalWidth);
       context.drawImage(image, 0, 0, canvas.width, canvas.height);
     }

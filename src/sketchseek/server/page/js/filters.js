@@ -37,7 +37,11 @@ export class Filters {
     this.#when.addEventListener("input", () => [this.#from.value, this.#to.value] = `${this.#when.value}/`.split("/"));
     this.#form.addEventListener("submit", (event) => event.preventDefault());
     this.#form.addEventListener("input", () => this.#read());
-    this.#form.addEventListener("reset", () => setTimeout(() => this.#read()));
+    this.#form.addEventListener("reset", (event) => {
+      event.preventDefault(); // the form would follow later, and could overtake a change
+      save({ look: "both" });
+      query.set({ look: "both", under: "", from: "", to: "", name: "", kind: "", camera: "", threshold: 0, fold: true });
+    });
     query.addEventListener("change", () => this.#showState());
   }
 

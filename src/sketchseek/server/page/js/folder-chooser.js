@@ -18,6 +18,7 @@ export class FolderChooser {
 
   constructor() {
     this.#button.addEventListener("click", () => this.#choose());
+    this.#dialog.addEventListener("close", () => (this.#purpose = null));
   }
 
   /** Open the dialog. It closes when `choose` is done, and shows an error of it. */
@@ -28,16 +29,21 @@ export class FolderChooser {
     this.#button.textContent = purpose.button;
     this.#dialog.showModal();
     this.#current = null;
+    this.#body.inert = false;
     this.#go(null);
   }
 
   async #choose() {
-    if (this.#current === null) return;
+    const purpose = this.#purpose;
+    if (!purpose || this.#current === null) return;
+    this.#button.disabled = this.#body.inert = true; // once is enough
     try {
-      await this.#purpose?.choose(this.#current);
-      this.#dialog.close();
+      await purpose.choose(this.#current);
+      if (purpose === this.#purpose) this.#dialog.close();
     } catch (error) {
+      if (purpose !== this.#purpose) return;
       this.#problem.textContent = /** @type {Error} */ (error).message;
+      this.#button.disabled = this.#body.inert = false;
     }
   }
 

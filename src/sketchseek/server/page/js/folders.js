@@ -15,6 +15,7 @@ export class Folders {
   #chooser;
   /** Key of what is shown: an equal one is not created again, which would interrupt a click. */
   #shown = "";
+  #isActing = false;
 
   constructor(/** @type {FolderChooser} */ chooser, /** @type {Callbacks} */ callbacks) {
     this.#chooser = chooser;
@@ -26,7 +27,8 @@ export class Folders {
     const running = isRunning(status);
     const { state, model, error } = status.indexing;
     const key = JSON.stringify([status.folders, status.failed, status.watching, status.adds_folders, running, state, model, error]);
-    if (key !== this.#shown) {
+    const isAsking = this.#list.querySelector(".question:not([aria-busy])") !== null;
+    if (key !== this.#shown && !isAsking && !this.#isActing) {
       this.#shown = key;
       const focused = this.#list.contains(document.activeElement) ? document.activeElement?.id : null;
       this.#list.replaceChildren(...this.#content(status, running));
@@ -79,6 +81,7 @@ export class Folders {
         forget.focus();
       });
       confirmed.addEventListener("click", () => this.#act(async () => {
+        question.ariaBusy = "true";
         const { files } = await forgetFolder(folder);
         this.#callbacks.notify(counted(files, "{count} file forgotten.", "{count} files forgotten."));
       }));
@@ -88,6 +91,7 @@ export class Folders {
 
   #watchSwitch(/** @type {Status} */ status) {
     const box = make("input", { id: "watch-folders", type: "checkbox", role: "switch", checked: status.watching });
+    box.addEventListener("click", (/** @type {Event} */ event) => this.#isActing && event.preventDefault());
     box.addEventListener("change", () => this.#act(() => watchFolders(box.checked)));
     return box;
   }
@@ -96,13 +100,17 @@ export class Folders {
     return make("button", { id, type: "button", class: "button", disabled, click }, icon(name), label);
   }
 
+  /** One thing at a time: a second click does nothing. */
   async #act(/** @type {() => Promise<unknown>} */ request) {
+    if (this.#isActing) return;
+    this.#isActing = true;
     try {
       await request();
     } catch (error) {
       this.#shown = ""; // a switch goes back to what the server says
       this.#callbacks.notify(/** @type {Error} */ (error).message);
     }
+    this.#isActing = false;
     this.#callbacks.changed();
   }
 

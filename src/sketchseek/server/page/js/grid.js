@@ -17,7 +17,7 @@ export class Grid {
   /** @type {string | null} the photo that Tab focuses */ #current = null;
   #version = 0;
   #isPending = false; // other hits may come
-  #isPlacing = false; // they are here, but not in their places
+  /** @type {(() => void) | null} shows the hits that are here, but wait for their pictures */ #placeFirst = null;
   /** @type {(() => void) | null} adds the hits that are not in sight yet */ #addRest = null;
   /** @type {Hit[]} */ hits = [];
 
@@ -45,7 +45,7 @@ export class Grid {
   }
 
   #showBusy() {
-    this.#list.ariaBusy = String(this.#isPending || this.#isPlacing);
+    this.#list.ariaBusy = String(this.#isPending || this.#placeFirst !== null);
   }
 
   /** Replace all hits, as soon as there is something to show of the first ones or after a short wait. */
@@ -53,7 +53,16 @@ export class Grid {
     const version = ++this.#version;
     const first = hits.slice(0, this.#inSight(hits));
     const tiles = first.map((hit) => this.#tiles.get(hit.id) ?? this.#createTile(hit));
-    this.#isPlacing = true;
+    this.#placeFirst = () => {
+      this.#placeFirst = null;
+      this.#place(first, tiles);
+      if (!this.#list.contains(document.activeElement)) this.#setCurrent(hits[0]?.id ?? null);
+      if (first.length === hits.length) return;
+      this.hits = hits;
+      this.#list.classList.add("partial");
+      this.#addRest = () => this.#place(hits, [...this.#tiles.values(), ...hits.slice(first.length).map((hit) => this.#createTile(hit))]);
+      setTimeout(() => version === this.#version && this.#addRest?.(), REST_DELAY);
+    };
     this.#showBusy();
     if (this.#tiles.size) {
       const timeout = new Promise((resolve) => setTimeout(resolve, MAX_WAIT));
@@ -63,13 +72,7 @@ export class Grid {
         return;
       }
     }
-    this.#place(first, tiles);
-    if (!this.#list.contains(document.activeElement)) this.#setCurrent(hits[0]?.id ?? null);
-    if (first.length === hits.length) return;
-    this.hits = hits;
-    this.#list.classList.add("partial");
-    this.#addRest = () => this.#place(hits, [...this.#tiles.values(), ...hits.slice(first.length).map((hit) => this.#createTile(hit))]);
-    setTimeout(() => version === this.#version && this.#addRest?.(), REST_DELAY);
+    this.#placeFirst?.();
   }
 
   /** How many hits are in sight, to the end of a row; all of them where a shorter list would move what one looks at. */
@@ -94,6 +97,7 @@ export class Grid {
 
   /** Add the next page of hits; those already shown are skipped. */
   append(/** @type {Hit[]} */ hits) {
+    this.#placeFirst?.();
     this.#addRest?.();
     const fresh = hits.filter((hit) => !this.#tiles.has(hit.id));
     this.#version++;
@@ -114,6 +118,7 @@ export class Grid {
 
   clear() {
     this.#version++;
+    this.#placeFirst = null;
     this.#place([], []);
   }
 
@@ -143,7 +148,6 @@ export class Grid {
 
   #place(/** @type {Hit[]} */ hits, /** @type {Tile[]} */ tiles) {
     this.#addRest = null;
-    this.#isPlacing = false;
     this.#showBusy();
     this.#list.classList.remove("partial");
     const focused = this.#list.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement) : null;

@@ -52,6 +52,7 @@ export class LiveSearch {
     this.#again = false;
     this.#current?.abort();
     this.#current = null;
+    this.#callbacks.busy(false);
     this.#callbacks.pending(false);
   }
 

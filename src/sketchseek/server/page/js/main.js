@@ -80,13 +80,20 @@ const dialogs = new CollectionDialogs(query, selection, {
   export: (name, photos) => exportDialog.open(name, photos, watch.last?.adds_folders ?? false),
 });
 byId("collection-export").addEventListener("click", () => dialogs.export(results.collection ?? ""));
-byId("collection-close").addEventListener("click", () => (history.state?.collection ? history.back() : results.schedule()));
+let stepping = false; // back, out of a collection
+byId("collection-close").addEventListener("click", () => {
+  if (!history.state?.collection) return results.schedule();
+  if (!stepping) history.back();
+  stepping = true;
+});
+addEventListener("popstate", () => (stepping = false));
 byId("selection-remove").addEventListener("click", async () => {
   const name = results.collection ?? "";
+  const ids = selection.photos.map(({ id }) => id);
   try {
-    await collect("remove", name, selection.photos.map(({ id }) => id));
-    selection.clear();
-    await results.openCollection(name);
+    await collect("remove", name, ids);
+    selection.remove(ids);
+    if (results.collection === name) await results.openCollection(name);
   } catch (error) {
     notify(/** @type {Error} */ (error).message);
   }
@@ -109,10 +116,10 @@ const ofGrid = {
 const ofTimeline = {
   get count() { return timeline.count; },
   more: false,
-  placeOf: (id) => timeline.placeOf(id),
+  placeOf: (id, supposed) => timeline.placeOf(id, supposed),
   peek: (place) => timeline.peek(place),
   at: (place) => timeline.at(place),
-  closed: (id) => timeline.isShown && timeline.focus(Math.max(0, timeline.placeOf(id))),
+  closed: (id, place) => timeline.isShown && timeline.focus(Math.max(0, timeline.placeOf(id, place))),
 };
 
 // The query.
@@ -131,14 +138,16 @@ query.addEventListener("change", (event) => {
   noteAddress();
 });
 addKeyboardPen(canvas, drawing, toolbar.pen, sheet, notify);
-pictureInput.listen(async (files) => {
+let adding = Promise.resolve();
+pictureInput.listen((files) => (adding = adding.then(() => addPictures(files)))); // one question at a time
+async function addPictures(/** @type {File[]} */ files) {
   for (const file of files) {
     const problem = pictureInput.problem(file);
     const found = problem ? null : await pictureInput.recognise(file);
     if (problem) notify(problem);
     else if (found && !query.addPicture({ ...found, file })) notify(t("A search can use at most {count} drawings and {count} photos.", { count: MAX_PICTURES }));
   }
-});
+}
 
 // The address carries the query, a reload keeps it, and the last searches can be repeated.
 const NOW = "sketchseek.now"; // what a reload takes: the address itself follows later
@@ -161,23 +170,30 @@ function writeAddress() {
 
 /** Show a collection, which Back closes. */
 async function openCollection(/** @type {string} */ name) {
-  const isFirst = results.collection === null;
-  if (isFirst) writeAddress(); // of what Back returns to
   try {
-    await results.openCollection(name);
+    await results.openCollection(name, () => {
+      if (results.collection !== null) return;
+      writeAddress(); // of what Back returns to
+      history.pushState({ collection: true }, "");
+    });
   } catch (error) {
     return notify(/** @type {Error} */ (error).message);
   }
-  if (isFirst) history.pushState({ collection: true }, "");
-  writeAddress();
+  if (results.collection === name) writeAddress();
 }
 
+let goes = 0;
 async function go(/** @type {string} */ address) {
+  const mine = ++goes;
   const { values, strokes, collection, missing } = await read(address);
+  if (mine !== goes) return; // there was another one meanwhile
   if (drawing.isEmpty && !drawing.canUndo) drawing.restore(strokes);
   else drawing.replace(strokes);
   query.set(values);
-  if (collection !== null) await results.openCollection(collection).catch((error) => notify(error.message));
+  if (collection !== null) {
+    const opened = results.openCollection(collection).catch((error) => notify(error.message));
+    await Promise.race([opened, new Promise((resolve) => setTimeout(resolve, 1000))]); // the page is not hidden for long
+  }
   if (missing) notify(t("A drawing or picture of this search is kept in another browser, or no longer."));
 }
 
@@ -195,8 +211,10 @@ async function restore() {
 }
 addEventListener("hashchange", () => {
   const address = location.hash.slice(1);
-  if (viewer.isLeaving || address === addressOf(query, results.collection)) noteAddress();
-  else if (address === addressOf(query)) { // back from a collection
+  if (viewer.isLeaving || address === addressOf(query, results.collection)) {
+    results.stay();
+    noteAddress();
+  } else if (address === addressOf(query)) { // back from a collection
     sessionStorage.setItem(NOW, address);
     results.schedule();
   } else go(address);
@@ -226,9 +244,14 @@ watch.addEventListener("status", () => {
   // Not every store can list these; one that is busy is asked again with the next status.
   const failed = (/** @type {Error} */ error) => void (error instanceof ServerBusy && (treeOf = ""));
   const roots = status.folders.map(({ folder }) => ({ folder, files: 0 }));
-  cameras().then((found) => filters.setCameras(found), failed);
-  sections(EVERYTHING, "date").then((found) => filters.setMonths(found.sections.map(({ month }) => month ?? "").filter(Boolean)), failed);
-  folderTree().catch(() => roots).then((counts) => filters.setFolders(counts));
+  /** What shows an answer, unless the gallery has changed since then. @type {<T>(show: (found: T) => void) => (found: T) => void} */
+  const newest = (show) => (found) => void (tree === treeOf && show(found));
+  cameras().then(newest((found) => filters.setCameras(found)), failed);
+  sections(EVERYTHING, "date").then(newest((found) => filters.setMonths(found.sections.map(({ month }) => month ?? "").filter(Boolean))), failed);
+  folderTree().then(newest((found) => filters.setFolders(found)), (error) => {
+    newest(() => filters.setFolders(roots))(null);
+    failed(error);
+  });
 });
 watch.addEventListener("lost", () => {
   banner("lost", true);
@@ -236,7 +259,7 @@ watch.addEventListener("lost", () => {
 });
 watch.addEventListener("back", () => {
   banner("lost", false);
-  results.schedule();
+  results.searchAgain();
 });
 
 // The rest of the page.
@@ -255,6 +278,10 @@ const languages = byId("language", HTMLSelectElement);
 languages.replaceChildren(...Object.entries(LANGUAGES).map(([name, own]) => new Option(own, name)));
 languages.value = language;
 languages.addEventListener("change", () => choose(languages.value));
+byId("skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address belongs to the query
+  byId("results").focus();
+});
 const toSheet = byId("to-sheet");
 new IntersectionObserver(([entry]) => (toSheet.hidden = entry.isIntersecting)).observe(canvas);
 toSheet.addEventListener("click", () => {

@@ -12,6 +12,7 @@ const SPEEDS = ["very fast", "fast", "medium", "slow", "very slow"];
 /** Key of what is shown: an equal one is not created again, which would interrupt a click. */
 let shown = "";
 /** @type {KnownModel[]} */ let known = [];
+let asked = 0; // the newest request
 
 /** Show the models while the dialog is open; `again`: also where nothing seems to have changed. */
 export async function showModels(/** @type {Status | null} */ status, /** @type {() => void} */ changed, again = false) {
@@ -20,10 +21,14 @@ export async function showModels(/** @type {Status | null} */ status, /** @type 
   const key = [status.model, indexing.model, indexing.state, indexing.error].join();
   if (key !== shown || again) {
     shown = key;
-    known = await models().catch(() => known); // the watch of the status reports a lost server
+    const mine = ++asked;
+    const found = await models().catch(() => known); // the watch of the status reports a lost server
+    if (mine !== asked) return;
+    known = found;
     byId("models").replaceChildren(...sections(status, changed));
   }
-  byId("models-progress").textContent = indexing.model && isRunning(status) ? t("{progress}. Searches use {model} meanwhile.", { progress: progress(status), model: status.model ?? "" }) : "";
+  const line = document.getElementById("models-progress"); // not there while the first answer is awaited
+  if (line) line.textContent = indexing.model && isRunning(status) ? t("{progress}. Searches use {model} meanwhile.", { progress: progress(status), model: status.model ?? "" }) : "";
 }
 
 function sections(/** @type {Status} */ status, /** @type {() => void} */ changed) {

@@ -98,11 +98,10 @@ export class Query extends EventTarget {
     return form;
   }
 
-  /** The complete form: `k` hits after the first `offset`. */
-  form(offset = 0, k = PAGE) {
+  /** The complete form, for the first hits. */
+  form() {
     const form = this.terms();
-    form.set("k", String(k));
-    if (offset) form.set("offset", String(offset));
+    form.set("k", String(PAGE));
     form.set("look", this.look);
     if (this.threshold && !this.isOfColoursAlone) form.set("min_relevance", String(this.threshold / 100));
     if (this.under) form.set("under", this.under);

@@ -30,11 +30,16 @@ export class Results {
   #filters;
   #callbacks;
   #list = byId("grid");
+  #end;
   #more = false;
   #received = 0; // hits of this query, including those not shown
-  /** @type {Promise<boolean> | null} */ #paging = null;
+  /** @type {{generation: number, more: Promise<boolean>} | null} */ #paging = null;
   /** @type {number | null} photos in the gallery at the last update */ #photos = null;
   #generation = 0;
+  #turn = 0; // raised by what keeps a collection from opening that is still loaded
+  #isUnanswered = false; // the server did not respond to the last search
+  #sent = new FormData(); // of the last search
+  #shown = new FormData(); // of the one whose hits are shown
   #announceTimer = 0;
 
   /**
@@ -60,26 +65,43 @@ export class Results {
       unreachable: () => this.#onUnreachable(),
       pending: (on) => (grid.isPending = on),
     });
-    new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this.loadMore(), { rootMargin: "900px" })
-      .observe(byId("grid-end"));
+    this.#end = new IntersectionObserver((entries) => entries.at(-1)?.isIntersecting && this.loadMore(), { rootMargin: "900px" });
+    this.#lookAtEnd();
   }
 
   /** The query has changed: search after `delay` ms without another change. */
   schedule(delay = 0) {
+    this.#turn++;
     this.#live.schedule(delay);
   }
 
   /** A stroke is being drawn: search now and then. */
   whileDrawing() {
+    this.#turn++;
     this.#live.whileDrawing();
+  }
+
+  /** A collection that is still loaded does not open. */
+  stay() {
+    this.#turn++;
+  }
+
+  /** The server responds again: search if the last search has had no response. */
+  searchAgain() {
+    if (this.#isUnanswered) this.schedule();
   }
 
   /** The collection that is shown; null if none is. @type {string | null} */ collection = null;
 
-  /** Show the photos of a collection in place of hits. */
-  async openCollection(/** @type {string} */ name) {
+  /** Show the photos of a collection in place of hits, unless something else was done meanwhile; `before`: called when they are here. */
+  async openCollection(/** @type {string} */ name, before = () => {}) {
+    const turn = ++this.#turn;
     const { photos, more } = await collectionPhotos(name, 0, PAGE);
+    if (turn !== this.#turn || document.querySelector("dialog[open]")) return;
+    before();
     this.#live.stop();
+    this.#isUnanswered = false;
+    clearTimeout(this.#announceTimer);
     this.#generation++;
     const isNew = name !== this.collection;
     this.#showCollection(name);
@@ -110,18 +132,25 @@ export class Results {
     else if (changed && !this.#query.isEmpty && this.#grid.hits.length <= PAGE && !this.#isBrowsing && !this.#isScrolled) this.schedule();
   }
 
+  /** Load more photos if the end of these is near; otherwise when it is: in a high window it may be near again and again. */
+  #lookAtEnd() {
+    this.#end.disconnect();
+    this.#end.observe(byId("grid-end"));
+  }
+
   /** Whether there are photos after those that are shown. */
   get hasMore() { return this.#more; }
 
   /** The next page. @returns {Promise<boolean>} whether there are more photos now than before */
   async loadMore() {
-    if (this.#paging) return this.#paging;
+    const generation = this.#generation;
+    if (this.#paging?.generation === generation) return this.#paging.more;
     if (!this.#more || this.#watch.isLost) return false;
-    this.#paging = this.#page(this.#generation);
+    const paging = (this.#paging = { generation, more: this.#page(generation) });
     try {
-      return await this.#paging;
+      return await paging.more;
     } finally {
-      this.#paging = null;
+      if (paging === this.#paging) this.#paging = null;
     }
   }
 
@@ -137,6 +166,7 @@ export class Results {
       const before = this.#grid.hits.length;
       this.#grid.append(this.#withoutUnliked(answer.hits));
       this.#count(this.#grid.hits);
+      this.#lookAtEnd();
       return this.#grid.hits.length > before;
     } catch (error) {
       if (error instanceof ServerUnreachable) this.#watch.poll();
@@ -146,7 +176,11 @@ export class Results {
 
   /** @returns {Promise<{hits: Hit[], more: boolean}>} */
   async #next(/** @type {number} */ offset, /** @type {number} */ k) {
-    if (this.collection === null) return search(this.#query.form(offset, k), AbortSignal.timeout(20_000));
+    if (this.collection === null) {
+      this.#shown.set("offset", String(offset));
+      this.#shown.set("k", String(k));
+      return search(this.#shown, AbortSignal.timeout(20_000));
+    }
     const { photos, more } = await collectionPhotos(this.collection, offset, k);
     return { hits: /** @type {Hit[]} */ (photos), more };
   }
@@ -154,11 +188,15 @@ export class Results {
   #search(/** @type {AbortSignal} */ signal) {
     if (this.#query.isEmpty || this.#watch.last?.photos === 0) return null;
     if (!this.#grid.hits.length && !this.#generation) this.#skeletons();
-    return search(this.#query.form(), signal);
+    this.#sent = this.#query.form();
+    return search(this.#sent, signal);
   }
 
   #show(/** @type {SearchResponse | null} */ answer) {
     this.#generation++;
+    this.#isUnanswered = false;
+    this.#shown = this.#sent;
+    clearTimeout(this.#announceTimer);
     this.#showCollection(null);
     this.#received = answer?.hits.length ?? 0;
     this.#more = answer?.more ?? false;
@@ -181,6 +219,7 @@ export class Results {
       notices.noHits(answer.note ?? t("No photo matches."), this.#suggestions());
     }
     this.#count(hits);
+    this.#lookAtEnd();
     this.#announce(hits, answer);
   }
 
@@ -195,8 +234,9 @@ export class Results {
 
   /** No response: search again if the server still responds, otherwise wait for it. */
   async #onUnreachable() {
+    this.#isUnanswered = true;
     await this.#watch.poll();
-    if (!this.#watch.isLost) this.schedule(1000);
+    if (this.#isUnanswered && !this.#watch.isLost) this.schedule(1000);
   }
 
   #fail(/** @type {Error} */ error) {
@@ -206,6 +246,8 @@ export class Results {
       return this.#query.set({ pictures: this.#query.pictures.map((one) => (one === broken ? { ...one, problem: error.message } : one)) });
     }
     this.#generation++;
+    this.#isUnanswered = false;
+    clearTimeout(this.#announceTimer);
     this.#showCollection(null);
     this.#callbacks.guessed([]);
     this.#more = false;
@@ -227,8 +269,8 @@ export class Results {
       const invite = () => notices.invite(status.photos, this.#callbacks.start);
       const { under, from, to, name, kind, camera, filters } = this.#query;
       if (!filters) invite();
-      this.#timeline.show({ under, from, to, name, kind, camera }, `${status.photos} ${status.files}`).then(() => {
-        if (!filters || !this.#query.isEmpty || this.collection !== null) return;
+      this.#timeline.show({ under, from, to, name, kind, camera }, `${status.photos} ${status.files}`).then((shown) => {
+        if (!shown || !filters || !this.#query.isEmpty || this.collection !== null) return;
         if (this.#timeline.count || this.#timeline.problem) invite();
         else notices.noHits(t("No photo passes the filters."), this.#suggestions());
       });

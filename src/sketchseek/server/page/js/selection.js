@@ -18,6 +18,7 @@ export class Selection {
   #bar = byId("selection");
   /** @type {string | null} the photo from which Shift selects */ #anchor = null;
   #area = byId("results");
+  #isDownloading = false;
 
   constructor(/** @type {Callbacks} */ callbacks) {
     this.#callbacks = callbacks;
@@ -44,6 +45,12 @@ export class Selection {
 
   clear() {
     this.#photos.clear();
+    this.#show();
+  }
+
+  /** These are no longer selected; others may have been selected since they were sent. */
+  remove(/** @type {string[]} */ ids) {
+    for (const id of ids) this.#photos.delete(id);
     this.#show();
   }
 
@@ -116,12 +123,15 @@ export class Selection {
   }
 
   async #download() {
+    if (this.#isDownloading) return;
+    this.#isDownloading = true;
     const photos = this.photos.slice(0, MOST_DOWNLOADS);
     if (photos.length < this.#photos.size) this.#callbacks.notify(t("Only the first {count} are downloaded.", { count: MOST_DOWNLOADS }));
     for (const photo of photos) {
       make("a", { href: downloadUrl(photo), download: photo.name }).click();
       await new Promise((resolve) => setTimeout(resolve, BETWEEN));
     }
+    this.#isDownloading = false;
   }
 
   async #copyPaths() {

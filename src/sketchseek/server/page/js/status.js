@@ -14,20 +14,25 @@ export class StatusWatch extends EventTarget {
   /** @type {Status | null} */ last = null;
   #failures = 0;
   #timer = 0;
+  #asked = 0; // the newest request; answers to older ones do not count
 
   get isLost() { return this.#failures > 0; }
 
   async poll() {
     clearTimeout(this.#timer);
     let wait = IDLE_INTERVAL;
+    const asked = ++this.#asked;
     try {
-      this.last = await status();
+      const answer = await status();
+      if (asked !== this.#asked) return;
+      this.last = answer;
       if (isRunning(this.last)) wait = INDEXING_INTERVAL;
       const returned = this.isLost;
       this.#failures = 0;
       this.dispatchEvent(new Event("status"));
       if (returned) this.dispatchEvent(new Event("back"));
     } catch (error) {
+      if (asked !== this.#asked) return;
       if (error instanceof ServerUnreachable && this.#failures++ === 0) this.dispatchEvent(new Event("lost"));
       wait = RETRY_INTERVALS[Math.min(Math.max(0, this.#failures - 1), RETRY_INTERVALS.length - 1)];
     }

@@ -34,12 +34,13 @@ export class Timeline {
   #columns = 1;
   #side = 100;
   #current = 0; // place of the photo that Tab focuses
-  #asked = 0; // place of the photo that was asked for last: a photo with copies is in several folders
   #frame = 0;
   #timer = 0;
   #version = 0;
   #within = "";
   #generation = "";
+  /** @type {Within | null} what is to be shown; null: nothing, whatever is still loaded */ #wanted = null;
+  #isAnswered = false;
   #loadedAt = 0;
   count = 0;
   /** Why there is no timeline; empty if there is one. */ problem = "";
@@ -56,41 +57,49 @@ export class Timeline {
     if (load().timeline === "folder") this.#by.value = "folder";
     this.#by.addEventListener("change", () => {
       save({ timeline: this.#by.value });
-      this.show(this.#filter, this.#generation).then(() => this.#list.getBoundingClientRect().top < 0 && this.#scrollTo(0));
+      this.show(this.#wanted ?? this.#filter, this.#generation).then(() => this.#list.getBoundingClientRect().top < 0 && this.#scrollTo(0));
     });
   }
 
   get isShown() { return !this.#root.hidden; }
 
   hide() {
+    this.#wanted = null;
     this.#root.hidden = true;
     this.#bar.hidden = true;
   }
 
-  /** Show the photos that pass the filters; `generation`: another one means that the gallery has changed. */
+  /**
+   * Show the photos that pass the filters; `generation`: another one means that the gallery has changed. Returns whether
+   * they are shown: false if they are still loaded, or something else is to be shown by now.
+   */
   async show(/** @type {Within} */ within, /** @type {string} */ generation) {
     const by = this.#by.value === "folder" ? "folder" : "date";
     const key = JSON.stringify([within, by]);
     const wasHidden = this.#root.hidden;
+    this.#wanted = within;
     this.#root.hidden = Boolean(this.problem);
     this.#bar.hidden = this.#root.hidden || !this.count;
     if (wasHidden) this.#layout();
-    if (key === this.#within && (generation === this.#generation || (!wasHidden && this.#isInUse))) return;
+    if (key === this.#within && (generation === this.#generation || (!wasHidden && this.#isInUse))) return this.#isAnswered;
+    this.#isAnswered = false;
     [this.#within, this.#generation, this.#loadedAt] = [key, generation, performance.now()];
     const version = ++this.#version;
     try {
       const { sections, photos } = await timeline(within, by);
-      if (version !== this.#version) return;
+      if (version !== this.#version) return false;
       this.#filter = within;
       this.#sections(sections, photos);
       this.problem = "";
     } catch (error) {
-      if (version !== this.#version) return;
+      if (version !== this.#version) return false;
       this.problem = /** @type {Error} */ (error).message;
       this.#sections([], 0);
       if (!(error instanceof RequestError)) this.#within = ""; // tried again; but a store that cannot list never can
     }
-    this.#root.hidden = !this.count;
+    this.#isAnswered = true;
+    this.#root.hidden = !this.#wanted || !this.count;
+    return this.#wanted !== null;
   }
 
   /** Whether the user looks through the photos, or they were loaded just now: changes of the gallery are shown later. */
@@ -105,9 +114,9 @@ export class Timeline {
     return this.peek(this.placeOf(id));
   }
 
-  /** The place of a photo that is loaded, or -1. */
-  placeOf(/** @type {string} */ id) {
-    if (this.peek(this.#asked)?.id === id) return this.#asked;
+  /** The place of a photo that is loaded, or -1; `supposed` if it is there: one with copies is in several folders. */
+  placeOf(/** @type {string} */ id, supposed = this.#current) {
+    if (this.peek(supposed)?.id === id) return supposed;
     for (const { section, first } of this.#blocks) {
       for (const number of section.pages.keys()) {
         const page = this.#pages.get(pageKey(first, number));
@@ -121,9 +130,7 @@ export class Timeline {
   /** @returns {Promise<Photo | null>} the photo at a place, loaded if necessary */
   async at(/** @type {number} */ place) {
     const spot = this.#spot(place);
-    const photo = spot ? ((await this.#load(spot))[spot.offset] ?? null) : null;
-    if (photo) this.#asked = place;
-    return photo;
+    return spot ? ((await this.#load(spot))[spot.offset] ?? null) : null;
   }
 
   /** The photo at a place, if it is loaded. */
@@ -250,7 +257,7 @@ export class Timeline {
       const label = photo.taken ? `${photo.name}, ${new Date(photo.taken).toLocaleDateString(language, { dateStyle: "medium" })}` : photo.name;
       cell.dataset.id = photo.id;
       const open = make("button", { type: "button", class: "open", "aria-label": label, title: photo.name, click: () => {
-        this.#current = this.#asked = place;
+        this.#current = place;
         this.#open(photo);
       } }, image);
       showPreview(open, photo);

@@ -12,8 +12,8 @@ import { Zoom } from "./zoom.js";
 /**
  * The photos to go through: `peek` gives one that is loaded, `at` loads it if necessary.
  * `more`: whether there may be more than `count`.
- * @typedef {{count: number, more: boolean, placeOf: (id: string) => number, peek: (place: number) => Photo | null,
- *   at: (place: number) => Promise<Photo | null>, closed: (id: string) => void}} Source
+ * @typedef {{count: number, more: boolean, placeOf: (id: string, supposed?: number) => number, peek: (place: number) => Photo | null,
+ *   at: (place: number) => Promise<Photo | null>, closed: (id: string, place: number) => void}} Source
  * @typedef {{notify: (text: string) => void, isSelected: (id: string) => boolean, select: (photo: Photo) => void}} Callbacks
  */
 
@@ -90,7 +90,8 @@ export class Viewer {
     this.#show(photo);
   }
 
-  #show(/** @type {Photo} */ photo) {
+  /** `supposed`: where it is in its source, if it is there more than once. */
+  #show(/** @type {Photo} */ photo, /** @type {number | undefined} */ supposed = undefined) {
     const source = /** @type {Source} */ (this.#source);
     this.#abort.abort();
     this.#abort = new AbortController();
@@ -105,7 +106,7 @@ export class Viewer {
     this.#photo.alt = photo.name;
     this.#photo.src = thumbnailUrl(photo.id); // usually loaded already
     this.#loadLarge(photo, signal);
-    this.#place = source.placeOf(photo.id);
+    this.#place = source.placeOf(photo.id, supposed);
     byId("viewer-place").textContent = t("{place} of {count}", { place: number(this.#place + 1), count: number(source.count) });
     byId("viewer-name").textContent = photo.name;
     byId("viewer-previous").setAttribute("aria-disabled", String(this.#place <= 0)); // a disabled button would lose the focus
@@ -190,11 +191,12 @@ export class Viewer {
   async #step(/** @type {1 | -1} */ direction) {
     const source = /** @type {Source} */ (this.#source);
     const from = this.#shown;
-    const found = from ? source.placeOf(from.id) : -1;
+    const found = from ? source.placeOf(from.id, this.#place) : -1;
     const before = direction > 0 ? this.#place - 1 : this.#place; // if the photo was removed from the hits
-    const next = await source.at((found < 0 ? before : found) + direction).catch(() => null);
+    const place = (found < 0 ? before : found) + direction;
+    const next = await source.at(place).catch(() => null);
     if (this.#shown !== from) return; // closed, or another step was faster
-    if (next) this.#show(next);
+    if (next) this.#show(next, place);
     else this.#callbacks.notify(direction > 0 ? t("This is the last photo.") : t("This is the first photo."));
   }
 
@@ -265,7 +267,7 @@ export class Viewer {
   #onClose() {
     this.#abort.abort();
     this.#explanation.leave();
-    if (this.#shown) this.#source?.closed(this.#shown.id);
+    if (this.#shown) this.#source?.closed(this.#shown.id, this.#place);
     this.#shown = null;
     this.#photo.removeAttribute("src");
     this.#leave(); // a browser closes a dialog by itself when Escape is pressed again and again
