@@ -188,6 +188,7 @@ def test_zoom_facts_and_the_file_itself(page: Page) -> None:
         "least => document.querySelector('.frame').getBoundingClientRect().width > least", arg=1.5 * before["width"]
     )
     after = frame.bounding_box()
+    assert after
     page.mouse.down()
     page.mouse.move(260, 300)
     page.mouse.up()

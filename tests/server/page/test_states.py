@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.gallery.photos import fill, put
-from tests.server.page.actions import SIDES, draw, expect_first, expect_strokes
+from tests.server.page.actions import SIDES, draw, expect_first, expect_strokes, settle
 from tests.server.page.conftest import OpenPage, Served, Watch
 
 
@@ -78,7 +78,8 @@ def test_a_lost_connection_is_reported_and_restored(open_page: OpenPage, own: Se
     watch.allow("net::ERR_")
     page = open_page(own)
     draw(page, *SIDES["left"])
-    expect_first(page, "left.png")
+    expect(page.locator(".tile").first).to_be_visible()
+    settle(page)
     port = own.port
     before = page.locator("#sheet").bounding_box()
     own.stop()

@@ -139,7 +139,7 @@ query.addEventListener("change", (event) => {
 });
 addKeyboardPen(canvas, drawing, toolbar.pen, sheet, notify);
 let adding = Promise.resolve();
-pictureInput.listen((files) => (adding = adding.then(() => addPictures(files)))); // one question at a time
+pictureInput.listen((files) => (adding = adding.catch(() => {}).then(() => addPictures(files)))); // one question at a time
 async function addPictures(/** @type {File[]} */ files) {
   for (const file of files) {
     const problem = pictureInput.problem(file);

@@ -111,6 +111,7 @@ export class Results {
     this.#list.hidden = false;
     this.#grid.show(/** @type {Hit[]} */ (photos));
     this.#count(/** @type {Hit[]} */ (photos));
+    this.#lookAtEnd();
     if (isNew) byId("results").scrollIntoView({ block: "start" }); // on a phone they are below the sheet
   }
 
