@@ -127,6 +127,7 @@ def test_a_collection_that_is_still_loaded_gives_way(own: Served, open_page: Ope
     held = Held(page, COLLECTED)
     page.go_forward()
     held.expect(1)
+    page.wait_for_timeout(600)  # the address follows what is shown, meanwhile
     page.go_back()
     expect(page).not_to_have_url(re.compile("collection="))
     held.answer()

@@ -80,13 +80,18 @@ const dialogs = new CollectionDialogs(query, selection, {
   export: (name, photos) => exportDialog.open(name, photos, watch.last?.adds_folders ?? false),
 });
 byId("collection-export").addEventListener("click", () => dialogs.export(results.collection ?? ""));
+let goes = 0; // the newest change to another query; older ones that are still read do not count
 let stepping = false; // back, out of a collection
 byId("collection-close").addEventListener("click", () => {
   if (!history.state?.collection) return results.schedule();
   if (!stepping) history.back();
   stepping = true;
 });
-addEventListener("popstate", () => (stepping = false));
+addEventListener("popstate", () => {
+  stepping = false;
+  goes++;
+  results.stay();
+});
 byId("selection-remove").addEventListener("click", async () => {
   const name = results.collection ?? "";
   const ids = selection.photos.map(({ id }) => id);
@@ -182,11 +187,10 @@ async function openCollection(/** @type {string} */ name) {
   if (results.collection === name) writeAddress();
 }
 
-let goes = 0;
 async function go(/** @type {string} */ address) {
   const mine = ++goes;
   const { values, strokes, collection, missing } = await read(address);
-  if (mine !== goes) return; // there was another one meanwhile
+  if (mine !== goes) return;
   if (drawing.isEmpty && !drawing.canUndo) drawing.restore(strokes);
   else drawing.replace(strokes);
   query.set(values);
@@ -211,10 +215,8 @@ async function restore() {
 }
 addEventListener("hashchange", () => {
   const address = location.hash.slice(1);
-  if (viewer.isLeaving || address === addressOf(query, results.collection)) {
-    results.stay();
-    noteAddress();
-  } else if (address === addressOf(query)) { // back from a collection
+  if (viewer.isLeaving || address === addressOf(query, results.collection)) noteAddress();
+  else if (address === addressOf(query)) { // back from a collection
     sessionStorage.setItem(NOW, address);
     results.schedule();
   } else go(address);
