@@ -89,7 +89,8 @@ def test_a_lost_connection_is_reported_and_restored(open_page: OpenPage, own: Se
     expect(page.locator("#summary")).to_have_text("not connected")
     expect_strokes(page, 2)
     expect(page.locator(".tile").first).to_be_visible()  # the hits stay
-    own.start(port)
+    with page.expect_response("**/api/search"):
+        own.start(port)
     expect(page.get_by_role("alert")).to_be_hidden()
     expect(page.locator("#summary")).to_contain_text("12 photos")
     expect(page.locator(".tile").first).to_be_visible()

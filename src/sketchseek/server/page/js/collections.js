@@ -18,7 +18,8 @@ export class CollectionDialogs {
   #callbacks;
   #dialog = byId("collections", HTMLDialogElement);
   #adding = false;
-  #asked = 0; // the newest question; answers to older ones open nothing
+  #asked = 0; // the newest request for a dialog; answers to older ones open nothing
+  #askedSaved = 0;
 
   constructor(/** @type {Query} */ query, /** @type {Selection} */ selection, /** @type {Callbacks} */ callbacks) {
     this.#query = query;
@@ -53,8 +54,10 @@ export class CollectionDialogs {
   /** The saved searches, in the dialog of the last ones. */
   async showSaved() {
     byId("saved-new").hidden = this.#query.isEmpty;
+    const asked = ++this.#askedSaved;
     const found = await this.#try(collections);
-    fill("saved-list", (found?.searches ?? []).map(({ name, query }) => row("search", name, "", async () => {
+    if (!found || asked !== this.#askedSaved) return;
+    fill("saved-list", found.searches.map(({ name, query }) => row("search", name, "", async () => {
       const strokes = validStrokes(query.strokes);
       if (strokes.length) await keep(idOf(JSON.stringify(strokes)), strokes);
       byId("searches", HTMLDialogElement).close();
@@ -96,8 +99,8 @@ export class CollectionDialogs {
   async #ask() {
     const asked = ++this.#asked;
     const found = await this.#try(collections);
-    const isCovered = document.querySelector("dialog[open]:not(#collections)") !== null;
-    return asked === this.#asked && !isCovered ? found : undefined;
+    const isOverOther = !this.#dialog.open && document.querySelector("dialog[open]") !== null;
+    return asked === this.#asked && !isOverOther ? found : undefined;
   }
 
   /** What a request returns; undefined, after a message, if it fails. @template T @returns {Promise<T | undefined>} */

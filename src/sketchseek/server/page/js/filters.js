@@ -38,7 +38,8 @@ export class Filters {
     this.#form.addEventListener("submit", (event) => event.preventDefault());
     this.#form.addEventListener("input", () => this.#read());
     this.#form.addEventListener("reset", (event) => {
-      event.preventDefault(); // the form would follow later, and could overtake a change
+      event.preventDefault(); // the form would be reset after this event, and a change made meanwhile would be lost
+      this.#from.value = this.#to.value = ""; // also half a date, which counts as none
       save({ look: "both" });
       query.set({ look: "both", under: "", from: "", to: "", name: "", kind: "", camera: "", threshold: 0, fold: true });
     });

@@ -14,7 +14,7 @@ export class FolderChooser {
   /** @type {Purpose | null} */ #purpose = null;
   /** @type {string | null} */ #current = null;
   #places = 0; // where one can begin
-  #asked = 0; // the newest question for a folder; answers to older ones are not shown
+  #asked = 0; // the newest request for a folder; answers to older ones are not shown
 
   constructor() {
     this.#button.addEventListener("click", () => this.#choose());
@@ -44,13 +44,14 @@ export class FolderChooser {
       if (purpose !== this.#purpose) return;
       this.#problem.textContent = /** @type {Error} */ (error).message;
       this.#button.disabled = this.#body.inert = false;
+      this.#button.focus();
     }
   }
 
   async #go(/** @type {string | null} */ folder) {
     const asked = ++this.#asked;
     this.#problem.textContent = "";
-    this.#button.disabled = true; // or it would take the folder before
+    this.#button.disabled = true; // otherwise it would choose the previous folder
     try {
       const listing = await places(folder);
       if (asked !== this.#asked) return;

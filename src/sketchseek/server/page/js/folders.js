@@ -27,7 +27,7 @@ export class Folders {
     const running = isRunning(status);
     const { state, model, error } = status.indexing;
     const key = JSON.stringify([status.folders, status.failed, status.watching, status.adds_folders, running, state, model, error]);
-    const isAsking = this.#list.querySelector(".question:not([aria-busy])") !== null;
+    const isAsking = this.#list.querySelector(".question:focus-within:not([aria-busy])") !== null;
     if (key !== this.#shown && !isAsking && !this.#isActing) {
       this.#shown = key;
       const focused = this.#list.contains(document.activeElement) ? document.activeElement?.id : null;

@@ -60,18 +60,20 @@ export class LiveSearch {
     this.stop();
     const mine = (this.#current = new AbortController());
     this.#callbacks.pending(true);
+    let waits = false; // for the server to respond at all
     try {
       const response = await this.#searchWithRetries(mine.signal);
       if (mine === this.#current) this.#callbacks.show(response);
     } catch (error) {
       if (mine !== this.#current) return; // aborted by a newer search
-      if (error instanceof ServerUnreachable) this.#callbacks.unreachable();
+      waits = error instanceof ServerUnreachable;
+      if (waits) this.#callbacks.unreachable();
       else this.#callbacks.fail(/** @type {Error} */ (error));
     } finally {
       if (mine === this.#current) {
         this.#current = null;
         this.#callbacks.busy(false);
-        this.#callbacks.pending(this.#timer !== 0);
+        this.#callbacks.pending(waits || this.#timer !== 0);
         if (this.#again) this.whileDrawing();
         this.#again = false;
       }

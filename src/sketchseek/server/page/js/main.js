@@ -87,18 +87,13 @@ byId("collection-close").addEventListener("click", () => {
   if (!stepping) history.back();
   stepping = true;
 });
-addEventListener("popstate", () => {
-  stepping = false;
-  goes++;
-  results.stay();
-});
 byId("selection-remove").addEventListener("click", async () => {
   const name = results.collection ?? "";
   const ids = selection.photos.map(({ id }) => id);
   try {
     await collect("remove", name, ids);
     selection.remove(ids);
-    if (results.collection === name) await results.openCollection(name);
+    await results.refreshCollection(name);
   } catch (error) {
     notify(/** @type {Error} */ (error).message);
   }
@@ -143,8 +138,8 @@ query.addEventListener("change", (event) => {
   noteAddress();
 });
 addKeyboardPen(canvas, drawing, toolbar.pen, sheet, notify);
-let adding = Promise.resolve();
-pictureInput.listen((files) => (adding = adding.catch(() => {}).then(() => addPictures(files)))); // one question at a time
+let before = Promise.resolve(); // pictures that are still being added: one question at a time
+pictureInput.listen((files) => (before = before.catch(() => {}).then(() => addPictures(files))));
 async function addPictures(/** @type {File[]} */ files) {
   for (const file of files) {
     const problem = pictureInput.problem(file);
@@ -168,8 +163,9 @@ function noteAddress() {
 
 function writeAddress() {
   clearTimeout(timer);
+  if (results.isOpening) return; // a collection, which the address names already or will then
   const address = addressOf(query, results.collection);
-  history.replaceState(history.state, "", address ? `#${address}` : location.pathname + location.search);
+  history.replaceState(results.collection === null ? null : history.state, "", address ? `#${address}` : location.pathname + location.search);
   if (!query.isEmpty) remember(addressOf(query));
 }
 
@@ -177,9 +173,11 @@ function writeAddress() {
 async function openCollection(/** @type {string} */ name) {
   try {
     await results.openCollection(name, () => {
-      if (results.collection !== null) return;
+      if (document.querySelector("dialog[open]")) return false; // it would open behind that
+      if (results.collection !== null) return true;
       writeAddress(); // of what Back returns to
       history.pushState({ collection: true }, "");
+      return true;
     });
   } catch (error) {
     return notify(/** @type {Error} */ (error).message);
@@ -213,10 +211,16 @@ async function restore() {
   }
   following = true;
 }
-addEventListener("hashchange", () => {
+addEventListener("popstate", () => { // steps in the history, and an address that the user changes
+  stepping = false;
+  goes++;
+  results.dropOpening();
   const address = location.hash.slice(1);
-  if (viewer.isLeaving || address === addressOf(query, results.collection)) noteAddress();
-  else if (address === addressOf(query)) { // back from a collection
+  if (viewer.isLeaving) noteAddress();
+  else if (address === addressOf(query, results.collection)) {
+    results.keepCollection(); // forward to it while it was being closed
+    noteAddress();
+  } else if (address === addressOf(query)) { // back from a collection
     sessionStorage.setItem(NOW, address);
     results.schedule();
   } else go(address);
@@ -246,7 +250,7 @@ watch.addEventListener("status", () => {
   // Not every store can list these; one that is busy is asked again with the next status.
   const failed = (/** @type {Error} */ error) => void (error instanceof ServerBusy && (treeOf = ""));
   const roots = status.folders.map(({ folder }) => ({ folder, files: 0 }));
-  /** What shows an answer, unless the gallery has changed since then. @type {<T>(show: (found: T) => void) => (found: T) => void} */
+  /** An answer about a gallery that has changed since must not replace a newer one. @type {<T>(show: (found: T) => void) => (found: T) => void} */
   const newest = (show) => (found) => void (tree === treeOf && show(found));
   cameras().then(newest((found) => filters.setCameras(found)), failed);
   sections(EVERYTHING, "date").then(newest((found) => filters.setMonths(found.sections.map(({ month }) => month ?? "").filter(Boolean))), failed);

@@ -19,6 +19,7 @@ import { counted, t } from "./texts.js";
  *   opened: () => void, guessed: (names: string[]) => void}} Callbacks `opened`: a collection was opened or closed */
 
 const ANNOUNCE_DELAY = 700; // ms without a new response before the last one is announced to screen readers
+const END_DELAY = 400; // ms without a new response before more photos are loaded: while one draws, they would be for nothing
 const MAX_OFFSET = 2000; // hits, the limit of the server
 
 export class Results {
@@ -36,11 +37,14 @@ export class Results {
   /** @type {{generation: number, more: Promise<boolean>} | null} */ #paging = null;
   /** @type {number | null} photos in the gallery at the last update */ #photos = null;
   #generation = 0;
-  #turn = 0; // raised by what keeps a collection from opening that is still loaded
+  #turn = 0; // raised by what the user does: a collection that was asked for before does not open
+  #opening = -1; // turn of the collection that is being loaded
+  #isSearching = false;
   #isUnanswered = false; // the server did not respond to the last search
   #sent = new FormData(); // of the last search
   #shown = new FormData(); // of the one whose hits are shown
   #announceTimer = 0;
+  #endTimer = 0;
 
   /**
    * @param {Query} query
@@ -63,7 +67,7 @@ export class Results {
       fail: (error) => this.#fail(error),
       busy: (waiting) => callbacks.banner("busy", waiting),
       unreachable: () => this.#onUnreachable(),
-      pending: (on) => (grid.isPending = on),
+      pending: (on) => (grid.isPending = this.#isSearching = on),
     });
     this.#end = new IntersectionObserver((entries) => entries.at(-1)?.isIntersecting && this.loadMore(), { rootMargin: "900px" });
     this.#lookAtEnd();
@@ -81,24 +85,42 @@ export class Results {
     this.#live.whileDrawing();
   }
 
-  /** A collection that is still loaded does not open. */
-  stay() {
+  /** Whether a collection is being loaded. */
+  get isOpening() { return this.#opening === this.#turn; }
+
+  /** Do not open a collection that is still being loaded. */
+  dropOpening() {
     this.#turn++;
+  }
+
+  /** Do not search if that would close a collection. */
+  keepCollection() {
+    if (this.collection !== null) this.#live.stop();
   }
 
   /** The server responds again: search if the last search has had no response. */
   searchAgain() {
     if (this.#isUnanswered) this.schedule();
+    else this.#lookAtEnd();
   }
 
   /** The collection that is shown; null if none is. @type {string | null} */ collection = null;
 
-  /** Show the photos of a collection in place of hits, unless something else was done meanwhile; `before`: called when they are here. */
-  async openCollection(/** @type {string} */ name, before = () => {}) {
-    const turn = ++this.#turn;
-    const { photos, more } = await collectionPhotos(name, 0, PAGE);
-    if (turn !== this.#turn || document.querySelector("dialog[open]")) return;
-    before();
+  /** Show the photos of a collection again, unless it is being closed. */
+  async refreshCollection(/** @type {string} */ name) {
+    if (name === this.collection && !this.#isSearching) await this.openCollection(name);
+  }
+
+  /**
+   * Show the photos of a collection in place of hits, unless the user does something else before they have loaded.
+   * `before` is called when they have; they are not shown if it returns false.
+   */
+  async openCollection(/** @type {string} */ name, before = () => true) {
+    const turn = (this.#opening = ++this.#turn);
+    const { photos, more } = await collectionPhotos(name, 0, PAGE).finally(() => {
+      if (turn === this.#opening) this.#opening = -1;
+    });
+    if (turn !== this.#turn || !before()) return;
     this.#live.stop();
     this.#isUnanswered = false;
     clearTimeout(this.#announceTimer);
@@ -130,11 +152,12 @@ export class Results {
     this.#photos = photos;
     if (this.collection !== null) return;
     if (!this.#grid.hits.length && (this.#query.isEmpty || !photos)) this.#welcome();
-    else if (changed && !this.#query.isEmpty && this.#grid.hits.length <= PAGE && !this.#isBrowsing && !this.#isScrolled) this.schedule();
+    else if (changed && !this.#query.isEmpty && this.#grid.hits.length <= PAGE && !this.#isBrowsing && !this.#isScrolled) this.#live.schedule();
   }
 
-  /** Load more photos if the end of these is near; otherwise when it is: in a high window it may be near again and again. */
+  /** An observer reports only changes. Observe again, because the end may still be near after more photos. */
   #lookAtEnd() {
+    clearTimeout(this.#endTimer);
     this.#end.disconnect();
     this.#end.observe(byId("grid-end"));
   }
@@ -220,7 +243,8 @@ export class Results {
       notices.noHits(answer.note ?? t("No photo matches."), this.#suggestions());
     }
     this.#count(hits);
-    this.#lookAtEnd();
+    clearTimeout(this.#endTimer);
+    this.#endTimer = setTimeout(() => this.#lookAtEnd(), END_DELAY);
     this.#announce(hits, answer);
   }
 
@@ -237,7 +261,7 @@ export class Results {
   async #onUnreachable() {
     this.#isUnanswered = true;
     await this.#watch.poll();
-    if (this.#isUnanswered && !this.#watch.isLost) this.schedule(1000);
+    if (this.#isUnanswered && !this.#watch.isLost) this.#live.schedule(1000);
   }
 
   #fail(/** @type {Error} */ error) {

@@ -18,7 +18,8 @@ export class Selection {
   #bar = byId("selection");
   /** @type {string | null} the photo from which Shift selects */ #anchor = null;
   #area = byId("results");
-  #isDownloading = false;
+  #downloading = ""; // key of the photos that were asked for last, until they are downloaded
+  #downloads = Promise.resolve();
 
   constructor(/** @type {Callbacks} */ callbacks) {
     this.#callbacks = callbacks;
@@ -122,16 +123,19 @@ export class Selection {
     }
   }
 
-  async #download() {
-    if (this.#isDownloading) return;
-    this.#isDownloading = true;
+  #download() {
     const photos = this.photos.slice(0, MOST_DOWNLOADS);
+    const key = photos.map(({ id }) => id).join();
+    if (key === this.#downloading) return; // a second click
+    this.#downloading = key;
     if (photos.length < this.#photos.size) this.#callbacks.notify(t("Only the first {count} are downloaded.", { count: MOST_DOWNLOADS }));
-    for (const photo of photos) {
-      make("a", { href: downloadUrl(photo), download: photo.name }).click();
-      await new Promise((resolve) => setTimeout(resolve, BETWEEN));
-    }
-    this.#isDownloading = false;
+    this.#downloads = this.#downloads.then(async () => {
+      for (const photo of photos) {
+        make("a", { href: downloadUrl(photo), download: photo.name }).click();
+        await new Promise((resolve) => setTimeout(resolve, BETWEEN));
+      }
+      if (key === this.#downloading) this.#downloading = "";
+    });
   }
 
   async #copyPaths() {

@@ -39,7 +39,7 @@ export class Timeline {
   #version = 0;
   #within = "";
   #generation = "";
-  /** @type {Within | null} what is to be shown; null: nothing, whatever is still loaded */ #wanted = null;
+  /** @type {Within | null} what is to be shown; null: nothing, whatever is still loading */ #wanted = null;
   #isAnswered = false;
   #loadedAt = 0;
   count = 0;
@@ -71,7 +71,7 @@ export class Timeline {
 
   /**
    * Show the photos that pass the filters; `generation`: another one means that the gallery has changed. Returns whether
-   * they are shown: false if they are still loaded, or something else is to be shown by now.
+   * they are shown: not if they are still loading, or something else is to be shown by now.
    */
   async show(/** @type {Within} */ within, /** @type {string} */ generation) {
     const by = this.#by.value === "folder" ? "folder" : "date";
@@ -114,7 +114,7 @@ export class Timeline {
     return this.peek(this.placeOf(id));
   }
 
-  /** The place of a photo that is loaded, or -1; `supposed` if it is there: one with copies is in several folders. */
+  /** The place of a photo that is loaded, or -1. `supposed` is tried first, because one with copies is in several folders. */
   placeOf(/** @type {string} */ id, supposed = this.#current) {
     if (this.peek(supposed)?.id === id) return supposed;
     for (const { section, first } of this.#blocks) {

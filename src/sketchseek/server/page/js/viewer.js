@@ -81,13 +81,14 @@ export class Viewer {
 
   open(/** @type {Photo} */ photo, /** @type {Source} */ source) {
     this.#source = source;
-    if (!this.#dialog.open) {
-      this.#dialog.showModal();
+    const isNew = !this.#dialog.open;
+    if (isNew) this.#dialog.showModal();
+    this.#show(photo);
+    if (isNew) {
       history.scrollRestoration = "manual"; // or Back would scroll away from the photo that was shown last
       history.pushState({ viewer: true }, ""); // so that Back closes the view
       this.#inHistory = true;
     }
-    this.#show(photo);
   }
 
   /** `supposed`: where it is in its source, if it is there more than once. */
@@ -257,11 +258,13 @@ export class Viewer {
     event.preventDefault();
   }
 
-  /** Go back, which closes the view: what is done next finds the history where it was before. */
+  /** Go back, which closes the view: the history is then as it was before the view was opened. */
   #leave() {
-    if (!this.#inHistory || this.#isClosing) return;
+    if (!this.#inHistory) return this.#dialog.close();
+    if (this.#isClosing) return;
     this.#isClosing = true;
     history.back();
+    setTimeout(() => this.#isClosing && this.#dialog.close(), 1000); // a browser may refuse to go back
   }
 
   #onClose() {
