@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-# A busy machine is no failure.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
+# A busy machine is no failure, and a run can be repeated. Other examples: pytest --hypothesis-profile=search
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("search", deadline=None, derandomize=False)
+settings.load_profile("same")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -13,7 +13,7 @@ from sketchseek.pictures import PictureError, load_photo
 from sketchseek.untrusted import UnsafeFileError, open_plain, read_bounded
 from tests.gallery.photos import png
 
-SECONDS = 5.0
+SECONDS = 60.0
 
 
 def a_socket(path: Path) -> None:

@@ -172,7 +172,7 @@ def work(arguments: list[str], said: str) -> None:
 def test_a_signal_saves_and_says_how_to_go_on(number: signal.Signals, data: Path, run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     begin = ["train", "toy", "--data", str(data), *SHORT, "--out", str(folder)]
-    begin += ["--set", "pause=0.01", "--set", "epochs=50", "--set", "validate_every=1000"]
+    begin += ["--set", "pause=0.01", "--set", "epochs=1000", "--set", "validate_every=1000"]
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     process = context.Process(target=work, args=(begin, str(tmp_path / "said")))

@@ -214,7 +214,7 @@ def test_watching_follows_changes(gallery: Gallery, photos: Path, monkeypatch: p
     reports = follow(gallery, [photos], stop, every=0.5)
 
     def change() -> None:
-        put(photos / "new.png", png(7))
+        put(photos.parent / "new.png", png(7)).rename(photos / "new.png")  # never seen half written
         path.unlink()
 
     changer = Thread(target=change)

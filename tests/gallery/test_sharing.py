@@ -22,7 +22,7 @@ def test_a_reader_never_sees_half_a_batch(tmp_path: Path, photos: Path) -> None:
     fill(photos, 210)
     path = tmp_path / "gallery"
     Gallery.open(path, GridModel()).close()
-    ended = threading.Event()
+    ended, looked = threading.Event(), threading.Event()
     trouble: list[BaseException] = []
     sizes: list[list[int]] = [[], [], []]
 
@@ -32,6 +32,8 @@ def test_a_reader_never_sees_half_a_batch(tmp_path: Path, photos: Path) -> None:
                 while not ended.is_set() or not seen or seen[-1] != 210:
                     hits = reader.search(text="red", k=300, look="direct")
                     seen.append(len(hits))
+                    if 0 < len(hits) < 210:
+                        looked.set()
                     assert len(hits) % 7 == 0
                     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
         except BaseException as error:
@@ -41,7 +43,7 @@ def test_a_reader_never_sees_half_a_batch(tmp_path: Path, photos: Path) -> None:
     for thread in readers:
         thread.start()
     with Gallery.open(path, GridModel()) as writer:
-        writer.add(photos, batch=7, threads=1)
+        writer.add(photos, batch=7, threads=1, progress=lambda so_far: so_far.encoded < 70 or looked.wait(60))
     ended.set()
     for thread in readers:
         thread.join(60)

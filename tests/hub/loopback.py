@@ -66,7 +66,7 @@ class Hub:
             "HF_ENDPOINT": self.url,
             "HF_HOME": str(home / "hf"),
             "HF_HUB_DISABLE_XET": "1",
-            "HF_HUB_ETAG_TIMEOUT": "2",
+            "HF_HUB_ETAG_TIMEOUT": "60",
             "SKETCHSEEK_MODELS": str(home / "models"),
             "NO_PROXY": "*",
         }

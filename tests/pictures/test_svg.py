@@ -97,7 +97,7 @@ def test_what_explodes_in_the_renderer_is_given_up(content: str, monkeypatch: py
 
 
 def test_a_document_that_takes_forever_is_stopped_and_blocks_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sketchseek.pictures.svg.SECONDS", 1)
+    monkeypatch.setattr("sketchseek.pictures.svg.SECONDS", 3)
     circle = '<circle r="50" cx="50" cy="30" fill="none" stroke="black" opacity="0.5"/>'
     ticks: list[float] = []
     done = threading.Event()

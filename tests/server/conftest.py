@@ -17,7 +17,9 @@ from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, jpeg, put
 
 # Low, so tests reach every limit quickly.
-LIMITS = Limits(body_bytes=2**20, body_seconds=5, held_bytes=2**22, pixels=4_000_000, searches=8, pictures=8)
+LIMITS = Limits(
+    body_bytes=2**20, body_seconds=5, held_bytes=2**22, pixels=4_000_000, searches=8, pictures=8, svg_seconds=60
+)
 ADDRESS = "http://127.0.0.1:8000"
 
 

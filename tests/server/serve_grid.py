@@ -2,7 +2,8 @@
 
 The model that ships works as well. A model called grid-slow takes a while for every batch of photos, and for every
 drawing. SERVE_GRID_HEAD_S says how long the head of a request may take, SERVE_GRID_READ_S how long reading a photo's
-file, SERVE_GRID_WRITE_S how long a client may take no bytes; SERVE_GRID_FILES how many descriptors the server may have.
+file, SERVE_GRID_WRITE_S how long a client may take no bytes; SERVE_GRID_FILES how many descriptors the server may have,
+SERVE_GRID_SEARCHES how many searches it takes at once.
 """
 
 import os
@@ -22,16 +23,17 @@ from sketchseek.server.processes import index_child, indexing
 from sketchseek.server.protection.limits import Limits
 from tests.gallery.grid_model import GridModel
 
-SLOW_S = 0.2
+PHOTOS_S = 1.0  # long enough for a busy machine to do something meanwhile
+DRAWINGS_S = 0.2
 
 
 class SlowModel(GridModel):
     def encode_photos(self, photos: Any) -> Any:
-        time.sleep(SLOW_S)
+        time.sleep(PHOTOS_S)
         return super().encode_photos(photos)
 
     def encode_sketches(self, sketches: Any) -> Any:
-        time.sleep(SLOW_S)
+        time.sleep(DRAWINGS_S)
         return super().encode_sketches(sketches)
 
 
@@ -50,7 +52,11 @@ http_server.HEAD_TIMEOUT_S = float(os.environ.get("SERVE_GRID_HEAD_S", http_serv
 http_server.WRITE_TIMEOUT_S = float(os.environ.get("SERVE_GRID_WRITE_S", http_server.WRITE_TIMEOUT_S))
 if "SERVE_GRID_FILES" in os.environ:
     resource.setrlimit(resource.RLIMIT_NOFILE, (int(os.environ["SERVE_GRID_FILES"]),) * 2)
-start.Limits = partial(Limits, read_seconds=float(os.environ.get("SERVE_GRID_READ_S", "10")))  # type: ignore[assignment, attr-defined]
+start.Limits = partial(  # type: ignore[assignment, attr-defined]
+    Limits,
+    read_seconds=float(os.environ.get("SERVE_GRID_READ_S", "10")),
+    searches=int(os.environ.get("SERVE_GRID_SEARCHES", Limits().searches)),
+)
 indexing.COMMAND = (sys.executable, __file__, "index-child")
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import re
+import resource
 import signal
 import socket
 import sys
@@ -18,6 +19,7 @@ import pytest
 from sketchseek.cli import main
 from sketchseek.errors import SketchseekError
 from sketchseek.gallery import Gallery
+from sketchseek.parallel import usable_cores
 from sketchseek.server import http_server
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, jpeg, put
@@ -230,7 +232,7 @@ def test_slow_bodies_do_not_keep_others_waiting(server: Live) -> None:
 
 def test_a_slow_head_is_hung_up_on(gallery_path: Path) -> None:
     """Whether it is the first of its connection or a later one."""
-    with live("--gallery", str(gallery_path), "--model", "grid-plain", SERVE_GRID_HEAD_S="1") as server:
+    with live("--gallery", str(gallery_path), "--model", "grid-plain", SERVE_GRID_HEAD_S="3") as server:
         with server.connect() as idle, server.connect(b"GET / HT") as half, server.connect() as second:
             second.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert status_of(second) == 200
@@ -239,16 +241,16 @@ def test_a_slow_head_is_hung_up_on(gallery_path: Path) -> None:
                 assert _is_hung_up(connection)
         with server.connect(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n") as calm:
             assert status_of(calm) == 200
-            time.sleep(2)  # between requests one may be silent for longer
+            time.sleep(4)  # between requests one may be silent for longer
             calm.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert status_of(calm) == 200
 
 
 def test_too_many_searches_get_a_503_and_the_others_are_served(gallery_path: Path, tmp_path: Path) -> None:
-    """A hundred drawings at once for a model that takes half a second each."""
+    """A hundred drawings at once for a model that takes a while for each."""
     with Gallery.open(tmp_path / "gallery", GridModel("slow")) as gallery:
         gallery.add(put(tmp_path / "photos" / "x.png", jpeg(1)).parent)
-    with live("--gallery", str(tmp_path / "gallery"), "--model", "grid-slow") as server:
+    with live("--gallery", str(tmp_path / "gallery"), "--model", "grid-slow", SERVE_GRID_SEARCHES="8") as server:
         answers: list[httpx2.Response] = []
         together = threading.Barrier(100)
 
@@ -268,7 +270,7 @@ def test_too_many_searches_get_a_503_and_the_others_are_served(gallery_path: Pat
             thread.join()
         assert {answer.status_code for answer in answers} == {200, 503}
         refusals = [answer for answer in answers if answer.status_code == 503]
-        assert len(answers) - len(refusals) >= 64
+        assert len(answers) - len(refusals) >= 8
         assert {answer.headers["retry-after"] for answer in refusals} == {"1"}
         assert "try again" in refusals[0].json()["error"]
         assert search(server, text="red").status_code == 200
@@ -279,11 +281,12 @@ def test_a_search_does_not_start_after_its_client_has_disconnected(tmp_path: Pat
         gallery.add(put(tmp_path / "photos" / "x.png", jpeg(1)).parent)
     with live("--gallery", str(tmp_path / "gallery"), "--model", "grid-slow") as server:
         search(server)  # the model is warm
-        for number in range(40):
+        for number in range(40 + usable_cores()):  # so many may start at once
             body = (FORM % b"strokes") + json.dumps([[[0, number], [0, 99]]]).encode() + b"\r\n--x--\r\n"
             server.connect(head(Content_Length=str(len(body))) + body).close()
-        gone = re.escape('sketchseek_requests_total{method="POST",route="/api/search",status="499"} ') + r"(3\d|40)\b"
-        wait_until(lambda: re.search(gone, server.client.get("metrics").text) is not None)
+        gone = 'sketchseek_requests_total{method="POST",route="/api/search",status="499"} '
+        thirty = re.compile(re.escape(gone) + r"([3-9]\d|\d{3})\b")  # or more
+        wait_until(lambda: thirty.search(server.client.get("metrics").text) is not None)
 
 
 def test_what_is_not_http_is_rejected(server: Live) -> None:
@@ -315,7 +318,7 @@ def test_a_wrong_range_is_ignored(server: Live) -> None:
 
 
 def test_hostile_requests_do_not_fill_the_log(gallery_path: Path) -> None:
-    with live("--gallery", str(gallery_path), "--model", "grid-plain", SERVE_GRID_HEAD_S="1") as server:
+    with live("--gallery", str(gallery_path), "--model", "grid-plain") as server:
         for _ in range(200):
             for sent in (
                 b"\0\r\n\r\n",
@@ -349,6 +352,9 @@ def test_a_body_that_is_not_http_gets_one_answer(gallery_path: Path, path: bytes
 
 def test_idle_connections_make_room_and_leave_descriptors_for_files(gallery_path: Path) -> None:
     """Ten times as many as the server has descriptors, while another client searches and loads photos."""
+    least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if least < 2000:  # the clients are in this process
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(2000, most), most))
     with live("--gallery", str(gallery_path), "--model", "grid-plain", SERVE_GRID_FILES="128") as server:
         id = search(server).json()["hits"][0]["id"]
         idle = []
@@ -372,7 +378,7 @@ def test_clients_that_read_nothing_are_dropped(tmp_path: Path) -> None:
         gallery.add(tmp_path / "photos")
         (id,) = (hit.id for hit in gallery.search(text="red"))
     arguments = ["--gallery", str(tmp_path / "gallery"), "--model", "grid-plain"]
-    with live(*arguments, SERVE_GRID_WRITE_S="1") as server:
+    with live(*arguments, SERVE_GRID_WRITE_S="5") as server:
         request = f"GET /api/photos/{id} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
         assert _metrics(server)  # this client's connection stays open
         before = _open_sockets(server)

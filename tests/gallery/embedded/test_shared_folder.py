@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -91,11 +92,14 @@ def test_the_log_stays_while_another_reader_needs_it(gallery: Gallery, photos: P
     assert not list(Path(gallery.path).glob("gallery.sqlite-*"))
 
 
-def test_a_gallery_that_is_closed_at_the_same_time_does_not_stop_a_writer(gallery: Gallery, photos: Path) -> None:
+def test_a_gallery_that_is_closed_at_the_same_time_does_not_stop_a_writer(
+    gallery: Gallery, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Closing takes the write lock for a moment."""
     import threading
 
     fill(photos, 3)
+    monkeypatch.setattr("sketchseek.gallery.embedded.gallery.write_lock", partial(write_lock, wait=60))
     held = threading.Event()
 
     def hold() -> None:

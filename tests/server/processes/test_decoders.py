@@ -123,7 +123,7 @@ def test_a_process_that_dies_at_work_is_reported_and_replaced() -> None:
     decoders.warm()
     pid = pids(decoders)[0]
     os.kill(pid, signal.SIGSTOP)  # it is at work until it is killed
-    threading.Timer(0.3, os.kill, (pid, signal.SIGKILL)).start()
+    threading.Timer(2, os.kill, (pid, signal.SIGKILL)).start()
     with pytest.raises(PictureError, match="takes too long or too much memory"):
         decoders.photo(picture(), "x.png", 64)
     assert decoders.photo(picture(), "x.png", 64).shape == (40, 60, 3)

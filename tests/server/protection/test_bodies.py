@@ -74,16 +74,20 @@ def test_a_slow_body_has_one_deadline_however_many_pieces_come_in_time() -> None
 def test_bodies_under_way_share_a_bound_and_give_it_back() -> None:
     bodies = BoundedBodies(reads_all, Limits(body_bytes=100, held_bytes=150))
 
-    async def waits(scope: Any, receive: Any, send: Send) -> None:
-        await reads_all(scope, receive, send)
-        await asyncio.sleep(0.05)
-
-    bodies.app = waits
-
     async def two() -> tuple[Any, Any]:
+        has_read, may_end = asyncio.Event(), asyncio.Event()
+
+        async def waits(scope: Any, receive: Any, send: Send) -> None:
+            await reads_all(scope, receive, send)
+            has_read.set()
+            await may_end.wait()
+
+        bodies.app = waits
         first = asyncio.create_task(bodies(CHUNKED, chunks(100), nowhere))
-        await asyncio.sleep(0.01)
+        await has_read.wait()
         second = asyncio.create_task(bodies(scope(content_length="90"), chunks(90), nowhere))
+        await asyncio.wait([second])
+        may_end.set()
         return await asyncio.gather(first, second, return_exceptions=True)
 
     first, second = asyncio.run(two())
@@ -91,6 +95,7 @@ def test_bodies_under_way_share_a_bound_and_give_it_back() -> None:
     assert isinstance(second, RequestError)
     assert (second.status, second.headers) == (503, {"Retry-After": "1"})
     assert bodies.held == 0
+    bodies.app = reads_all
     asyncio.run(bodies(CHUNKED, chunks(90), nowhere))
 
 
@@ -99,12 +104,12 @@ def test_after_the_body_the_clock_has_stopped() -> None:
         await reads_all(scope, receive, send)
         assert (await receive())["body"] == b"xx"
 
-    bodies = BoundedBodies(reads_on, Limits(body_seconds=0.05))
+    bodies = BoundedBodies(reads_on, Limits(body_seconds=1))
     left = [1, 2]
 
     async def receive() -> dict[str, Any]:
         size = left.pop(0)
-        await asyncio.sleep(0 if size == 1 else 0.1)
+        await asyncio.sleep(0 if size == 1 else 1.5)
         return {"type": "http.request", "body": b"x" * size, "more_body": False}
 
     asyncio.run(bodies(CHUNKED, receive, nowhere))

@@ -130,7 +130,7 @@ def test_a_folder_whose_drive_hangs_costs_a_deadline(
     gallery_path: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each keeps its thread; others are listed as long as there are threads, and then refused."""
-    service = make_service(gallery_path, GridModel(), tmp_path, folder_seconds=0.5, folders=3)
+    service = make_service(gallery_path, GridModel(), tmp_path, folder_seconds=2, folders=3)
     service.places = Places([home])
     free, real = threading.Event(), os.path.realpath
 

@@ -157,7 +157,7 @@ def test_a_download_that_is_not_the_published_one_is_refused_and_the_old_model_s
 
 def test_a_stopped_change_goes_on(server: tuple[Server, Path]) -> None:
     running, home = server
-    fill(home / "photos" / "more", 100)
+    fill(home / "photos" / "more", 400)
     published.clip(home / "other", width=256, depth=6, seed=6)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SKETCHSEEK_MODELS", str(home / "models"))
@@ -171,4 +171,4 @@ def test_a_stopped_change_goes_on(server: tuple[Server, Path]) -> None:
     assert running.client.post("api/indexing/stop").json()["state"] == "stopped"
     assert running.status()["model"] == "default"
     now = running.use("other")
-    assert now["model"] == "other" and now["indexing"]["done"] <= 100 + PHOTOS - 32, now
+    assert now["model"] == "other" and now["indexing"]["done"] <= 400 + PHOTOS - 32, now
