@@ -38,7 +38,11 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("family", MAKERS)
+QUICK = ("clip", "siglip2")
+FAMILIES = [pytest.param(family, marks=[] if family in QUICK else pytest.mark.slow) for family in MAKERS]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 def test_a_better_model_is_a_few_commands(family: str, hub: Hub, photos: Path, tmp_path: Path) -> None:
     drawing = tmp_path / "drawing.svg"
     drawing.write_text(DRAWING)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sketchseek.gallery import Gallery, GalleryBusyError, GalleryError
+from sketchseek.gallery.ingest import Progress
 from tests.gallery.grid_model import GridModel
 from tests.gallery.photos import fill, png, put
 from tests.gallery.test_ingest import counts
@@ -39,11 +40,15 @@ def test_a_reader_never_sees_half_a_batch(tmp_path: Path, photos: Path) -> None:
         except BaseException as error:
             trouble.append(error)
 
+    def wait_for_a_reader(so_far: Progress) -> None:
+        if so_far.encoded >= 70:
+            looked.wait(60)
+
     readers = [threading.Thread(target=read, args=(seen,)) for seen in sizes]
     for thread in readers:
         thread.start()
     with Gallery.open(path, GridModel()) as writer:
-        writer.add(photos, batch=7, threads=1, progress=lambda so_far: so_far.encoded < 70 or looked.wait(60))
+        writer.add(photos, batch=7, threads=1, progress=wait_for_a_reader)
     ended.set()
     for thread in readers:
         thread.join(60)

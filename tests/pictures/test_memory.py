@@ -70,7 +70,7 @@ def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
             except PictureError as error: print(error.reason)
     """
     one_thread = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # others have stacks, which count
-    command = [sys.executable, "-c", script, tmp_path]
+    command = [sys.executable, "-c", script, str(tmp_path)]
     done = subprocess.run(command, env=one_thread, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     reasons = done.stdout.splitlines()

@@ -23,7 +23,7 @@ from sketchseek.server.processes import index_child, indexing
 from sketchseek.server.protection.limits import Limits
 from tests.gallery.grid_model import GridModel
 
-PHOTOS_S = 1.0  # long enough for a busy machine to do something meanwhile
+PHOTOS_S = 0.6  # long enough for a busy machine to do something meanwhile
 DRAWINGS_S = 0.2
 
 

@@ -80,8 +80,8 @@ def test_files_that_never_end_are_refused_and_hold_no_thread(tmp_path: Path) -> 
 def test_a_drive_that_stops_answering_costs_a_deadline_and_status_answers_always(tmp_path: Path) -> None:
     """The processes that read photos are stopped: a drive that hangs looks the same from the server."""
     ids = [*gallery_of(fill(tmp_path / "photos", 8)[0].parent, tmp_path / "gallery").values()]
-    with serve(tmp_path / "gallery", tmp_path, read_s=5) as server:
-        stop_readers(server, ids)
+    with serve(tmp_path / "gallery", tmp_path, read_s=3) as server:
+        readers = stop_readers(server, ids)
         answers: list[httpx2.Response] = []
 
         def ask(id: str) -> None:
@@ -102,6 +102,8 @@ def test_a_drive_that_stops_answering_costs_a_deadline_and_status_answers_always
             assert "is its drive" in refusal(answer, 503)
             assert answer.headers["retry-after"]
         assert {server.client.get(f"api/photos/{id}").status_code for id in ids} == {200}
+    for pid in filter(is_alive, readers):  # one that no request met is still stopped
+        os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])

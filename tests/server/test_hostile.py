@@ -109,6 +109,7 @@ def test_names_of_uploads_are_never_paths(server: Live, tmp_path: Path) -> None:
         assert answer.status_code in (200, 400), answer.text
 
 
+@pytest.mark.slow
 def test_slow_svgs_do_not_make_other_searches_wait(server: Live) -> None:
     """Eight at a time, each of which would keep the renderer busy for minutes.
 

@@ -350,6 +350,7 @@ def test_a_body_that_is_not_http_gets_one_answer(gallery_path: Path, path: bytes
         assert "Traceback" not in stderr
 
 
+@pytest.mark.slow
 def test_idle_connections_make_room_and_leave_descriptors_for_files(gallery_path: Path) -> None:
     """Ten times as many as the server has descriptors, while another client searches and loads photos."""
     least, most = resource.getrlimit(resource.RLIMIT_NOFILE)

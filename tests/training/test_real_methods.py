@@ -24,11 +24,11 @@ from tests.training.test_session import interrupt, same_run
 @pytest.mark.parametrize(
     ("method", "setting"),
     [
-        ("clip-at", "category"),
+        pytest.param("clip-at", "category", marks=pytest.mark.slow),
         ("clip-at", "fine-grained"),
         ("splip", "fine-grained"),
-        ("dp-clip", "fine-grained"),
-        ("full-fine-tune", "category"),
+        pytest.param("dp-clip", "fine-grained", marks=pytest.mark.slow),
+        pytest.param("full-fine-tune", "category", marks=pytest.mark.slow),
     ],
 )
 def test_a_method_resumes_and_is_read_back(

@@ -59,10 +59,10 @@ class Walk:
             self.press(tile.locator(".select"))
 
 
-OTHERS = [pytest.param(device, marks=pytest.mark.slow) for device in (TABLET | {"color_scheme": "dark"}, PHONE)]
-DEVICES = [DESKTOP, *OTHERS]  # the first is looked at in light and in dark
+DEVICES = [DESKTOP, TABLET | {"color_scheme": "dark"}, PHONE]  # the first is looked at in light and in dark
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES, ids=["desktop", "tablet", "phone"])
 def test_all_that_the_page_can_do(open_page: OpenPage, changing: Served, device: dict[str, Any]) -> None:
     page = open_page(changing, **device, reduced_motion="reduce")
