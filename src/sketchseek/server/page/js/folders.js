@@ -81,7 +81,7 @@ export class Folders {
         forget.focus();
       });
       confirmed.addEventListener("click", () => this.#act(async () => {
-        question.ariaBusy = "true";
+        question.setAttribute("aria-busy", "true");
         const { files } = await forgetFolder(folder);
         this.#callbacks.notify(counted(files, "{count} file forgotten.", "{count} files forgotten."));
       }));

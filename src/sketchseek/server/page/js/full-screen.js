@@ -17,7 +17,7 @@ export function addFullScreen() {
     show(on);
     scrollTo({ top: 0, behavior: "instant" });
     // Not every browser can, and none may without a click or a key; the sheet then fills the window.
-    if (on) document.documentElement.requestFullscreen?.().then(() => void (isOn() || document.exitFullscreen())).catch(() => {});
+    if (on) document.documentElement.requestFullscreen?.().then(() => (isOn() ? undefined : document.exitFullscreen())).catch(() => {});
     else if (document.fullscreenElement) document.exitFullscreen();
   };
   button.addEventListener("click", () => set(!isOn()));

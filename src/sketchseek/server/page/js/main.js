@@ -81,11 +81,12 @@ const dialogs = new CollectionDialogs(query, selection, {
 });
 byId("collection-export").addEventListener("click", () => dialogs.export(results.collection ?? ""));
 let goes = 0; // the newest change to another query; older ones that are still read do not count
-let stepping = false; // back, out of a collection
+let stepping = 0; // timer, while the step back out of a collection is still to come
 byId("collection-close").addEventListener("click", () => {
-  if (!history.state?.collection) return results.schedule();
-  if (!stepping) history.back();
-  stepping = true;
+  if (stepping) return;
+  if (!history.state?.collection || results.isSearching) return results.schedule();
+  history.back();
+  stepping = setTimeout(() => (stepping = 0), 1000);
 });
 byId("selection-remove").addEventListener("click", async () => {
   const name = results.collection ?? "";
@@ -154,8 +155,8 @@ const NOW = "sketchseek.now"; // what a reload takes: the address itself follows
 let following = false; // not before the query of the address is read
 let timer = 0;
 function noteAddress() {
-  if (!following) return;
-  sessionStorage.setItem(NOW, addressOf(query, results.collection));
+  if (!following || results.isOpening) return;
+  sessionStorage.setItem(NOW, addressOf(query, results.keptCollection));
   keepParts(query);
   clearTimeout(timer);
   timer = setTimeout(writeAddress, ADDRESS_DELAY);
@@ -163,9 +164,9 @@ function noteAddress() {
 
 function writeAddress() {
   clearTimeout(timer);
-  if (results.isOpening) return; // a collection, which the address names already or will then
-  const address = addressOf(query, results.collection);
-  history.replaceState(results.collection === null ? null : history.state, "", address ? `#${address}` : location.pathname + location.search);
+  if (results.isOpening) return; // what is noted then names the collection
+  const address = addressOf(query, results.keptCollection);
+  history.replaceState(results.keptCollection === null ? null : history.state, "", address ? `#${address}` : location.pathname + location.search);
   if (!query.isEmpty) remember(addressOf(query));
 }
 
@@ -174,7 +175,7 @@ async function openCollection(/** @type {string} */ name) {
   try {
     await results.openCollection(name, () => {
       if (document.querySelector("dialog[open]")) return false; // it would open behind that
-      if (results.collection !== null) return true;
+      if (results.keptCollection !== null) return true;
       writeAddress(); // of what Back returns to
       history.pushState({ collection: true }, "");
       return true;
@@ -193,7 +194,11 @@ async function go(/** @type {string} */ address) {
   else drawing.replace(strokes);
   query.set(values);
   if (collection !== null) {
-    const opened = results.openCollection(collection).catch((error) => notify(error.message));
+    const opened = results.openCollection(collection).catch((error) => {
+      notify(error.message);
+      noteAddress();
+    });
+    sessionStorage.setItem(NOW, address); // for a reload before it has opened
     await Promise.race([opened, new Promise((resolve) => setTimeout(resolve, 1000))]); // the page is not hidden for long
   }
   if (missing) notify(t("A drawing or picture of this search is kept in another browser, or no longer."));
@@ -212,12 +217,14 @@ async function restore() {
   following = true;
 }
 addEventListener("popstate", () => { // steps in the history, and an address that the user changes
-  stepping = false;
+  clearTimeout(timer); // it would write into this entry what belongs to the one before
+  clearTimeout(stepping);
+  stepping = 0;
+  if (viewer.isLeaving) return noteAddress();
   goes++;
   results.dropOpening();
   const address = location.hash.slice(1);
-  if (viewer.isLeaving) noteAddress();
-  else if (address === addressOf(query, results.collection)) {
+  if (address === addressOf(query, results.collection)) {
     results.keepCollection(); // forward to it while it was being closed
     noteAddress();
   } else if (address === addressOf(query)) { // back from a collection
@@ -234,6 +241,8 @@ byId("searches-clear").addEventListener("click", forgetSearches);
 
 // The state of the server.
 let treeOf = "";
+let listings = 0; // how often the lists of the filters were asked for
+const listed = { cameras: 0, months: 0, folders: 0 }; // the newest that is shown of each
 watch.addEventListener("status", () => {
   const status = /** @type {import("./api.js").Status} */ (watch.last);
   viewer.canExplain = status.explains;
@@ -250,12 +259,12 @@ watch.addEventListener("status", () => {
   // Not every store can list these; one that is busy is asked again with the next status.
   const failed = (/** @type {Error} */ error) => void (error instanceof ServerBusy && (treeOf = ""));
   const roots = status.folders.map(({ folder }) => ({ folder, files: 0 }));
-  /** An answer about a gallery that has changed since must not replace a newer one. @type {<T>(show: (found: T) => void) => (found: T) => void} */
-  const newest = (show) => (found) => void (tree === treeOf && show(found));
-  cameras().then(newest((found) => filters.setCameras(found)), failed);
-  sections(EVERYTHING, "date").then(newest((found) => filters.setMonths(found.sections.map(({ month }) => month ?? "").filter(Boolean))), failed);
-  folderTree().then(newest((found) => filters.setFolders(found)), (error) => {
-    newest(() => filters.setFolders(roots))(null);
+  const mine = ++listings;
+  const isNewer = (/** @type {keyof typeof listed} */ list) => mine > listed[list] && (listed[list] = mine);
+  cameras().then((found) => void (isNewer("cameras") && filters.setCameras(found)), failed);
+  sections(EVERYTHING, "date").then((found) => void (isNewer("months") && filters.setMonths(found.sections.map(({ month }) => month ?? "").filter(Boolean))), failed);
+  folderTree().then((found) => void (isNewer("folders") && filters.setFolders(found)), (error) => {
+    if (!listed.folders) filters.setFolders(roots);
     failed(error);
   });
 });

@@ -20,6 +20,7 @@ import { counted, t } from "./texts.js";
 
 const ANNOUNCE_DELAY = 700; // ms without a new response before the last one is announced to screen readers
 const END_DELAY = 400; // ms without a new response before more photos are loaded: while one draws, they would be for nothing
+const AGAIN_DELAY = 2000; // ms before more photos are asked for again
 const MAX_OFFSET = 2000; // hits, the limit of the server
 
 export class Results {
@@ -39,6 +40,7 @@ export class Results {
   #generation = 0;
   #turn = 0; // raised by what the user does: a collection that was asked for before does not open
   #opening = -1; // turn of the collection that is being loaded
+  #openingName = "";
   #isSearching = false;
   #isUnanswered = false; // the server did not respond to the last search
   #sent = new FormData(); // of the last search
@@ -85,6 +87,12 @@ export class Results {
     this.#live.whileDrawing();
   }
 
+  /** Whether an answer to a search is still to come. */
+  get isSearching() { return this.#isSearching; }
+
+  /** The collection that is shown, unless a search is about to close it. */
+  get keptCollection() { return this.#isSearching ? null : this.collection; }
+
   /** Whether a collection is being loaded. */
   get isOpening() { return this.#opening === this.#turn; }
 
@@ -95,7 +103,9 @@ export class Results {
 
   /** Do not search if that would close a collection. */
   keepCollection() {
-    if (this.collection !== null) this.#live.stop();
+    if (this.collection === null) return;
+    this.#live.stop();
+    this.#isUnanswered = false;
   }
 
   /** The server responds again: search if the last search has had no response. */
@@ -108,7 +118,8 @@ export class Results {
 
   /** Show the photos of a collection again, unless it is being closed. */
   async refreshCollection(/** @type {string} */ name) {
-    if (name === this.collection && !this.#isSearching) await this.openCollection(name);
+    const isOtherOpening = this.isOpening && name !== this.#openingName;
+    if (name === this.keptCollection && !isOtherOpening) await this.openCollection(name);
   }
 
   /**
@@ -117,6 +128,7 @@ export class Results {
    */
   async openCollection(/** @type {string} */ name, before = () => true) {
     const turn = (this.#opening = ++this.#turn);
+    this.#openingName = name;
     const { photos, more } = await collectionPhotos(name, 0, PAGE).finally(() => {
       if (turn === this.#opening) this.#opening = -1;
     });
@@ -140,7 +152,8 @@ export class Results {
   #showCollection(/** @type {string | null} */ name) {
     if (name === this.collection) return;
     this.collection = name;
-    if (document.activeElement === byId("collection-close")) byId("results").focus({ preventScroll: true }); // it goes
+    const focused = document.activeElement?.id ?? "";
+    if (name === null && ["collection-close", "collection-export", "selection-remove"].includes(focused)) byId("results").focus({ preventScroll: true }); // they go
     byId("collection-close").hidden = byId("collection-export").hidden = byId("selection-remove").hidden = name === null;
     this.#callbacks.opened();
   }
@@ -194,7 +207,9 @@ export class Results {
       return this.#grid.hits.length > before;
     } catch (error) {
       if (error instanceof ServerUnreachable) this.#watch.poll();
-      return false; // the next scroll tries again
+      clearTimeout(this.#endTimer);
+      this.#endTimer = setTimeout(() => this.#lookAtEnd(), AGAIN_DELAY);
+      return false;
     }
   }
 

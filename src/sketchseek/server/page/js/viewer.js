@@ -33,7 +33,8 @@ export class Viewer {
   #zoom;
   #abort = new AbortController();
   #inHistory = false;
-  #isClosing = false;
+  #under = ""; // the hash of the entry below the view's
+  #closing = 0; // timer, while the view waits for the history
   /** Whether Back has just closed the view. */ isLeaving = false;
   /** Whether the server can show a photo in the file manager. */ reveals = false;
 
@@ -50,8 +51,9 @@ export class Viewer {
       this.#leave();
     });
     addEventListener("popstate", () => {
-      this.isLeaving = this.#inHistory; // a query that was changed in the view stays
-      this.#inHistory = this.#isClosing = false;
+      this.isLeaving = this.#inHistory && location.hash === this.#under; // a query that was changed in the view stays
+      this.#inHistory = false;
+      this.#stopWaiting();
       setTimeout(() => {
         this.isLeaving = false;
         history.scrollRestoration = "auto";
@@ -85,6 +87,8 @@ export class Viewer {
     if (isNew) this.#dialog.showModal();
     this.#show(photo);
     if (isNew) {
+      this.#stopWaiting();
+      this.#under = location.hash;
       history.scrollRestoration = "manual"; // or Back would scroll away from the photo that was shown last
       history.pushState({ viewer: true }, ""); // so that Back closes the view
       this.#inHistory = true;
@@ -261,13 +265,18 @@ export class Viewer {
   /** Go back, which closes the view: the history is then as it was before the view was opened. */
   #leave() {
     if (!this.#inHistory) return this.#dialog.close();
-    if (this.#isClosing) return;
-    this.#isClosing = true;
+    if (this.#closing) return;
     history.back();
-    setTimeout(() => this.#isClosing && this.#dialog.close(), 1000); // a browser may refuse to go back
+    this.#closing = setTimeout(() => this.#dialog.close(), 1000); // a browser may refuse to go back
+  }
+
+  #stopWaiting() {
+    clearTimeout(this.#closing);
+    this.#closing = 0;
   }
 
   #onClose() {
+    if (this.#dialog.open) return; // again, by now
     this.#abort.abort();
     this.#explanation.leave();
     if (this.#shown) this.#source?.closed(this.#shown.id, this.#place);
