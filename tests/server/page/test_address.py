@@ -33,6 +33,19 @@ def test_back_closes_the_large_view(page: Page, served: Served) -> None:
     assert not page.url.startswith(served.url)
 
 
+def test_an_address_entered_in_the_large_view_is_followed(page: Page) -> None:
+    page.get_by_label("Words", exact=True).fill("green")
+    expect_first(page, "green.png")
+    expect(page).to_have_url(re.compile("#text=green$"))
+    page.locator(".tile .open").first.click()
+    expect(page.locator("#viewer")).to_be_visible()
+    page.evaluate("location.hash = 'text=red'")
+    expect(page.locator("#viewer")).to_be_hidden()
+    expect(page.get_by_label("Words", exact=True)).to_have_value("red")
+    expect_first(page, "red.png")
+    expect(page).to_have_url(re.compile("#text=red$"))
+
+
 def test_the_address_carries_the_query(page: Page, open_page: OpenPage, served: Served) -> None:
     draw(page, *SIDES["left"])
     expect_first(page, "left.png")

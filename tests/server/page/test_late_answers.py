@@ -161,6 +161,21 @@ def test_a_collection_that_is_still_loading_gives_way(own: Served, open_page: Op
     expect(page).to_have_url(re.compile("collection=Bars"))
 
 
+def test_two_steps_back_from_a_photo_of_a_collection_close_both(own: Served, open_page: OpenPage) -> None:
+    page = open_page(own)
+    found = collect_two(page, "Bars")
+    open_collection(page, "Bars")
+    expect(page.locator(".tile .name")).to_have_text(found)
+    page.wait_for_url("**collection=Bars")
+    page.locator(".tile .open").first.click()
+    expect(page.locator("#viewer")).to_be_visible()
+    page.evaluate("history.go(-2)")
+    expect(page.locator("#viewer")).to_be_hidden()
+    expect(page.locator(".cell").first).to_be_visible()
+    page.wait_for_timeout(600)  # the address follows what is shown
+    assert "#" not in page.url
+
+
 def test_what_is_selected_meanwhile_stays_selected(own: Served, open_page: OpenPage) -> None:
     page = open_page(own)
     collect_two(page, "Bars")
