@@ -15,7 +15,8 @@ export class Folders {
   #chooser;
   /** Key of what is shown: an equal one is not created again, which would interrupt a click. */
   #shown = "";
-  #isActing = false;
+  #acting = 0; // requests that are not answered yet
+  #last = Promise.resolve();
 
   constructor(/** @type {FolderChooser} */ chooser, /** @type {Callbacks} */ callbacks) {
     this.#chooser = chooser;
@@ -28,7 +29,7 @@ export class Folders {
     const { state, model, error } = status.indexing;
     const key = JSON.stringify([status.folders, status.failed, status.watching, status.adds_folders, running, state, model, error]);
     const isAsking = this.#list.querySelector(".question:focus-within:not([aria-busy])") !== null;
-    if (key !== this.#shown && !isAsking && !this.#isActing) {
+    if (key !== this.#shown && !isAsking && !this.#acting) {
       this.#shown = key;
       const focused = this.#list.contains(document.activeElement) ? document.activeElement?.id : null;
       this.#list.replaceChildren(...this.#content(status, running));
@@ -80,19 +81,24 @@ export class Folders {
         forget.hidden = false;
         forget.focus();
       });
-      confirmed.addEventListener("click", () => this.#act(async () => {
+      confirmed.addEventListener("click", () => {
+        if (question.hasAttribute("aria-busy")) return; // a second click
         question.setAttribute("aria-busy", "true");
-        const { files } = await forgetFolder(folder);
-        this.#callbacks.notify(counted(files, "{count} file forgotten.", "{count} files forgotten."));
-      }));
+        this.#act(async () => {
+          const { files } = await forgetFolder(folder);
+          this.#callbacks.notify(counted(files, "{count} file forgotten.", "{count} files forgotten."));
+        });
+      });
     });
     return row;
   }
 
   #watchSwitch(/** @type {Status} */ status) {
     const box = make("input", { id: "watch-folders", type: "checkbox", role: "switch", checked: status.watching });
-    box.addEventListener("click", (/** @type {Event} */ event) => this.#isActing && event.preventDefault());
-    box.addEventListener("change", () => this.#act(() => watchFolders(box.checked)));
+    box.addEventListener("change", () => {
+      const on = box.checked;
+      this.#act(() => watchFolders(on));
+    });
     return box;
   }
 
@@ -100,18 +106,20 @@ export class Folders {
     return make("button", { id, type: "button", class: "button", disabled, click }, icon(name), label);
   }
 
-  /** One thing at a time: a second click does nothing. */
-  async #act(/** @type {() => Promise<unknown>} */ request) {
-    if (this.#isActing) return;
-    this.#isActing = true;
-    try {
-      await request();
-    } catch (error) {
-      this.#shown = ""; // a switch goes back to what the server says
-      this.#callbacks.notify(/** @type {Error} */ (error).message);
-    }
-    this.#isActing = false;
-    this.#callbacks.changed();
+  /** One request after another, in the order of the clicks. */
+  #act(/** @type {() => Promise<unknown>} */ request) {
+    this.#acting++;
+    this.#last = this.#last.then(async () => {
+      try {
+        await request();
+      } catch (error) {
+        this.#shown = ""; // a switch goes back to what the server says
+        this.#callbacks.notify(/** @type {Error} */ (error).message);
+      }
+      this.#acting--;
+      this.#callbacks.changed();
+    });
+    return this.#last;
   }
 
   /** Open the dialog to choose a folder of the server's machine. */
