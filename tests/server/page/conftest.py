@@ -100,6 +100,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     server.stop()
 
 
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Served]:
+    """A gallery that a test may change, with a folder that photos can be copied into."""
+    photos = make_gallery(tmp_path / "Pictures")
+    (tmp_path / "Out").mkdir()
+    server = Served([str(photos), "--gallery", str(tmp_path / "gallery"), "--browse", str(tmp_path)], tmp_path)
+    yield server.start().ready()
+    server.stop()
+
+
 @pytest.fixture(scope="module")  # its event loop would block those of other test files
 def browser() -> Iterator[Browser]:
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -2,27 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.server.page.actions import SIDES, draw, expect_first, expect_strokes, names
 from tests.server.page.conftest import OpenPage, Served, Watch
-from tests.server.page.sample_gallery import make_gallery
 from tests.server.page.test_access import check
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Served]:
-    """A gallery that a test may change."""
-    photos = make_gallery(tmp_path / "Pictures")
-    (tmp_path / "Out").mkdir()
-    arguments = [str(photos), "--gallery", str(tmp_path / "gallery"), "--browse", str(tmp_path)]
-    server = Served(arguments, tmp_path).start()
-    yield server.ready()
-    server.stop()
 
 
 def test_photos_are_collected_shown_exported_and_removed(own: Served, open_page: OpenPage, watch: Watch) -> None:

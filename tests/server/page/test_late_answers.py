@@ -1,28 +1,14 @@
 """Answers that come late or in another order: what was done last counts."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
 from tests.server.page.actions import SIDES, draw, expect_first, expect_strokes, give, names, settle
 from tests.server.page.conftest import OpenPage, Served, Watch
-from tests.server.page.sample_gallery import make_gallery
 
 COLLECTED = "**/api/collections/photos*"
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Served]:
-    """A gallery that a test may change, with a folder that photos can be copied into."""
-    photos = make_gallery(tmp_path / "Pictures")
-    (tmp_path / "Out").mkdir()
-    server = Served([str(photos), "--gallery", str(tmp_path / "gallery"), "--browse", str(tmp_path)], tmp_path)
-    yield server.start().ready()
-    server.stop()
 
 
 class Held:
